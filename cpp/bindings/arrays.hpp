@@ -1,0 +1,86 @@
+// From numpy's arrays to the kernels' views, and back. Shapes and types were checked in Python.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <chrono>
+#include <cstdlib>
+
+#include "seqfuse/memory.hpp"
+#include "seqfuse/recurrent.hpp"
+#include "seqfuse/types.hpp"
+
+namespace py = pybind11;
+
+namespace seqfuse::bindings {
+
+inline bool is_double(const py::array& array) { return array.itemsize() == sizeof(double); }
+
+// Calls f with a float or a double, as the array's numbers are.
+template <class F>
+auto for_type_of(const py::array& array, F&& f) {
+  return is_double(array) ? f(double{}) : f(float{});
+}
+
+// An optional array: None is a null pointer.
+inline py::array optional(const py::object& object) {
+  return object.is_none() ? py::reinterpret_steal<py::array>(nullptr) : py::reinterpret_borrow<py::array>(object);
+}
+
+// Pointers to const read, pointers to T write; numpy's own flag is checked in Python.
+template <class T>
+T* pointer(const py::array& array) {
+  return array.ptr() == nullptr ? nullptr : static_cast<T*>(const_cast<void*>(array.data()));
+}
+template <class T>
+T* pointer(const py::object& object) {
+  return object.is_none() ? nullptr : pointer<T>(py::reinterpret_borrow<py::array>(object));
+}
+
+template <class T>
+Rows<T> rows(const py::object& object) {
+  if (object.is_none()) return {};
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  return {pointer<T>(array), array.strides(0) / static_cast<Index>(sizeof(T))};
+}
+
+template <class T>
+Steps<T> steps(const py::object& object) {
+  if (object.is_none()) return {};
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  constexpr auto kSize = static_cast<Index>(sizeof(T));
+  return {pointer<T>(array), array.strides(0) / kSize, array.strides(1) / kSize};
+}
+
+// A one-dimensional array that owns the buffer's memory.
+template <class T>
+py::array to_array(Buffer<T> buffer) {
+  const Index size = buffer.size();
+  T* data = buffer.release();
+  return py::array_t<T>(size, data, py::capsule(data, [](void* p) { std::free(p); }));
+}
+
+// Lets Ctrl-C through during a long call made without the GIL: asks Python at most every 50 ms.
+class Interruptible {
+ public:
+  StopCheck check() { return {&Interruptible::ask, this}; }
+
+  // After a call that was stopped: raises what the signal handler raised.
+  static void finish(bool completed) {
+    if (!completed) throw py::error_already_set();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static bool ask(void* context) {
+    auto& self = *static_cast<Interruptible*>(context);
+    if (Clock::now() < self.next_) return false;
+    self.next_ = Clock::now() + std::chrono::milliseconds(50);
+    py::gil_scoped_acquire acquire;
+    return PyErr_CheckSignals() != 0;
+  }
+  Clock::time_point next_ = Clock::now() + std::chrono::milliseconds(50);
+};
+
+}  // namespace seqfuse::bindings

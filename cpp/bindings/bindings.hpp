@@ -1,0 +1,17 @@
+// What each file of this folder adds to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace seqfuse::bindings {
+
+void bind_recurrent(pybind11::module_& module);
+void bind_stream(pybind11::module_& module);
+void bind_dense(pybind11::module_& module);
+void bind_embedding(pybind11::module_& module);
+void bind_dropout(pybind11::module_& module);
+void bind_cross_entropy(pybind11::module_& module);
+void bind_adam(pybind11::module_& module);
+void bind_machine(pybind11::module_& module);
+
+}  // namespace seqfuse::bindings

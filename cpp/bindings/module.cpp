@@ -1,0 +1,15 @@
+// The table of contents of a kernel module. One is built for each instruction set, from the same bindings.
+#include "bindings.hpp"
+
+PYBIND11_MODULE(SEQFUSE_MODULE_NAME, module, pybind11::mod_gil_not_used()) {
+  using namespace seqfuse::bindings;
+  module.doc() = "seqfuse's kernels for one instruction set; use seqfuse.functional instead.";
+  bind_recurrent(module);
+  bind_stream(module);
+  bind_dense(module);
+  bind_embedding(module);
+  bind_dropout(module);
+  bind_cross_entropy(module);
+  bind_adam(module);
+  bind_machine(module);
+}

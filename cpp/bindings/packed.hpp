@@ -1,0 +1,33 @@
+// Packed weights of either type, held by Python; shared with the streams made from them.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "arrays.hpp"
+
+namespace seqfuse::bindings {
+
+CellKind cell_kind(const std::string& name, bool reset_after);
+
+class Recurrent {
+ public:
+  template <class T>
+  explicit Recurrent(PackedWeights<T> packed) : packed_(std::make_shared<const PackedWeights<T>>(std::move(packed))) {}
+
+  // Calls f with the shared_ptr<const PackedWeights<T>>.
+  template <class F>
+  auto visit(F&& f) const {
+    return std::visit(std::forward<F>(f), packed_);
+  }
+
+ private:
+  template <class T>
+  using Shared = std::shared_ptr<const PackedWeights<T>>;
+  std::variant<Shared<float>, Shared<double>> packed_;
+};
+
+py::object make_stream(const Recurrent& recurrent, Index batch);
+
+}  // namespace seqfuse::bindings

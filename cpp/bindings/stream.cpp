@@ -1,0 +1,138 @@
+// Streams: one step a call. The call itself is most of a small step, so arrays are checked here, in the
+// fewest instructions: those that are exactly right are used as they lie, all others are refused before
+// anything is done. seqfuse.functional.stream then converts them, or says what is wrong with them.
+#include <atomic>
+
+#include "bindings.hpp"
+#include "packed.hpp"
+
+namespace seqfuse::bindings {
+namespace {
+
+template <class T>
+class PyStream {
+ public:
+  PyStream(std::unique_ptr<Stream<T>> stream, Index batch, Index I, Index H)
+      : stream_(std::move(stream)), batch_(batch), I_(I), H_(H) {}
+
+  py::object step(const py::object& x, const py::object& out) {
+    const Rows<const T> from = exactly<const T>(x, I_);
+    const py::object output = out.is_none() ? py::array_t<T>({batch_, H_}) : out;
+    const Rows<T> to = exactly<T>(output, H_);
+    const InUse in_use(busy_);
+    if (I_ * H_ + H_ * H_ < kWorthTheGil) {
+      stream_->step(from, to);
+    } else {
+      py::gil_scoped_release release;
+      stream_->step(from, to);
+    }
+    return output;
+  }
+
+  py::object h() { return copy_of(stream_->h()); }
+  py::object c() { return stream_->c() ? copy_of(stream_->c()) : py::none(); }
+
+  void set(const py::array& h, const py::object& c) {
+    const InUse in_use(busy_);
+    assign(rows<const T>(h), stream_->h());
+    if (stream_->c()) assign(rows<const T>(c), stream_->c());
+  }
+
+  void reset(const py::object& which) {
+    const InUse in_use(busy_);
+    if (which.is_none()) {
+      for (Index b = 0; b < batch_; ++b) clear(b);
+    } else {
+      const auto rows = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>(which);
+      for (Index i = 0; i < rows.size(); ++i) clear(rows.data()[i]);
+    }
+  }
+
+  PyStream copy() const { return {stream_->copy(), batch_, I_, H_}; }
+  PyStream(PyStream&& other) noexcept
+      : stream_(std::move(other.stream_)), batch_(other.batch_), I_(other.I_), H_(other.H_) {}
+
+ private:
+  static constexpr Index kSize = sizeof(T);
+  // Weights of a gate from which on other Python threads may run: giving the GIL away and taking it back
+  // costs 0.1 us, a step at I = H = 128 about 4 us.
+  static constexpr Index kWorthTheGil = 32768;
+
+  // A stream has one state: two threads in it at once would mix their sequences.
+  class InUse {
+   public:
+    explicit InUse(std::atomic_flag& flag) : flag_(flag) {
+      if (flag_.test_and_set(std::memory_order_acquire))
+        throw std::runtime_error("stream: already in use by another thread; give each thread its own with stream.copy()");
+    }
+    ~InUse() { flag_.clear(std::memory_order_release); }
+
+   private:
+    std::atomic_flag& flag_;
+  };
+
+  // A (batch, last) array of T, its rows contiguous and aligned, and writeable where they are written.
+  template <class Element>
+  Rows<Element> exactly(const py::object& object, Index last) const {
+    using Flags = py::detail::npy_api::constants;
+    static PyObject* const native = py::dtype::of<T>().release().ptr();
+    constexpr int kNeeded = Flags::NPY_ARRAY_ALIGNED_ | (std::is_const_v<Element> ? 0 : Flags::NPY_ARRAY_WRITEABLE_);
+    if (py::isinstance<py::array>(object)) {
+      const auto array = py::reinterpret_borrow<py::array>(object);
+      const auto* fields = py::detail::array_proxy(array.ptr());
+      if (fields->descr == native && fields->nd == 2 && fields->dimensions[0] == batch_ && fields->dimensions[1] == last &&
+          (fields->strides[1] == kSize || last <= 1) && fields->strides[0] % kSize == 0 &&
+          (fields->flags & kNeeded) == kNeeded)
+        return {pointer<Element>(array), fields->strides[0] / kSize};
+    }
+    throw py::value_error("not exactly what a step takes");
+  }
+
+  py::object copy_of(Rows<T> from) const {
+    py::array_t<T> to({batch_, H_});
+    for (Index b = 0; b < batch_; ++b) std::copy_n(from.row(b), H_, to.mutable_data(b, 0));
+    return to;
+  }
+
+  void assign(Rows<const T> from, Rows<T> to) const {
+    for (Index b = 0; b < batch_; ++b) std::copy_n(from.row(b), H_, to.row(b));
+  }
+
+  void clear(Index b) {
+    std::fill_n(stream_->h().row(b), H_, T(0));
+    if (stream_->c()) std::fill_n(stream_->c().row(b), H_, T(0));
+  }
+
+  std::unique_ptr<Stream<T>> stream_;
+  Index batch_, I_, H_;
+  mutable std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+};
+
+template <class T>
+void bind_one(py::module_& module, const char* name) {
+  py::class_<PyStream<T>>(module, name, py::module_local())
+      .def("step", &PyStream<T>::step)
+      .def("h", &PyStream<T>::h)
+      .def("c", &PyStream<T>::c)
+      .def("set", &PyStream<T>::set)
+      .def("reset", &PyStream<T>::reset)
+      .def("copy", &PyStream<T>::copy);
+}
+
+template <class T>
+py::object stream_of(const std::shared_ptr<const PackedWeights<T>>& packed, Index batch) {
+  return py::cast(PyStream<T>(recurrent_kernels<T>(packed->cell).stream(packed, batch), batch, packed->I, packed->H));
+}
+
+}  // namespace
+
+py::object make_stream(const Recurrent& recurrent, Index batch) {
+  return recurrent.visit([&](const auto& packed) { return stream_of(packed, batch); });
+}
+
+void bind_stream(py::module_& module) {
+  bind_one<float>(module, "StreamFloat");
+  bind_one<double>(module, "StreamDouble");
+}
+
+}  // namespace seqfuse::bindings

@@ -1,0 +1,28 @@
+# Where the build requirements lie. In an isolated build the outer environment's site-packages stand first on
+# CMAKE_PREFIX_PATH, and cmeel-eigen lies where no search looks: so the Python that runs the build is asked.
+
+# Sets `out` to `path` inside the installed distribution `name`, or to nothing where it is not installed.
+function(seqfuse_locate_package out name path)
+  execute_process(
+    COMMAND ${Python_EXECUTABLE} -c
+            "import importlib.metadata as m; print(m.distribution('${name}').locate_file('${path}').resolve().as_posix())"
+    OUTPUT_VARIABLE found
+    OUTPUT_STRIP_TRAILING_WHITESPACE
+    ERROR_QUIET)
+  if(EXISTS "${found}")
+    set(${out} "${found}" PARENT_SCOPE)
+  else()
+    set(${out} "" PARENT_SCOPE)
+  endif()
+endfunction()
+
+if(SEQFUSE_BUILD_PYTHON)
+  seqfuse_locate_package(_pybind11 pybind11 pybind11/share/cmake/pybind11)
+  if(_pybind11)  # forced: the build folder of an editable build outlives the isolated environment that it was found in
+    set(pybind11_DIR "${_pybind11}" CACHE PATH "Folder of pybind11Config.cmake" FORCE)
+  endif()
+  find_package(pybind11 3.0.1 CONFIG REQUIRED)
+endif()
+
+seqfuse_locate_package(_eigen cmeel-eigen cmeel.prefix)
+find_package(Eigen3 3.4 CONFIG REQUIRED HINTS ${_eigen})

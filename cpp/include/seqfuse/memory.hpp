@@ -1,0 +1,73 @@
+// Aligned memory that frees itself. All of a driver's memory is taken before its first parallel region.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include "seqfuse/types.hpp"
+
+namespace seqfuse {
+
+// One cache line, and the widest packet. Padded axes are rounded up to this many bytes on every
+// instruction set, so that the position of a term in a sum does not depend on the packet.
+inline constexpr Index kAlignment = 64;
+
+template <class T>
+inline constexpr Index kLine = kAlignment / static_cast<Index>(sizeof(T));
+
+// n elements on a cache line; uninitialised unless `fill_zero` is called.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(Index n) : size_(n) {
+    if (n == 0) return;
+    if (n < 0 || n > std::numeric_limits<Index>::max() / static_cast<Index>(sizeof(T)) - kAlignment)
+      throw std::bad_alloc();
+    const auto bytes = static_cast<std::size_t>(round_up(n * static_cast<Index>(sizeof(T)), kAlignment));
+    data_ = static_cast<T*>(std::aligned_alloc(kAlignment, bytes));
+    if (data_ == nullptr) throw std::bad_alloc();
+  }
+  Buffer(Buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { std::free(data_); }
+
+  void fill_zero() {
+    for (Index i = 0; i < size_; ++i) data_[i] = T{};
+  }
+  // Gives the memory to the caller, who frees it with std::free.
+  T* release() {
+    size_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  Index size() const { return size_; }
+  T& operator[](Index i) { return data_[i]; }
+  const T& operator[](Index i) const { return data_[i]; }
+
+ private:
+  T* data_ = nullptr;
+  Index size_ = 0;
+};
+
+// n * m * ..., or bad_alloc where the product leaves the address space.
+inline Index checked_product(std::initializer_list<Index> factors) {
+  Index product = 1;
+  for (const Index f : factors)
+    if (__builtin_mul_overflow(product, f, &product)) throw std::bad_alloc();
+  return product;
+}
+
+}  // namespace seqfuse

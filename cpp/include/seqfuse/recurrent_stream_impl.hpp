@@ -1,0 +1,75 @@
+// One step at a time, all memory taken once: what a step needs is laid out when the stream is made.
+#pragma once
+
+#include "seqfuse/recurrent_step_impl.hpp"
+
+namespace seqfuse {
+
+template <class Cell, class T>
+class StreamOf final : public Stream<T> {
+ public:
+  StreamOf(std::shared_ptr<const PackedWeights<T>> packed, Index batch)
+      : packed_(std::move(packed)),
+        layout_{packed_->H},
+        batch_(batch),
+        padded_(layout_.padded()),
+        h_(checked_product({2, batch, padded_})),
+        c_(Cell::kStates ? batch * padded_ : 0),
+        px_(checked_product({batch, layout_.blocks(), Cell::kGates, kLanes})),
+        saved_(Cell::kTwoStage ? px_.size() / Cell::kGates * Cell::kSaved : 0),
+        reset_h_(Cell::kTwoStage ? batch * padded_ : 0),
+        x_rows_(batch), h_prev_rows_(batch), h_rows_(batch), c_rows_(batch), saved_rows_(batch), reset_rows_(batch) {
+    h_.fill_zero();
+    c_.fill_zero();
+    for (Index b = 0; b < batch; ++b) {
+      c_rows_[b] = c_.data() + b * padded_;
+      saved_rows_[b] = saved_.data() + b * Cell::kSaved * kLanes;
+      reset_rows_[b] = reset_h_.data() + b * padded_;
+    }
+  }
+
+  void step(Rows<const T> x, Rows<T> h_out) override {
+    parallel::FlushDenormals flush;
+    T* now = h_.data() + (1 - current_) * batch_ * padded_;
+    for (Index b = 0; b < batch_; ++b)
+      x_rows_[b] = x.row(b), h_prev_rows_[b] = h().row(b), h_rows_[b] = now + b * padded_;
+    const StepRows<T> rows{batch_, h_prev_rows_.data(), h_rows_.data(), c_rows_.data(),
+                           Cell::kTwoStage ? saved_rows_.data() : nullptr, batch_ * Cell::kSaved * kLanes,
+                           px_.data(), batch_, reset_rows_.data()};
+    const Range all{0, layout_.blocks()};
+    input_product<Cell>(*packed_, x_rows_.data(), batch_, all, px_.data());
+    seqfuse::step<Cell>(*packed_, rows, all);
+    if constexpr (Cell::kTwoStage) reset_step<Cell>(*packed_, rows, all);
+    current_ = 1 - current_;
+    for (Index b = 0; b < batch_; ++b) std::copy_n(h_rows_[b], packed_->H, h_out.row(b));
+  }
+
+  Rows<T> h() override { return {h_.data() + current_ * batch_ * padded_, padded_}; }
+  Rows<T> c() override { return {c_.size() > 0 ? c_.data() : nullptr, padded_}; }
+
+  std::unique_ptr<Stream<T>> copy() const override {
+    auto other = std::make_unique<StreamOf>(packed_, batch_);
+    std::copy_n(h_.data(), h_.size(), other->h_.data());
+    std::copy_n(c_.data(), c_.size(), other->c_.data());
+    other->current_ = current_;
+    return other;
+  }
+
+ private:
+  static constexpr Index kLanes = Vec<T>::kSize;
+
+  std::shared_ptr<const PackedWeights<T>> packed_;
+  CellLayout<Cell, T> layout_;
+  Index batch_, padded_;
+  int current_ = 0;  // which half of h_ holds the state
+  Buffer<T> h_, c_, px_, saved_, reset_h_;
+  Buffer<const T*> x_rows_, h_prev_rows_;
+  Buffer<T*> h_rows_, c_rows_, saved_rows_, reset_rows_;
+};
+
+template <class Cell, class T>
+std::unique_ptr<Stream<T>> make_stream(std::shared_ptr<const PackedWeights<T>> packed, Index batch) {
+  return std::make_unique<StreamOf<Cell, T>>(std::move(packed), batch);
+}
+
+}  // namespace seqfuse

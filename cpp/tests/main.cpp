@@ -1,0 +1,12 @@
+// Runs every test of this folder; the first failure ends the program with 1.
+#include "check.hpp"
+
+int main() {
+  using namespace seqfuse::tests;
+  test_simd();
+  test_elementary();
+  test_philox();
+  test_parallel();
+  test_gemm();
+  std::puts("all passed");
+}

@@ -1,0 +1,126 @@
+// Packets: parts of them touch nothing else, fused means fused, NaN and signs go where the kernels expect them.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "check.hpp"
+#include "seqfuse/memory.hpp"
+#include "seqfuse/simd.hpp"
+
+namespace seqfuse::tests {
+
+namespace {
+
+template <class T>
+struct Lanes {
+  alignas(kAlignment) T at[Vec<T>::kSize];
+  explicit Lanes(Vec<T> v) { v.store(at); }
+};
+
+// From exactly as much memory as is there: a sanitizer sees what lies beyond it.
+template <class T>
+void test_parts_touch_nothing_beyond() {
+  using V = Vec<T>;
+  const T mark = T(-7);
+  for (Index n = 0; n <= V::kSize + 1; ++n) {
+    T* exact = new T[static_cast<std::size_t>(n)];
+    std::iota(exact, exact + n, T(1));
+    const Lanes<T> loaded(V::load_first(exact, n)), cut(V::all(T(3)).first(n));
+    for (Index i = 0; i < V::kSize; ++i) {
+      CHECK(loaded.at[i] == (i < n ? static_cast<T>(i + 1) : T(0)));
+      CHECK(cut.at[i] == (i < n ? T(3) : T(0)));
+    }
+    V::all(T(5)).store_first(exact, n);
+    for (Index i = 0; i < n; ++i) CHECK(exact[i] == (i < V::kSize ? T(5) : static_cast<T>(i + 1)));
+    delete[] exact;
+
+    T wide[2 * V::kSize + 2];
+    std::fill(wide, wide + 2 * V::kSize + 2, mark);
+    V::all(T(5)).store_first(wide + 1, n);
+    for (Index i = 0; i < 2 * V::kSize + 2; ++i)
+      CHECK(wide[i] == (i >= 1 && i <= std::min(n, V::kSize) ? T(5) : mark), "n %td, i %td", n, i);
+  }
+}
+
+template <class T>
+void test_first_drops_nan() {
+  using V = Vec<T>;
+  const Lanes<T> lanes(V::all(std::numeric_limits<T>::quiet_NaN()).first(1));
+  CHECK(std::isnan(lanes.at[0]));
+  for (Index i = 1; i < V::kSize; ++i) CHECK(lanes.at[i] == T(0) && !std::signbit(lanes.at[i]));
+}
+
+// What exp's clamps and softmax's maximum rely on.
+template <class T>
+void test_min_and_max_pass_a_nan_on_the_left() {
+  using V = Vec<T>;
+  const V nan = V::all(std::numeric_limits<T>::quiet_NaN()), one = V::all(T(1)), two = V::all(T(2));
+  CHECK(std::isnan(Lanes<T>(min(nan, one)).at[0]) && std::isnan(Lanes<T>(max(nan, one)).at[0]));
+  CHECK(Lanes<T>(min(one, two)).at[0] == T(1) && Lanes<T>(max(one, two)).at[0] == T(2));
+}
+
+template <class T>
+void test_signs() {
+  using V = Vec<T>;
+  for (const T s : {T(-3), T(-0.0), -std::numeric_limits<T>::infinity()}) {
+    CHECK(Lanes<T>(with_sign_of(V::all(T(2)), V::all(s))).at[0] == T(-2));
+    CHECK(Lanes<T>(with_sign_of(V::all(T(2)), V::all(-s))).at[0] == T(2));
+    CHECK(!std::signbit(Lanes<T>(abs(V::all(s))).at[0]));
+  }
+}
+
+// (1 + e)(1 - e) - 1 = -e^2, which two roundings lose.
+template <class T>
+void test_madd_rounds_once_where_the_machine_can() {
+  using V = Vec<T>;
+  volatile T e = std::numeric_limits<T>::epsilon();
+  const T got = Lanes<T>(madd(V::all(1 + e), V::all(1 - e), V::all(T(-1)))).at[0];
+#if defined(__FMA__) || defined(__aarch64__)
+  CHECK(got == -e * e, "got %g", static_cast<double>(got));
+#else
+  CHECK(got == T(0) || got == -e * e);
+#endif
+}
+
+template <class T>
+void test_transpose() {
+  using V = Vec<T>;
+  V square[V::kSize];
+  for (Index i = 0; i < V::kSize; ++i) {
+    T row[V::kSize];
+    std::iota(row, row + V::kSize, static_cast<T>(i * V::kSize));
+    square[i] = V::loadu(row);
+  }
+  transpose(square);
+  for (Index i = 0; i < V::kSize; ++i) {
+    const Lanes<T> row(square[i]);
+    for (Index j = 0; j < V::kSize; ++j) CHECK(row.at[j] == static_cast<T>(j * V::kSize + i));
+  }
+}
+
+template <class T>
+void test_square_root_is_rounded_correctly() {
+  for (T x : {T(2), T(3), T(1e-30), T(0.1), std::numeric_limits<T>::max(), std::numeric_limits<T>::min(), T(0)})
+    CHECK(Lanes<T>(sqrt(Vec<T>::all(x))).at[0] == std::sqrt(x));
+}
+
+template <class T>
+void test_packets() {
+  test_parts_touch_nothing_beyond<T>();
+  test_first_drops_nan<T>();
+  test_min_and_max_pass_a_nan_on_the_left<T>();
+  test_signs<T>();
+  test_madd_rounds_once_where_the_machine_can<T>();
+  test_transpose<T>();
+  test_square_root_is_rounded_correctly<T>();
+}
+
+}  // namespace
+
+void test_simd() {
+  test_packets<float>();
+  test_packets<double>();
+}
+
+}  // namespace seqfuse::tests

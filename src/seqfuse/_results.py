@@ -1,0 +1,75 @@
+"""What the functions of `seqfuse.functional` and `seqfuse.reference` return: named tuples of arrays.
+
+Outputs come before final states, gradients in the order of the forward's inputs. With `batch_first=True` the
+first two axes of `y` and `dx` are exchanged. A field that some calls leave None is typed `Array | Any`, so that
+the other calls need no test for None.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+class RNNOutput(NamedTuple):
+    """Outputs of `rnn`."""
+
+    y: Array | Any  # (T, B, H), h after every step, 0 at unreal ones; None without return_sequences
+    h: Array  # (B, H), after the last real step
+
+
+class GRUOutput(NamedTuple):
+    """Outputs of `gru`."""
+
+    y: Array | Any  # (T, B, H), h after every step, 0 at unreal ones; None without return_sequences
+    h: Array  # (B, H), after the last real step
+
+
+class LSTMOutput(NamedTuple):
+    """Outputs of `lstm`."""
+
+    y: Array | Any  # (T, B, H), h after every step, 0 at unreal ones; None without return_sequences
+    h: Array  # (B, H), after the last real step
+    c: Array  # (B, H), after the last real step
+
+
+class RNNGrads(NamedTuple):
+    """Gradients of `rnn`."""
+
+    dx: Array | Any  # (T, B, I); None without need_dx
+    dW: Array  # (I, H)
+    dU: Array  # (H, H)
+    db: Array | Any  # as b: (H,), (2, H) or None
+    dh0: Array  # (B, H)
+
+
+class GRUGrads(NamedTuple):
+    """Gradients of `gru`."""
+
+    dx: Array | Any  # (T, B, I); None without need_dx
+    dW: Array  # (I, 3*H)
+    dU: Array  # (H, 3*H)
+    db: Array | Any  # as b: (3*H,), (2, 3*H) or None
+    dh0: Array  # (B, H)
+
+
+class LSTMGrads(NamedTuple):
+    """Gradients of `lstm`."""
+
+    dx: Array | Any  # (T, B, I); None without need_dx
+    dW: Array  # (I, 4*H)
+    dU: Array  # (H, 4*H)
+    db: Array | Any  # as b: (4*H,), (2, 4*H) or None
+    dh0: Array  # (B, H)
+    dc0: Array  # (B, H)
+
+
+class DenseGrads(NamedTuple):
+    """Gradients of `dense`."""
+
+    dx: Array | Any  # (..., I); None without need_dx
+    dW: Array  # (I, O)
+    db: Array | Any  # (O,); None where b was None

@@ -1,0 +1,5 @@
+"""`python -m seqfuse bench`: the kernels beside PyTorch and ONNX Runtime, validated before they are timed."""
+
+from seqfuse.bench.cli import main
+
+__all__ = ["main"]

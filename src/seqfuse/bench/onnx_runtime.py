@@ -1,0 +1,80 @@
+"""ONNX Runtime: a model of one RNN, LSTM or GRU node, as an exported network has it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+from seqfuse.bench.contenders import Contender
+from seqfuse.bench.problem import Array, Problem
+from seqfuse.bench.shapes import GATES, Cell, Work
+
+GATE_ORDER: dict[Cell, list[int]] = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # its LSTM: i, o, f, c
+OPSET, IR_VERSION = 14, 8  # old enough for every ONNX Runtime in use
+
+
+def contender(problem: Problem, work: Work, threads: int) -> Contender:
+    """The same work in ONNX Runtime, with the same weights; a step is a run of a model with T = 1."""
+    runtime: Any = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(_model(problem), options, providers=["CPUExecutionProvider"])
+    B, H = problem.shape.B, problem.shape.H
+    states = ["h", "c"] if problem.cell == "lstm" else ["h"]
+    feeds = {"x": problem.x} | {name: np.zeros((1, B, H), np.float32) for name in states}
+
+    if work == "step":
+        wanted = [f"{name}_out" for name in states]
+
+        def step() -> Any:
+            after = session.run(wanted, feeds)
+            feeds.update(zip(states, after))
+            return after
+
+        return Contender("onnxruntime", step, lambda after: {"h": after[0][0]})
+
+    return Contender("onnxruntime", lambda: session.run(None, feeds), lambda out: {"y": out[0][:, 0], "h": out[1][0]})
+
+
+def _model(problem: Problem) -> bytes:
+    """x (T, B, I) and the initial states to y (T, 1, B, H) and the final states (1, B, H)."""
+    helper: Any = importlib.import_module("onnx.helper")
+    numpy_helper: Any = importlib.import_module("onnx.numpy_helper")
+    cell, (T, B, I, H) = problem.cell, problem.shape
+
+    def value(name: str, *shape: int) -> Any:
+        return helper.make_tensor_value_info(name, 1, shape)  # 1: float
+
+    def weights(name: str, a: Array) -> Any:
+        return numpy_helper.from_array(np.ascontiguousarray(a[np.newaxis]), name)
+
+    b = problem.b if problem.b.ndim == 2 else np.stack([problem.b, np.zeros_like(problem.b)])
+    both = np.concatenate([reordered(cell, b[0]), reordered(cell, b[1])])
+    constants = [
+        weights("W", reordered(cell, problem.W).T),
+        weights("R", reordered(cell, problem.U).T),
+        weights("b", both),
+    ]
+    states = ["h", "c"] if cell == "lstm" else ["h"]
+    options = {"linear_before_reset": 1} if cell == "gru" else {}
+    outputs = ["y"] + [f"{name}_out" for name in states]
+    node = helper.make_node(cell.upper(), ["x", "W", "R", "b", "", *states], outputs, hidden_size=H, **options)
+    graph = helper.make_graph(
+        [node],
+        cell,
+        [value("x", T, B, I)] + [value(name, 1, B, H) for name in states],
+        [value("y", T, 1, B, H)] + [value(name, 1, B, H) for name in outputs[1:]],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    serialized: bytes = model.SerializeToString()
+    return serialized
+
+
+def reordered(cell: Cell, a: Array) -> Array:
+    gates = np.split(a, GATES[cell], axis=-1)
+    return np.concatenate([gates[i] for i in GATE_ORDER[cell]], axis=-1)

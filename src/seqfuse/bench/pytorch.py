@@ -1,0 +1,91 @@
+"""PyTorch: nn.RNN, nn.LSTM and nn.GRU; a cell module for a single step."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+from seqfuse.bench.contenders import Contender
+from seqfuse.bench.problem import Array, Problem, Results
+from seqfuse.bench.shapes import GATES, Cell, Work
+
+GATE_ORDER: dict[Cell, list[int]] = {"rnn": [0], "lstm": [0, 1, 2, 3], "gru": [1, 0, 2]}  # its GRU: r, z, n
+
+
+def reordered(cell: Cell, a: Array) -> Array:
+    """Gates along the last axis of (..., G*H), from our order to theirs or back: the exchange is its own inverse."""
+    gates = np.split(a, GATES[cell], axis=-1)
+    return np.concatenate([gates[i] for i in GATE_ORDER[cell]], axis=-1)
+
+
+def contender(problem: Problem, work: Work, threads: int) -> Contender:
+    """The same work in PyTorch, with the same weights."""
+    torch: Any = importlib.import_module("torch")
+    torch.set_num_threads(threads)
+    kind = problem.cell.upper() + ("Cell" if work == "step" else "")
+    module = getattr(torch.nn, kind)(problem.shape.I, problem.shape.H)
+    _load(torch, module, problem, "" if work == "step" else "_l0")
+    if work == "step":
+        return _step(torch, module, problem)
+    return _forward(torch, module, problem) if work == "forward" else _train(torch, module, problem)
+
+
+def _load(torch: Any, module: Any, problem: Problem, suffix: str) -> None:
+    b = problem.b if problem.b.ndim == 2 else np.stack([problem.b, np.zeros_like(problem.b)])
+    values = {"weight_ih": problem.W, "weight_hh": problem.U, "bias_ih": b[0], "bias_hh": b[1]}
+    with torch.no_grad():
+        for name, value in values.items():
+            theirs = np.ascontiguousarray(reordered(problem.cell, value).T)
+            getattr(module, name + suffix).copy_(torch.from_numpy(theirs))
+
+
+def _forward(torch: Any, module: Any, problem: Problem) -> Contender:
+    x = torch.from_numpy(problem.x)
+
+    def run() -> Any:
+        with torch.no_grad():
+            return module(x)
+
+    def read(result: Any) -> Results:
+        y, state = result
+        h = state[0] if problem.cell == "lstm" else state
+        return {"y": y.numpy(), "h": h[0].numpy()}
+
+    return Contender("pytorch", run, read)
+
+
+def _train(torch: Any, module: Any, problem: Problem) -> Contender:
+    x = torch.from_numpy(problem.x).requires_grad_()
+    dy = torch.from_numpy(problem.dy)
+
+    def run() -> Any:
+        module.zero_grad(set_to_none=True)
+        x.grad = None
+        y, _ = module(x)
+        y.backward(dy)
+        return y
+
+    def read(y: Any) -> Results:
+        dW, dU = (reordered(problem.cell, w.grad.numpy().T) for w in (module.weight_ih_l0, module.weight_hh_l0))
+        return {"y": y.detach().numpy(), "dx": x.grad.numpy(), "dW": dW, "dU": dU}
+
+    return Contender("pytorch", run, read)
+
+
+def _step(torch: Any, module: Any, problem: Problem) -> Contender:
+    x_t = torch.from_numpy(problem.x[0])
+    state: Any = None
+
+    def run() -> Any:
+        nonlocal state
+        with torch.no_grad():
+            state = module(x_t, state)
+        return state
+
+    def read(result: Any) -> Results:
+        h = result[0] if problem.cell == "lstm" else result
+        return {"h": h.numpy()}
+
+    return Contender("pytorch", run, read)

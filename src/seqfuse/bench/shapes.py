@@ -1,0 +1,70 @@
+"""What is measured: cells, kinds of work, shapes, and how many operations each takes."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+Cell = Literal["rnn", "lstm", "gru"]
+Work = Literal["forward", "forward+backward", "step"]
+
+CELLS: tuple[Cell, ...] = get_args(Cell)
+WORKS: tuple[Work, ...] = get_args(Work)
+GATES: dict[Cell, int] = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+class Shape(NamedTuple):
+    """Time steps, batch rows, input features, hidden units."""
+
+    T: int
+    B: int
+    I: int
+    H: int
+
+    def __str__(self) -> str:
+        return f"({self.T}, {self.B}, {self.I}, {self.H})"
+
+
+SHAPES = (
+    Shape(10, 32, 1, 64),
+    Shape(100, 1, 128, 256),
+    Shape(200, 8, 64, 128),
+    Shape(100, 32, 128, 256),
+    Shape(50, 64, 512, 512),
+    Shape(50, 128, 256, 1024),
+)
+STEP_SIZES = (64, 128, 256, 512)  # I = H, batch 1
+
+QUICK_SHAPES = (Shape(10, 32, 1, 64), Shape(20, 8, 64, 128))
+QUICK_STEP_SIZES = (64,)
+
+
+class Case(NamedTuple):
+    """One line of the benchmark."""
+
+    cell: Cell
+    work: Work
+    shape: Shape
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.cell} {self.work} {self.shape}, threads {self.threads}"
+
+
+def step_shape(size: int) -> Shape:
+    """One step at batch 1 with I = H."""
+    return Shape(1, 1, size, size)
+
+
+def flops(cell: Cell, work: Work, shape: Shape) -> int:
+    """Floating-point operations of the products alone, a multiply-add counted as two.
+
+    forward: 2 T B (I + H) G H; backward: twice that again, for dx and dh and for dW and dU.
+
+    Examples
+    --------
+    >>> flops("lstm", "forward", Shape(100, 32, 128, 256))
+    2516582400
+    """
+    T, B, I, H = shape
+    forward = 2 * T * B * (I + H) * GATES[cell] * H
+    return 3 * forward if work == "forward+backward" else forward

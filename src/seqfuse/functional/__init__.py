@@ -1,0 +1,54 @@
+"""Arrays in, arrays out: every operation as a forward that returns its tape and a backward that reads it."""
+
+from seqfuse.functional.adam import adam_update
+from seqfuse.functional.cross_entropy import (
+    SoftmaxCrossEntropyTape,
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+)
+from seqfuse.functional.dense import DenseTape, dense, dense_backward, dense_forward
+from seqfuse.functional.dropout import DropoutTape, dropout, dropout_backward, dropout_forward
+from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
+from seqfuse.functional.gru import GRUTape, gru, gru_backward, gru_forward
+from seqfuse.functional.lstm import LSTMTape, lstm, lstm_backward, lstm_forward
+from seqfuse.functional.packed import Packed, pack_gru, pack_lstm, pack_rnn
+from seqfuse.functional.rnn import RNNTape, rnn, rnn_backward, rnn_forward
+from seqfuse.functional.stream import Stream
+
+__all__ = [
+    "DenseTape",
+    "DropoutTape",
+    "EmbeddingTape",
+    "GRUTape",
+    "LSTMTape",
+    "Packed",
+    "RNNTape",
+    "SoftmaxCrossEntropyTape",
+    "Stream",
+    "adam_update",
+    "dense",
+    "dense_backward",
+    "dense_forward",
+    "dropout",
+    "dropout_backward",
+    "dropout_forward",
+    "embedding",
+    "embedding_backward",
+    "embedding_forward",
+    "gru",
+    "gru_backward",
+    "gru_forward",
+    "lstm",
+    "lstm_backward",
+    "lstm_forward",
+    "pack_gru",
+    "pack_lstm",
+    "pack_rnn",
+    "rnn",
+    "rnn_backward",
+    "rnn_forward",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+]

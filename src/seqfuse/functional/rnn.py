@@ -1,0 +1,185 @@
+"""Elman's recurrent network, forward and backward."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seqfuse._results import RNNGrads, RNNOutput
+from seqfuse.functional import _recurrent
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from seqfuse._arrays import Array
+
+
+class RNNTape(_recurrent.Tape):
+    """What `rnn_backward` reads; opaque, refers to x, W, U and y of its `rnn_forward`."""
+
+    __slots__ = ()
+
+
+def rnn(
+    x: ArrayLike,
+    W: ArrayLike,
+    U: ArrayLike,
+    b: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    *,
+    lengths: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    return_sequences: bool = True,
+) -> RNNOutput:
+    """Run an RNN over a sequence.
+
+        h = tanh(x W + h_prev U + b)
+
+    Parameters
+    ----------
+    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; in place where the last axis is contiguous
+    W, U : (I, H), (H, H)        input and recurrent weights
+    b : (H,) or (2, H)        joins x W; two rows are summed; zeros by default
+    h0 : (B, H)        initial state, zeros by default
+    lengths : (B,)        integers in 0..T: row n is real for its first lengths[n] steps
+    mask : (T, B)        bool: which steps are real; (B, T) with batch_first. With lengths: real where both say so
+    reverse : bool        read steps T-1 to 0; y stays in the order of x
+    batch_first : bool        exchange the first two axes of x, y and mask
+    return_sequences : bool        False: y is None
+
+    Returns
+    -------
+    RNNOutput        y (T, B, H), h after every step; h (B, H), the last real step's, in the order of reading
+
+    Raises
+    ------
+    ValueError        a shape or a value disagrees; the message names the argument, what it needs and what it got
+    TypeError        a kind of number that is not computed with
+
+    Notes
+    -----
+    Half, bool and integers are computed in float32, else the widest type of x, W, U and b. At an unreal step the
+    state is carried over and y is 0; what x holds there reaches nothing. J. L. Elman,
+    "Finding structure in time", Cognitive Science 1990.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqfuse import functional as F
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(5, 2, 3))
+    >>> W, U = rng.normal(size=(3, 4)), rng.normal(size=(4, 4))
+    >>> out = F.rnn(x, W, U, lengths=[5, 2])
+    >>> out.y.shape
+    (5, 2, 4)
+    >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
+    (True, True)
+    """
+    y, h, _ = _recurrent.forward(
+        "rnn", "rnn", x, W, U, b, h0, None, lengths, mask, reverse, batch_first, return_sequences, None
+    )
+    return RNNOutput(y, h)
+
+
+def rnn_forward(
+    x: ArrayLike,
+    W: ArrayLike,
+    U: ArrayLike,
+    b: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    *,
+    lengths: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    return_sequences: bool = True,
+) -> tuple[RNNOutput, RNNTape]:
+    """Run an RNN over a sequence and keep the tape for `rnn_backward`.
+
+        h = tanh(x W + h_prev U + b)
+
+    Parameters
+    ----------
+    x, W, U, b, h0, lengths, mask, ...        as in `rnn`
+
+    Returns
+    -------
+    RNNOutput        as `rnn` gives it, the same bits
+    RNNTape        opaque, for `rnn_backward`; refers to x, W, U and y: change none of them in between
+
+    Raises
+    ------
+    ValueError, TypeError        as `rnn`
+
+    Notes
+    -----
+    The tape keeps the activated gates of every step, so that backward takes no exponential. J. L. Elman,
+    "Finding structure in time", Cognitive Science 1990.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqfuse import functional as F
+    >>> rng = np.random.default_rng(0)
+    >>> x, W, U = rng.normal(size=(5, 2, 3)), rng.normal(size=(3, 4)), rng.normal(size=(4, 4))
+    >>> out, tape = F.rnn_forward(x, W, U)
+    >>> tape
+    <RNNTape T=5 B=2 H=4 float64>
+    """
+    tape = RNNTape()
+    y, h, _ = _recurrent.forward(
+        "rnn_forward", "rnn", x, W, U, b, h0, None, lengths, mask, reverse, batch_first, return_sequences, tape
+    )
+    return RNNOutput(y, h), tape
+
+
+def rnn_backward(
+    tape: RNNTape,
+    dy: ArrayLike | None = None,
+    dh: ArrayLike | None = None,
+    *,
+    need_dx: bool = True,
+    into: tuple[Array, Array, Array | None] | None = None,
+) -> RNNGrads:
+    """Carry the gradients of a loss back through `rnn_forward`: back-propagation through time.
+
+        da = (dy + dh) * (1 - h * h)
+        dx, dh = da W^T, da U^T                  dh: for the step before
+        dW, dU, db += x^T da, h_prev^T da, da
+
+    Parameters
+    ----------
+    tape : RNNTape        from `rnn_forward`; not changed, it may be read again
+    dy : (T, B, H)        gradient of y, (B, T, H) with batch_first; ignored at unreal steps. None: zeros
+    dh : (B, H)        gradient of the final state. None: zeros
+    need_dx : bool        False: dx is None and costs nothing
+    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was
+
+    Returns
+    -------
+    RNNGrads        dx, dW, dU, db, dh0: of the shapes of what they differentiate; db None where b was
+
+    Raises
+    ------
+    ValueError        a shape disagrees, or arrays of into overlap
+    TypeError        a tape of another function, a kind of number that is not computed with, a wrong type in into
+
+    Notes
+    -----
+    dx is 0 at unreal steps. P. J. Werbos, "Backpropagation through time: what it does and how to do it",
+    Proc. IEEE 1990.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqfuse import functional as F
+    >>> rng = np.random.default_rng(0)
+    >>> x, W, U, b = (rng.normal(size=s) for s in [(5, 2, 3), (3, 4), (4, 4), (4,)])
+    >>> out, tape = F.rnn_forward(x, W, U, b)
+    >>> grads = F.rnn_backward(tape, dy=np.ones_like(out.y))
+    >>> grads.dW.shape, grads.dU.shape, grads.db.shape
+    ((3, 4), (4, 4), (4,))
+    """
+    dx, dW, dU, db, dh0, _ = _recurrent.backward("rnn_backward", RNNTape, tape, dy, dh, None, need_dx, into)
+    return RNNGrads(dx, dW, dU, db, dh0)

@@ -1,0 +1,54 @@
+"""The equations in plain NumPy, written to be read: the executable form of `seqfuse.functional`.
+
+The functions, signatures and results are those of `seqfuse.functional`; packing and streams are left out. What
+is computed, is computed in the widest type of the arguments, which here may also be `numpy.longdouble`, so that
+float64 kernels can be judged as well. Arguments are not checked: that is the business of `seqfuse.functional`.
+
+Only tests and the benchmark import this package; it imports numpy, the cells and the result types alone.
+"""
+
+from seqfuse.reference.adam import adam_update
+from seqfuse.reference.dense import DenseTape, dense, dense_backward, dense_forward
+from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dropout_forward, philox4x32
+from seqfuse.reference.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
+from seqfuse.reference.gru import gru, gru_backward, gru_forward
+from seqfuse.reference.lstm import lstm, lstm_backward, lstm_forward
+from seqfuse.reference.recurrent import RecurrentTape
+from seqfuse.reference.rnn import rnn, rnn_backward, rnn_forward
+from seqfuse.reference.softmax_cross_entropy import (
+    SoftmaxCrossEntropyTape,
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+)
+
+__all__ = [
+    "DenseTape",
+    "DropoutTape",
+    "EmbeddingTape",
+    "RecurrentTape",
+    "SoftmaxCrossEntropyTape",
+    "adam_update",
+    "dense",
+    "dense_backward",
+    "dense_forward",
+    "dropout",
+    "dropout_backward",
+    "dropout_forward",
+    "embedding",
+    "embedding_backward",
+    "embedding_forward",
+    "gru",
+    "gru_backward",
+    "gru_forward",
+    "lstm",
+    "lstm_backward",
+    "lstm_forward",
+    "philox4x32",
+    "rnn",
+    "rnn_backward",
+    "rnn_forward",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+]

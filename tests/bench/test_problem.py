@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from seqfuse.bench.problem import STEPS, disagreement, expected, make
+from seqfuse.bench.shapes import CELLS, GATES, Shape
+
+pytestmark = pytest.mark.once
+SHAPE = Shape(4, 3, 2, 5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_make_gives_the_same_float32_arrays_each_time(cell):
+    problem, again = make(cell, SHAPE), make(cell, SHAPE)
+    assert problem.x.shape == (4, 3, 2)
+    assert problem.U.shape == (5, GATES[cell] * 5)
+    for a, b in zip(problem[2:], again[2:]):
+        assert a.dtype == np.float32
+        np.testing.assert_array_equal(a, b)
+
+
+def test_expected_names_what_each_work_computes():
+    problem = make("lstm", SHAPE)
+    assert set(expected(problem, "forward")) == {"y", "h"}
+    grads = expected(problem, "forward+backward")
+    assert {name: a.shape for name, a in grads.items()} == {
+        "y": (4, 3, 5),
+        "dx": (4, 3, 2),
+        "dW": (2, 20),
+        "dU": (5, 20),
+    }
+
+
+def test_expected_step_goes_on_from_the_state_before():
+    problem = make("rnn", Shape(1, 1, 2, 5))
+    h = np.zeros((1, 5))
+    for _ in range(STEPS):
+        h = np.tanh(problem.x[0] @ problem.W + h @ problem.U + problem.b)
+    np.testing.assert_allclose(expected(problem, "step")["h"], h, rtol=1e-5)
+
+
+def test_disagreement_accepts_rounding_and_nothing_else():
+    right = {"y": np.array([[1.0, -2.0]])}
+    assert disagreement({"y": right["y"].astype(np.float32) + np.float32(1e-6)}, right) is None
+    assert "y is out by 1.00e-02" in str(disagreement({"y": right["y"] + 0.01}, right))
+    assert "shape (1, 1)" in str(disagreement({"y": right["y"][:, :1]}, right))
+    assert "out by nan" in str(disagreement({"y": right["y"] * np.nan}, right))
+    assert disagreement({"y": np.empty((0, 3))}, {"y": np.empty((0, 3))}) is None

@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from seqfuse.bench import report
+from seqfuse.bench.shapes import Case, Shape
+from seqfuse.bench.timing import Timing
+
+pytestmark = pytest.mark.once
+# 2,516,582,400 operations in 20 ms: 125.8 GFLOP/s, a quarter of twice 250
+MEASURED = report.Measured(
+    Case("lstm", "forward", Shape(100, 32, 128, 256), 2),
+    Timing({"seqfuse": 0.02, "pytorch": 0.05}, {"pytorch": 2.5}, 250e9),
+)
+
+
+def test_line_says_rate_share_and_ratio_and_a_dash_for_who_is_missing():
+    line = report.line(MEASURED, ["pytorch", "onnxruntime"])
+    for part in ("20.0 ms", "125.8", "25%", "50.0 ms", "2.50x"):
+        assert part in line
+    assert line.endswith(" -")
+    assert len(line) == len(report.header(["pytorch", "onnxruntime"]))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1.5e-6, "1.50 us"), (2e-7, "0.20 us"), (9.87e-4, "987 us"), (0.0123, "12.3 ms"), (2.0, "2.00 s")],
+)
+def test_duration_has_a_unit(seconds, text):
+    assert report.duration(seconds) == text
+
+
+def test_save_writes_what_was_measured(tmp_path):
+    path = tmp_path / "bench.json"
+    report.save(path, {"seqfuse": "1.2.3"}, {"isa": "x"}, 9, [MEASURED])
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert set(document) == {"schema", "machine", "versions", "info", "rounds", "results"}
+    assert document["schema"] == report.SCHEMA
+    assert document["versions"]["seqfuse"] == "1.2.3"
+    assert document["machine"]["processor"]
+    (row,) = document["results"]
+    assert row == {
+        "cell": "lstm",
+        "work": "forward",
+        "shape": {"T": 100, "B": 32, "I": 128, "H": 256},
+        "threads": 2,
+        "flops": 2_516_582_400,
+        "peak_flops_per_core": 250e9,
+        "share_of_peak": pytest.approx(0.2516582400),
+        "seconds": {"seqfuse": 0.02, "pytorch": 0.05},
+        "ratios": {"pytorch": 2.5},
+    }

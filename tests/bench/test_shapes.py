@@ -1,0 +1,25 @@
+import pytest
+
+from seqfuse.bench.shapes import CELLS, SHAPES, Case, Shape, flops, step_shape
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("rnn", 1), ("lstm", 4), ("gru", 3)])
+def test_flops_count_two_for_each_weight_step_and_row(cell, gates):
+    T, B, I, H = shape = Shape(7, 3, 5, 11)
+    assert flops(cell, "forward", shape) == 2 * T * B * gates * (I * H + H * H)
+    assert flops(cell, "forward+backward", shape) == 3 * flops(cell, "forward", shape)
+    assert flops(cell, "step", step_shape(11)) == 2 * gates * 2 * 11 * 11
+
+
+def test_shapes_are_six_and_print_in_the_glossarys_order():
+    assert len(set(SHAPES)) == 6
+    assert str(SHAPES[0]) == "(10, 32, 1, 64)"
+    assert str(Case("gru", "forward", SHAPES[0], 2)) == "gru forward (10, 32, 1, 64), threads 2"
+
+
+def test_cells_are_those_of_the_reference():
+    from seqfuse import reference
+
+    assert all(hasattr(reference, f"{cell}_backward") for cell in CELLS)

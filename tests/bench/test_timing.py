@@ -1,0 +1,30 @@
+import pytest
+
+from seqfuse.bench.timing import measure, ratios
+
+SHORT = 1e-4  # seconds of each measurement: what is tested is who is called, not how long it takes
+
+
+def test_measure_calls_everybody_and_compares_with_the_first():
+    called = {"seqfuse": 0, "a": 0, "b": 0}
+
+    def contender(name):
+        def run():
+            called[name] += 1
+
+        return run
+
+    timing = measure({name: contender(name) for name in called}, rounds=3, enough=SHORT)
+    assert set(timing.seconds) == {"seqfuse", "a", "b"}
+    assert set(timing.ratios) == {"a", "b"}
+    assert min(called.values()) >= 3
+    assert min(timing.seconds.values()) > 0
+
+
+def test_measure_finds_a_peak():
+    assert measure({"seqfuse": lambda: None}, rounds=1, enough=SHORT).peak > 1e8
+
+
+@pytest.mark.once
+def test_ratios_are_taken_round_by_round():
+    assert ratios([2.0, 30.0, 4.0], [1.0, 10.0, 4.0]) == [2.0, 3.0, 1.0]

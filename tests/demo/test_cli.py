@@ -1,0 +1,62 @@
+import pytest
+
+from seqfuse.demo import cli, main
+from seqfuse.demo.picture import can_draw
+from seqfuse.demo.text import corpus
+from seqfuse.demo.train import Epoch
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """The beginning of the documentation instead of all of it."""
+    characters = corpus()[:30_000]
+    monkeypatch.setattr(cli, "corpus", lambda: characters)
+
+
+@pytest.mark.usefixtures("short")
+def test_demo_quick_prints_bits_that_fall_and_a_paragraph(capsys, tmp_path):
+    path = tmp_path / "curve.png"
+    assert main(["--quick", "--threads", "1", "--picture", str(path)]) == 0
+    out = capsys.readouterr().out
+    first, second = (line.split() for line in out.splitlines() if line.split()[:1] in (["1/2"], ["2/2"]))
+    assert float(second[2]) < float(first[2]) < 6.0
+    assert len(first) == len(second) == 12  # epoch, two of the LSTM, six n-grams, the speed, two bars
+    assert "It writes" in out
+    assert "stream.step" in out
+    assert path.exists() == can_draw()
+
+
+@pytest.mark.usefixtures("short")
+def test_demo_stopped_by_ctrl_c_shows_what_there_is(capsys, monkeypatch):
+    def stopped(*_):
+        yield Epoch(1, 3.0, 2.5, 1000, 1.0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "train", stopped)
+    assert main(["--quick", "--picture", ""]) == 0
+    out = capsys.readouterr().out
+    assert "stopped; this is what it has learnt so far" in out
+    assert "It writes" in out
+
+
+def test_demo_stopped_twice_ends(capsys, monkeypatch):
+    def stopped():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "corpus", stopped)
+    assert main(["--picture", ""]) == 130
+    assert capsys.readouterr().out == "\nstopped\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--epochs", "0"], "--epochs must be at least 1; got 0"),
+        (["--threads", "-1"], "--threads must be at least 1; got -1"),
+        (["--picture", "no/such/place.png"], "there is no directory no/such"),
+    ],
+)
+def test_demo_refuses_before_it_trains(argv, message, capsys):
+    with pytest.raises(SystemExit):
+        main(argv)
+    assert message in capsys.readouterr().err

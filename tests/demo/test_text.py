@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from seqfuse.demo.text import chunks, corpus, split, streams
+
+pytestmark = pytest.mark.once
+
+
+def test_corpus_is_the_running_pythons_documentation():
+    characters = corpus()
+    assert len(characters) > 300_000
+    assert 'The "assert" statement' in characters
+
+
+@pytest.mark.parametrize("length", [10, 99, 1000])
+def test_split_holds_out_the_last_tenth_and_loses_nothing(length):
+    characters = corpus()[:length]
+    text = split(characters)
+    assert len(text.held) == length // 10
+    assert text.decode(text.train) + text.decode(text.held) == characters
+    np.testing.assert_array_equal(text.encode(characters), np.concatenate([text.train, text.held]))
+
+
+@pytest.mark.parametrize(("length", "batch"), [(1, 1), (2, 1), (7, 2), (100, 3), (101, 4)])
+def test_streams_target_is_the_character_after_the_input(length, batch):
+    ids = np.arange(length)
+    inputs, targets = streams(ids, batch)
+    assert inputs.shape == targets.shape == ((length - 1) // batch, batch)
+    np.testing.assert_array_equal(targets, inputs + 1)
+    np.testing.assert_array_equal(inputs.T.ravel(), ids[: inputs.size])
+
+
+def test_chunks_go_on_where_the_one_before_ended():
+    ids = np.arange(103)
+    parts = list(chunks(ids, batch=4, length=8))
+    assert [len(x) for x, _ in parts] == [8, 8, 8, 1]
+    inputs, targets = streams(ids, 4)
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in parts]), inputs)
+    np.testing.assert_array_equal(np.concatenate([target for _, target in parts]), targets)

@@ -1,0 +1,218 @@
+"""Arrays of any layout and type give the bits of plain ones; read in place where that can be, never written."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+from cases import make_case
+
+from seqfuse import _backend
+from seqfuse import functional as F
+from seqfuse._cells import CELLS
+
+
+def among_others(array):
+    """Every second of twice as many along all axes but the last."""
+    for axis in range(array.ndim - 1):
+        array = np.repeat(array, 2, axis)
+    return array[(slice(None, None, 2),) * (array.ndim - 1)]
+
+
+def every_second_column(array):
+    return np.repeat(array, 2, -1)[..., ::2]
+
+
+def unaligned(array):
+    shifted = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    shifted[...] = array
+    return shifted
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def in_reverse_memory(array):
+    backwards = (slice(None, None, -1),) * array.ndim
+    return array[backwards].copy()[backwards]
+
+
+def rows_in_reverse_memory(array):
+    backwards = (slice(None, None, -1),) * (array.ndim - 1)
+    return array[backwards].copy()[backwards]
+
+
+IN_PLACE = [among_others, read_only, rows_in_reverse_memory]
+COPIED = [every_second_column, unaligned, in_reverse_memory, np.asfortranarray]
+OTHERS = [lambda array: array.astype(array.dtype.newbyteorder()), lambda array: array.view(np.recarray)]
+LAYOUTS = [pytest.param(of, id=of.__name__) for of in IN_PLACE + COPIED] + [
+    pytest.param(OTHERS[0], id="byte_swapped"),
+    pytest.param(OTHERS[1], id="subclass"),
+]
+
+
+def each_cell(test):
+    return pytest.mark.parametrize("cell", CELLS.values(), ids=list(CELLS))(test)
+
+
+def same_bits(got, wanted):
+    for name, a, b in zip(wanted._fields, got, wanted, strict=True):
+        assert a.dtype == b.dtype, name
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("call", ["plain", "all"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@each_cell
+def test_any_layout_gives_the_same_bits_and_is_not_written(cell, dtype, call, layout):
+    case = make_case(cell, dtype=dtype, call=call)
+    out, _, grads = case.run(F)
+    given = {name: layout(array) for name, array in case.arguments.items()}
+    dgiven = {name: layout(array) for name, array in case.doutputs.items()}
+    before = {name: array.tobytes() for name, array in {**given, **dgiven}.items()}
+    out_of_layout, tape = getattr(F, f"{cell.name}_forward")(**given, **case.call)
+    grads_of_layout = getattr(F, f"{cell.name}_backward")(tape, **dgiven)
+    same_bits(out_of_layout, out)
+    same_bits(grads_of_layout, grads)
+    assert before == {name: array.tobytes() for name, array in {**given, **dgiven}.items()}
+
+
+@each_cell
+def test_lists_are_float64(cell):
+    case = make_case(cell, dtype=np.float64, call="lengths")
+    out, _, grads = case.run(F)
+    lists = {name: array.tolist() for name, array in case.arguments.items()}
+    out_of_lists, tape = getattr(F, f"{cell.name}_forward")(**lists, lengths=case.call["lengths"].tolist())
+    same_bits(out_of_lists, out)
+    same_bits(getattr(F, f"{cell.name}_backward")(tape, **{n: d.tolist() for n, d in case.doutputs.items()}), grads)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.int8, np.uint16, bool], ids=str)
+@each_cell
+def test_half_bool_and_integers_are_computed_in_float32(cell, dtype):
+    case = make_case(cell, dtype=dtype)
+    out, _, grads = case.run(F)
+    wide, _, wide_grads = case.astype(np.float32).run(F)
+    same_bits(out, wide)
+    same_bits(grads, wide_grads)
+    assert out.h.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["x", "W", "U", "b"])
+@each_cell
+def test_one_float64_among_x_W_U_b_makes_all_float64(cell, name):
+    case = make_case(cell, dtype=np.float32)
+    mixed = case.with_argument(name, case.arguments[name].astype(np.float64))
+    out, _, grads = mixed.run(F)
+    wide, _, wide_grads = case.astype(np.float64).run(F)
+    same_bits(out, wide)
+    same_bits(grads, wide_grads)
+
+
+@each_cell
+def test_states_and_gradients_do_not_widen(cell):
+    case = make_case(cell, dtype=np.float32)
+    for state in cell.states:
+        case = case.with_argument(f"{state}0", case.arguments[f"{state}0"].astype(np.float64))
+    out, tape = case.forward(F)
+    grads = case.backward(F, tape, dy=case.doutputs["dy"].astype(np.float64))
+    assert {array.dtype for array in (*out, *grads)} == {np.dtype(np.float32)}
+
+
+@each_cell
+def test_a_broadcast_input_is_read_as_often_as_it_is_repeated(cell):
+    case = make_case(cell)
+    x = case.arguments["x"]
+    one = np.broadcast_to(x[:1, :1], x.shape)
+    out, _, grads = case.with_argument("x", one).run(F)
+    full, _, full_grads = case.with_argument("x", one.copy()).run(F)
+    same_bits(out, full)
+    same_bits(grads, full_grads)
+
+
+class Recorder:
+    """Kernels that remember the arrays they were given."""
+
+    def __init__(self, kernels):
+        self.kernels, self.given = kernels, []
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            self.given += [a for a in arguments if isinstance(a, np.ndarray)]
+            return getattr(self.kernels, name)(*arguments)
+
+        return call
+
+
+@pytest.mark.parametrize("layout", IN_PLACE)
+@pytest.mark.parametrize("batch_first", [False, True])
+@each_cell
+def test_a_contiguous_last_axis_is_read_without_a_copy(cell, batch_first, layout, monkeypatch):
+    recorder = Recorder(_backend.kernels)
+    monkeypatch.setattr(_backend, "kernels", recorder)
+    case = make_case(cell, call="batch_first" if batch_first else "plain")
+    given = {name: layout(array) for name, array in case.arguments.items()}
+    _, tape = getattr(F, f"{cell.name}_forward")(**given, batch_first=batch_first)
+    for name, array in given.items():
+        assert any(np.shares_memory(array, seen) for seen in recorder.given), name
+    recorder.given.clear()
+    dgiven = {name: layout(array) for name, array in case.doutputs.items()}
+    getattr(F, f"{cell.name}_backward")(tape, **dgiven)
+    for name, array in {**dgiven, **{name: given[name] for name in "xWU"}}.items():
+        assert any(np.shares_memory(array, seen) for seen in recorder.given), name
+
+
+@each_cell
+def test_the_tape_outlives_a_change_of_states_mask_and_lengths(cell):
+    case = make_case(cell, call="all")
+    out, tape, grads = case.run(F)
+    for name in ("lengths", "mask"):
+        case.call[name][...] = 0
+    for state in cell.states:
+        case.arguments[f"{state}0"][...] = np.nan
+        getattr(out, state)[...] = np.nan
+    same_bits(case.backward(F, tape), grads)
+
+
+@each_cell
+def test_backward_into_arrays_adds_to_them_and_returns_them(cell):
+    case = make_case(cell)
+    _, tape, grads = case.run(F)
+    flat = np.ones(grads.dW.size + grads.dU.size + grads.db.size)
+    ends = np.cumsum([grads.dW.size, grads.dU.size])
+    into = tuple(part.reshape(g.shape) for part, g in zip(np.split(flat, ends), grads[1:4], strict=True))
+    added = case.backward(F, tape, into=into)
+    assert all(a is b for a, b in zip(added[1:4], into, strict=True))
+    for name, a, b in zip(grads._fields[1:4], added[1:4], grads[1:4], strict=True):
+        np.testing.assert_allclose(a, 1 + b, rtol=1e-13, atol=1e-13, err_msg=name)  # one more rounding a sum
+
+
+@each_cell
+def test_backward_into_the_weights_themselves_reads_them_first_aliased(cell):
+    case = make_case(cell)
+    _, tape, grads = case.run(F)
+    W, U = case.arguments["W"], case.arguments["U"]
+    wanted = W + grads.dW, U + grads.dU
+    added = case.backward(F, tape, into=(W, U, np.zeros_like(grads.db)))
+    assert (added.dW is W, added.dU is U) == (True, True)
+    np.testing.assert_allclose(W, wanted[0], rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(U, wanted[1], rtol=1e-13, atol=1e-13)
+    np.testing.assert_array_equal(added.dx, grads.dx)
+    np.testing.assert_array_equal(added.dh0, grads.dh0)
+
+
+@pytest.mark.parametrize("sizes", [{"T": 0}, {"B": 0}, {"T": 0, "B": 0}, {"I": 0}], ids=str)
+@pytest.mark.parametrize("call", ["plain", "all"])
+@each_cell
+def test_nothing_to_read_leaves_the_state(cell, call, sizes):
+    case = make_case(cell, call=call, **sizes)
+    out, _, grads = case.run(F)
+    assert [g.shape for g in grads[:5]] == [case.arguments[name].shape for name in ("x", "W", "U", "b", "h0")]
+    if "I" not in sizes:
+        assert out.y.size == 0
+        for state in cell.states:
+            np.testing.assert_array_equal(getattr(out, state), case.arguments[f"{state}0"])
+            np.testing.assert_array_equal(getattr(grads, f"d{state}0"), case.doutputs[f"d{state}"])
+        assert not any(g.any() for g in grads[1:4])

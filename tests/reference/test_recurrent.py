@@ -1,0 +1,206 @@
+"""What every cell does over a sequence: gradients, padding, direction, layouts, types."""
+
+import numpy as np
+import pytest
+from cases import BIASES, CALLS, VARIANTS, assert_gradient, central_differences, make_case
+
+from seqfuse import reference
+from seqfuse.reference.recurrent import real_steps
+
+pytestmark = [pytest.mark.once, pytest.mark.parametrize(("cell", "options"), VARIANTS)]
+
+NASTY = [(1, 1, 1, 1), (2, 1, 3, 2), (3, 7, 1, 5), (0, 2, 3, 2), (3, 0, 3, 2), (3, 2, 0, 2)]
+
+
+def in_time_order(case, a):
+    return a.swapaxes(0, 1) if case.call.get("batch_first") else a
+
+
+def assert_same(actual, expected):
+    for name, a, e in zip(type(expected)._fields, actual, expected):
+        np.testing.assert_array_equal(a, e, err_msg=name)
+
+
+@pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize("call", CALLS)
+def test_backward_matches_central_differences(cell, options, call, bias):
+    case = make_case(cell, options, T=4, B=3, I=2, H=3, call=call, bias=bias, states=bias != "none")
+    grads = case.run(reference)[2]
+    for name, array in case.arguments.items():
+        numeric = central_differences(lambda: case.loss(reference), array)
+        assert_gradient(f"d{name}", getattr(grads, f"d{name}"), numeric)
+
+
+@pytest.mark.parametrize(("T", "B", "I", "H"), NASTY)
+def test_backward_matches_central_differences_at_nasty_sizes(cell, options, T, B, I, H):
+    case = make_case(cell, options, T=T, B=B, I=I, H=H)
+    out, _, grads = case.run(reference)
+    assert out.y.shape == (T, B, H)
+    for name, array in case.arguments.items():
+        numeric = central_differences(lambda: case.loss(reference), array)
+        assert_gradient(f"d{name}", getattr(grads, f"d{name}"), numeric)
+    if T == 0:
+        np.testing.assert_array_equal(out.h, case.arguments["h0"])
+        np.testing.assert_array_equal(grads.dh0, case.doutputs["dh"])
+
+
+@pytest.mark.parametrize("call", ["lengths", "mask", "all"])
+def test_nan_in_the_padding_reaches_nothing(cell, options, call):
+    case = make_case(cell, options, call=call)
+    poisoned = make_case(cell, options, call=call)
+    assert not case.real.all()
+    in_time_order(poisoned, poisoned.arguments["x"])[~case.real] = np.nan
+    in_time_order(poisoned, poisoned.doutputs["dy"])[~case.real] = np.nan
+    (out, _, grads), (out_poisoned, _, grads_poisoned) = case.run(reference), poisoned.run(reference)
+    assert_same(out_poisoned, out)
+    assert_same(grads_poisoned, grads)
+    assert not in_time_order(case, out.y)[~case.real].any()
+    assert not in_time_order(case, grads.dx)[~case.real].any()
+
+
+def test_nan_in_a_real_step_reaches_its_row_from_there_on(cell, options):
+    case = make_case(cell, options)
+    y = case.forward(reference)[0].y
+    case.arguments["x"][2, 1] = np.nan
+    poisoned = case.forward(reference)[0].y
+    reached = np.zeros(y.shape, dtype=bool)
+    reached[2:, 1] = True
+    np.testing.assert_array_equal(np.isnan(poisoned), reached)
+    np.testing.assert_allclose(poisoned[~reached], y[~reached], rtol=1e-13)
+
+
+def test_row_with_length_0_returns_its_initial_state(cell, options):
+    case = make_case(cell, options, call="lengths")
+    n = np.flatnonzero(case.call["lengths"] == 0)
+    assert n.size
+    out, _, grads = case.run(reference)
+    for state in cell.states:
+        np.testing.assert_array_equal(getattr(out, state)[n], case.arguments[f"{state}0"][n])
+        np.testing.assert_array_equal(getattr(grads, f"d{state}0")[n], case.doutputs[f"d{state}"][n])
+
+
+def test_lengths_and_the_mask_they_mean_are_the_same(cell, options):
+    case = make_case(cell, options, call="lengths")
+    masked = make_case(cell, options, call="lengths")
+    masked.call.clear()
+    masked.call["mask"] = case.real
+    for one, other in zip(case.run(reference)[::2], masked.run(reference)[::2]):
+        assert_same(one, other)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_lengths_are_the_same_as_rows_cut_short(cell, options, reverse):
+    case = make_case(cell, options, call="lengths")
+    out, _ = case.forward(reference, reverse=reverse)
+    for n, length in enumerate(case.call["lengths"]):
+        alone = {name: a[:, n : n + 1][:length] if name == "x" else a for name, a in case.arguments.items()}
+        alone |= {f"{state}0": case.arguments[f"{state}0"][n : n + 1] for state in cell.states}
+        row = getattr(reference, cell.name)(**alone, **options, reverse=reverse)
+        np.testing.assert_allclose(out.y[:length, n], row.y[:, 0], rtol=1e-13)
+        np.testing.assert_allclose(out.h[n], row.h[0], rtol=1e-13)
+
+
+def test_reverse_is_forward_over_the_reversed_input(cell, options):
+    case = make_case(cell, options, call="mask")
+    out, tape = case.forward(reference, reverse=True)
+    grads = case.backward(reference, tape)
+    turned = case.with_argument("x", case.arguments["x"][::-1])
+    out_turned, tape_turned = turned.forward(reference, mask=case.call["mask"][::-1])
+    grads_turned = turned.backward(reference, tape_turned, dy=case.doutputs["dy"][::-1])
+    assert_same(out._replace(y=out.y[::-1]), out_turned)
+    assert_same(grads._replace(dx=grads.dx[::-1]), grads_turned)
+
+
+def test_batch_first_exchanges_two_axes_and_nothing_else(cell, options):
+    case = make_case(cell, options, call="mask")
+    out, _, grads = case.run(reference)
+    turned = case.with_argument("x", case.arguments["x"].swapaxes(0, 1))
+    out_turned, tape = turned.forward(reference, mask=case.call["mask"].T, batch_first=True)
+    grads_turned = turned.backward(reference, tape, dy=case.doutputs["dy"].swapaxes(0, 1))
+    assert_same(out_turned._replace(y=out_turned.y.swapaxes(0, 1)), out)
+    assert_same(grads_turned._replace(dx=grads_turned.dx.swapaxes(0, 1)), grads)
+
+
+def test_chunks_that_carry_the_state_are_the_whole(cell, options):
+    case = make_case(cell, options, T=6)
+    whole, _, grads = case.run(reference)
+    run, back = (getattr(reference, f"{cell.name}_{way}") for way in ("forward", "backward"))
+    given = [case.arguments[name] for name in ("W", "U", "b")]
+    x, dy = case.arguments["x"], case.doutputs["dy"]
+    first, first_tape = run(x[:2], *given, *(case.arguments[f"{s}0"] for s in cell.states), **options)
+    second, second_tape = run(x[2:], *given, *first[1:], **options)
+    np.testing.assert_allclose(np.concatenate([first.y, second.y]), whole.y, rtol=1e-13)
+    dsecond = back(second_tape, dy[2:], *(case.doutputs[f"d{s}"] for s in cell.states))
+    dfirst = back(first_tape, dy[:2], *dsecond[4:], into=dsecond[1:4])
+    for name in ("dW", "dU", "db", "dh0"):
+        np.testing.assert_allclose(getattr(dfirst, name), getattr(grads, name), rtol=1e-11, atol=1e-13)
+
+
+def test_forward_is_the_call_without_its_tape(cell, options):
+    case = make_case(cell, options, call="all")
+    run = getattr(reference, cell.name)
+    assert_same(run(**case.arguments, **options, **case.call), case.forward(reference)[0])
+    out = run(**case.arguments, **options, **case.call, return_sequences=False)
+    assert out.y is None
+    np.testing.assert_array_equal(out.h, case.forward(reference)[0].h)
+
+
+def test_backward_twice_gives_the_same(cell, options):
+    case = make_case(cell, options, call="all")
+    _, tape, grads = case.run(reference)
+    assert_same(case.backward(reference, tape), grads)
+
+
+def test_backward_takes_missing_gradients_for_zeros(cell, options):
+    case = make_case(cell, options)
+    _, tape = case.forward(reference)
+    zeros = {name: np.zeros_like(d) for name, d in case.doutputs.items()}
+    back = getattr(reference, f"{cell.name}_backward")
+    for name, d in case.doutputs.items():
+        assert_same(back(tape, **{name: d}), back(tape, **{**zeros, name: d}))
+
+
+@pytest.mark.parametrize("bias", BIASES)
+def test_backward_adds_into_arrays_and_returns_them(cell, options, bias):
+    case = make_case(cell, options, bias=bias)
+    _, tape, grads = case.run(reference)
+    into = tuple(None if d is None else np.ones_like(d) for d in (grads.dW, grads.dU, grads.db))
+    added = case.backward(reference, tape, into=into, need_dx=False)
+    assert added.dx is None
+    for total, returned, alone in zip(into, (added.dW, added.dU, added.db), (grads.dW, grads.dU, grads.db)):
+        assert returned is total
+        if alone is not None:
+            np.testing.assert_array_equal(total, 1 + alone)
+
+
+@pytest.mark.parametrize("call", ["plain", "all"])
+def test_inputs_are_not_written(cell, options, call):
+    case = make_case(cell, options, call=call)
+    for a in (*case.arguments.values(), *case.doutputs.values()):
+        a.flags.writeable = False
+    case.run(reference)
+
+
+@pytest.mark.parametrize(
+    ("given", "computed"),
+    [("i4", "f4"), ("?", "f4"), ("f2", "f4"), (">f4", "f4"), ("f4", "f4"), ("f8", "f8"), (">f8", "f8"), ("g", "g")],
+)
+def test_results_have_the_widest_type_of_the_arguments(cell, options, given, computed):
+    case = make_case(cell, options, dtype=np.float32)
+    out, _, grads = case.with_argument("W", case.arguments["W"].astype(given)).run(reference)
+    assert {a.dtype for a in (*out, *grads)} == {np.dtype(computed)}
+
+
+def test_longdouble_is_the_truth_of_float64(cell, options):
+    case = make_case(cell, options, T=20, H=11)
+    out, truth = case.run(reference)[0].y, case.astype(np.longdouble).run(reference)[0].y
+    error = np.abs(out - truth).max()
+    assert error < 50 * np.finfo(np.float64).eps
+    assert error > 0 or np.finfo(np.longdouble).eps == np.finfo(np.float64).eps
+
+
+def test_real_steps_are_those_of_lengths_and_mask_both(cell, options):
+    mask = np.array([[1, 1, 0], [0, 1, 1]], dtype=bool)  # (T, B)
+    expected = np.array([[1, 0, 0], [0, 0, 1]], dtype=bool)
+    np.testing.assert_array_equal(real_steps(2, 3, np.array([2, 0, 2], np.uint8), mask, False), expected)
+    np.testing.assert_array_equal(real_steps(2, 3, [2, 0, 2], mask.T, True), expected)

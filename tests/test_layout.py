@@ -1,0 +1,183 @@
+"""Holds the rules of the layout: lengths of files, who imports whom, what one file alone may name, versions, README."""
+
+import ast
+import re
+import statistics
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqfuse
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "seqfuse"
+CODE = sorted(
+    path
+    for folder in ("cpp", "src", "tests", "bench", "examples")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in {".py", ".pyi", ".hpp", ".cpp"}
+)
+CPP = [path for path in CODE if path.suffix in {".hpp", ".cpp"}]
+PYTHON = [path for path in CODE if path.suffix in {".py", ".pyi"}]
+
+# From the bottom up: what a module of seqfuse may import stands in its own line or above it.
+LEVELS = [
+    {"_version", "_cpu", "_cells"},
+    {"_arrays", "_backend", "_checks", "_info", "_kernels", "_results", "_threads"},
+    {"functional", "reference"},
+    {"initializers", "losses", "metrics", "optimizers", "regularizers"},
+    {"layers"},
+    {"callbacks", "io", "models"},
+    {"keras", "onnx", "torch"},
+    {"bench", "demo", "utils"},
+    {"__init__", "__main__"},
+]
+LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
+THIRD_PARTY_ALLOWED = {"bench", "demo", "keras", "onnx", "torch"}  # everywhere else numpy is the only requirement
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_of(path: Path) -> str:
+    """The module or package right below seqfuse that a source file belongs to."""
+    return path.relative_to(SOURCE).parts[0].split(".")[0]
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of all modules that a file imports, anywhere in it; `from seqfuse import x` counts as seqfuse.x."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = path.relative_to(ROOT / "src").parent.parts
+                base = ".".join((*package[: len(package) - node.level + 1], *filter(None, [base])))
+            found |= {f"seqfuse.{alias.name}" for alias in node.names} if base == "seqfuse" else {base}
+    return found
+
+
+def ours(path: Path) -> set[str]:
+    """The modules right below seqfuse that a file imports; names that seqfuse itself defines lead to its __init__."""
+    names = {name.split(".")[1] for name in imports(path) if name.startswith("seqfuse.")}
+    return {name if name in LEVEL else "__init__" for name in names} | (
+        {"__init__"} if "seqfuse" in imports(path) else set()
+    )
+
+
+SOURCES = sorted(SOURCE.rglob("*.py"))
+
+
+def test_no_file_is_over_400_lines_and_the_median_at_most_150():
+    lengths = {relative(path): len(path.read_text().splitlines()) for path in CODE}
+    assert {name: n for name, n in lengths.items() if n > 400} == {}
+    assert statistics.median(lengths.values()) <= 150
+
+
+def test_every_module_has_its_level():
+    assert sorted({module_of(path) for path in SOURCES} - set(LEVEL)) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_nothing_looks_up(path):
+    own = module_of(path)
+    looks_up = {name for name in ours(path) - {own} if LEVEL[name] > LEVEL[own]}
+    if own in THIRD_PARTY_ALLOWED:
+        looks_up -= {"__init__"}  # these use seqfuse as its users do
+    assert looks_up == set()
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if module_of(p) not in {"bench", "reference"}], ids=relative)
+def test_nobody_but_tests_and_bench_imports_the_reference(path):
+    assert "reference" not in ours(path)
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "reference").rglob("*.py")), ids=relative)
+def test_reference_imports_numpy_cells_and_results_alone(path):
+    assert ours(path) <= {"reference", "_cells", "_results"}
+    assert {name.split(".")[0] for name in imports(path)} <= {"seqfuse", "numpy", *sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if module_of(p) not in THIRD_PARTY_ALLOWED], ids=relative)
+def test_numpy_is_the_only_requirement(path):
+    assert {name.split(".")[0] for name in imports(path)} <= {"seqfuse", "numpy", *sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "home"),
+    [
+        (r"#\s*pragma\s+omp|#\s*include\s*<omp\.h>", "cpp/include/seqfuse/parallel.hpp"),
+        (r"Eigen::internal", "cpp/include/seqfuse/simd.hpp"),
+    ],
+    ids=["OpenMP", "Eigen"],
+)
+def test_only_one_file_names(pattern, home):
+    assert {relative(path) for path in CPP if re.search(pattern, path.read_text())} <= {home}
+
+
+@pytest.mark.parametrize("path", [p for p in CPP if "bindings" not in p.parts], ids=relative)
+def test_cpp_outside_the_bindings_knows_no_python(path):
+    assert not re.search(r"#\s*include\s*[<\"](Python\.h|pybind11/|numpy/)", path.read_text())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "cpp" / "include").rglob("*.hpp")), ids=relative)
+def test_headers_are_included_once_and_can_say_why_they_exist(path):
+    text = path.read_text()
+    assert text.startswith("//")
+    assert "#pragma once" in text
+
+
+EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "data"}
+
+
+def words(name: str) -> set[str]:
+    """The words of a snake_case or CamelCase name."""
+    return set(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_"))
+
+
+def test_no_file_has_a_name_that_says_nothing():
+    keras_name = SOURCE / "utils.py"
+    assert [relative(path) for path in CODE if words(path.stem) & EMPTY_NAMES and path != keras_name] == []
+
+
+def test_no_class_or_function_has_a_name_that_says_nothing():
+    bad = set()
+    for path in PYTHON:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and words(node.name) & EMPTY_NAMES:
+                bad.add(f"{relative(path)}: class {node.name}")
+            if isinstance(node, ast.FunctionDef) and node.name.strip("_") in EMPTY_NAMES:
+                bad.add(f"{relative(path)}: def {node.name}")
+    for path in CPP:
+        for name in re.findall(r"^\s*(?:class|struct|enum class|namespace)\s+(\w+)", path.read_text(), re.MULTILINE):
+            if words(name) & EMPTY_NAMES:
+                bad.add(f"{relative(path)}: {name}")
+    assert bad == set()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_every_module_says_why_it_exists(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_version_numbers_agree():
+    assert (SOURCE / "_version.py").read_text().count(f'__version__ = "{seqfuse.__version__}"') == 1
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == seqfuse.__version__
+    assert not re.search(r"^version\s*=\s*\"", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+
+
+def test_readme_starts_with_the_two_commands():
+    text = (ROOT / "README.md").read_text()
+    commands = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)[:2]
+    assert text.index("```bash") < 600
+    for command, end in zip(commands, ("python -m seqfuse demo\n", "pytest\n"), strict=True):
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+        assert command.endswith(end)
+        assert command.count("\n") == 1

@@ -1,0 +1,67 @@
+"""`python -m seqfuse`: info, and handing over to demo and bench."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import seqfuse as sf
+from seqfuse import _backend
+from seqfuse.__main__ import COMMANDS, main
+
+pytestmark = pytest.mark.once
+
+
+def test_info_says_what_is_running():
+    info = sf.info()
+    assert list(info) == ["seqfuse", "numpy", "python", "platform", "isa", "available", "threads", "openmp"]
+    assert info["isa"] == _backend.isa
+    assert info["available"] == _backend.available()
+    assert info["threads"] == sf.get_num_threads()
+    assert isinstance(info["openmp"], bool)
+
+
+def test_info_prints_as_a_table():
+    lines = repr(sf.info()).splitlines()
+    assert len(lines) == len(sf.info())
+    assert lines[0].split() == ["seqfuse", sf.__version__]
+    assert lines[5].split(maxsplit=1) == ["available", ", ".join(_backend.available())]
+
+
+def test_main_prints_info_when_no_command_is_given(capsys):
+    assert main([]) == 0
+    assert capsys.readouterr().out == f"{sf.info()}\n"
+
+
+def test_python_m_seqfuse_runs():
+    process = subprocess.run([sys.executable, "-m", "seqfuse"], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("seqfuse ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("status", [None, 0, 3])
+def test_main_hands_the_rest_to_the_command(monkeypatch, command, status):
+    module = ModuleType(f"seqfuse.{command}")
+    received = []
+    module.main = lambda argv: received.append(argv) or status
+    monkeypatch.setitem(sys.modules, f"seqfuse.{command}", module)
+    assert main([command, "--quick", "-h", "x"]) == (status or 0)
+    assert received == [["--quick", "-h", "x"]]
+
+
+def test_main_help_names_the_commands(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("argv", [["nonsense"], ["--nonsense"]])
+def test_main_refuses_what_it_does_not_know(capsys, argv):
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    assert "nonsense" in capsys.readouterr().err
