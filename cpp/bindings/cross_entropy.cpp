@@ -11,9 +11,13 @@ void bind_cross_entropy(py::module_& module) {
                                                  const py::array& high, const py::array& scale, int threads) {
     return for_type_of(logits, [&](auto zero) {
       using T = decltype(zero);
-      const CrossEntropyForwardArgs<T> args{
-          logits.shape(0), logits.shape(1),  rows<const T>(logits), pointer<const std::int64_t>(labels),
-          pointer<T>(high), pointer<T>(scale), threads};
+      const CrossEntropyForwardArgs<T> args{logits.shape(0),
+                                            logits.shape(1),
+                                            rows<const T>(logits),
+                                            pointer<const std::int64_t>(labels),
+                                            pointer<T>(high),
+                                            pointer<T>(scale),
+                                            threads};
       py::gil_scoped_release release;
       return softmax_cross_entropy_forward(args);
     });

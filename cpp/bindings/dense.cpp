@@ -10,8 +10,8 @@ namespace {
 void forward(const py::array& x, const py::array& W, const py::object& b, const py::object& y, int threads) {
   for_type_of(W, [&](auto zero) {
     using T = decltype(zero);
-    const DenseForwardArgs<T> args{x.shape(0),        x.shape(1), W.shape(1), rows<const T>(x), rows<const T>(W),
-                                   pointer<const T>(b), rows<T>(y), threads};
+    const DenseForwardArgs<T> args{x.shape(0),       x.shape(1),          W.shape(1), rows<const T>(x),
+                                   rows<const T>(W), pointer<const T>(b), rows<T>(y), threads};
     py::gil_scoped_release release;
     dense_forward(args);
   });

@@ -24,7 +24,8 @@ struct CellArguments {
   CellKind kind() const { return cell_kind(cell, reset_after); }
   template <class T>
   Weights<T> weights() const {
-    return {W.shape(0), U.shape(0), rows<const T>(W), rows<const T>(U), pointer<const T>(bx), pointer<const T>(bh), candidate};
+    return {W.shape(0),           U.shape(0),           rows<const T>(W), rows<const T>(U),
+            pointer<const T>(bx), pointer<const T>(bh), candidate};
   }
 };
 
@@ -36,7 +37,8 @@ struct SequenceArguments {
 
   template <class T>
   Sequence<T> view() const {
-    return {x.shape(0), x.shape(1), steps<const T>(x), pointer<const unsigned char>(real), reverse, rows<const T>(h0), rows<const T>(c0)};
+    return {x.shape(0), x.shape(1),        steps<const T>(x), pointer<const unsigned char>(real),
+            reverse,    rows<const T>(h0), rows<const T>(c0)};
   }
 };
 
@@ -66,7 +68,8 @@ py::object recurrent_forward(const std::string& cell, const py::array& W, const 
   const CellArguments arguments{cell, W, U, bx, bh, reset_after, candidate};
   return for_type_of(W, [&](auto zero) {
     using T = decltype(zero);
-    const auto packed = recurrent_kernels<T>(arguments.kind()).pack(arguments.weights<T>(), threads);
+    const auto packed =
+        recurrent_kernels<T>(arguments.kind()).prepare(arguments.weights<T>(), x.shape(0), x.shape(1), threads);
     return run_forward<T>(packed, {x, h0, c0, real, reverse}, y, h, c, keep, threads);
   });
 }
@@ -110,9 +113,8 @@ void recurrent_backward(const std::string& cell, const py::array& W, const py::a
 py::object packed_forward(const Recurrent& self, const py::array& x, const py::object& h0, const py::object& c0,
                           const py::object& real, bool reverse, const py::object& y, const py::object& h,
                           const py::object& c, bool keep, int threads) {
-  return self.visit([&](const auto& packed) {
-    return run_forward(*packed, {x, h0, c0, real, reverse}, y, h, c, keep, threads);
-  });
+  return self.visit(
+      [&](const auto& packed) { return run_forward(*packed, {x, h0, c0, real, reverse}, y, h, c, keep, threads); });
 }
 
 }  // namespace

@@ -63,7 +63,8 @@ class PyStream {
    public:
     explicit InUse(std::atomic_flag& flag) : flag_(flag) {
       if (flag_.test_and_set(std::memory_order_acquire))
-        throw std::runtime_error("stream: already in use by another thread; give each thread its own with stream.copy()");
+        throw std::runtime_error(
+            "stream: already in use by another thread; give each thread its own with stream.copy()");
     }
     ~InUse() { flag_.clear(std::memory_order_release); }
 
@@ -80,9 +81,9 @@ class PyStream {
     if (py::isinstance<py::array>(object)) {
       const auto array = py::reinterpret_borrow<py::array>(object);
       const auto* fields = py::detail::array_proxy(array.ptr());
-      if (fields->descr == native && fields->nd == 2 && fields->dimensions[0] == batch_ && fields->dimensions[1] == last &&
-          (fields->strides[1] == kSize || last <= 1) && fields->strides[0] % kSize == 0 &&
-          (fields->flags & kNeeded) == kNeeded)
+      if (fields->descr == native && fields->nd == 2 && fields->dimensions[0] == batch_ &&
+          fields->dimensions[1] == last && (fields->strides[1] == kSize || last <= 1) &&
+          fields->strides[0] % kSize == 0 && (fields->flags & kNeeded) == kNeeded)
         return {pointer<Element>(array), fields->strides[0] / kSize};
     }
     throw py::value_error("not exactly what a step takes");

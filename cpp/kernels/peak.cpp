@@ -34,19 +34,6 @@ template <class T>
 
 bool has_openmp() { return parallel::kOpenMP; }
 
-int max_threads() {
-#if defined(_OPENMP)
-  return std::max(1, std::min(omp_get_max_threads(), omp_get_num_procs()));
-#else
-  return 1;
-#endif
-}
-
-template <class T>
-Index lanes() {
-  return Vec<T>::kSize;
-}
-
 template <class T>
 double peak_flops(double seconds) {
   using Clock = std::chrono::steady_clock;
@@ -62,8 +49,6 @@ double peak_flops(double seconds) {
   return 2.0 * kChains * static_cast<double>(kSteps * Vec<T>::kSize) / best;
 }
 
-template Index lanes<float>();
-template Index lanes<double>();
 template double peak_flops<float>(double);
 template double peak_flops<double>(double);
 

@@ -1,6 +1,6 @@
 // The table from a cell's name to its kernels.
-#include "seqfuse/cells.hpp"
 #include "seqfuse/recurrent.hpp"
+#include "seqfuse/cells.hpp"
 
 namespace seqfuse {
 
@@ -10,10 +10,14 @@ const RecurrentKernels<T>& kernels_of();
 template <class T>
 const RecurrentKernels<T>& recurrent_kernels(CellKind cell) {
   switch (cell) {
-    case CellKind::kRnn: return kernels_of<Rnn, T>();
-    case CellKind::kLstm: return kernels_of<Lstm, T>();
-    case CellKind::kGru: return kernels_of<Gru, T>();
-    default: return kernels_of<GruResetBefore, T>();
+    case CellKind::kRnn:
+      return kernels_of<Rnn, T>();
+    case CellKind::kLstm:
+      return kernels_of<Lstm, T>();
+    case CellKind::kGru:
+      return kernels_of<Gru, T>();
+    default:
+      return kernels_of<GruResetBefore, T>();
   }
 }
 

@@ -10,8 +10,8 @@ namespace seqfuse {
 
 template <class Cell, class T>
 const RecurrentKernels<T>& kernels_of() {
-  static const RecurrentKernels<T> kernels{&pack_weights<Cell, T>, &forward<Cell, T>, &backward<Cell, T>,
-                                           &make_stream<Cell, T>, &saved_size<Cell, T>};
+  static const RecurrentKernels<T> kernels{&pack_weights<Cell, T>, &prepare_weights<Cell, T>, &forward<Cell, T>,
+                                           &backward<Cell, T>,     &make_stream<Cell, T>,     &saved_size<Cell, T>};
   return kernels;
 }
 

@@ -5,13 +5,13 @@
 #include <cstdlib>
 
 // CHECK(condition) or CHECK(condition, "x = %g", x): says where and what, and ends the program.
-#define CHECK(condition, ...)                                                          \
-  do {                                                                                 \
-    if (!(condition)) {                                                                \
-      std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);     \
-      __VA_OPT__(std::fprintf(stderr, "  " __VA_ARGS__); std::fprintf(stderr, "\n");)  \
-      std::exit(1);                                                                    \
-    }                                                                                  \
+#define CHECK(condition, ...)                                                         \
+  do {                                                                                \
+    if (!(condition)) {                                                               \
+      std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);    \
+      __VA_OPT__(std::fprintf(stderr, "  " __VA_ARGS__); std::fprintf(stderr, "\n");) \
+      std::exit(1);                                                                   \
+    }                                                                                 \
   } while (false)
 
 namespace seqfuse::tests {

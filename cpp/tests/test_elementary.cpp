@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "check.hpp"
-#include "seqfuse/elementwise.hpp"
+#include "elementwise.hpp"
 
 namespace seqfuse::tests {
 
@@ -142,7 +142,8 @@ void test_monotone_where_it_saturates() {
   for (const double sign : {-1.0, 1.0}) {
     for (const double x : single ? std::vector{9.0109, 9.1} : std::vector{19.0615, 19.1})
       test_monotone_around(kFunctions[1], static_cast<T>(sign * x), 50'000);
-    for (const double x : single ? std::vector{16.6355, 17.3287, 87.3, 88.3} : std::vector{36.7368, 37.4299, 708.3, 709.4})
+    for (const double x :
+         single ? std::vector{16.6355, 17.3287, 87.3, 88.3} : std::vector{36.7368, 37.4299, 708.3, 709.4})
       test_monotone_around(kFunctions[2], static_cast<T>(sign * x), 50'000);
   }
 }

@@ -37,7 +37,8 @@ T product(Index K, A&& a, B&& b) {
   V sum = V::zero();
   for (Index first = 0; first < K; first += gemm::kSumBlock) {
     V chain = V::zero();
-    for (Index k = first; k < std::min(K, first + gemm::kSumBlock); ++k) chain = madd(V::all(a(k)), V::all(b(k)), chain);
+    for (Index k = first; k < std::min(K, first + gemm::kSumBlock); ++k)
+      chain = madd(V::all(a(k)), V::all(b(k)), chain);
     sum = first == 0 ? chain : sum + chain;
   }
   alignas(kAlignment) T lanes[V::kSize];
@@ -51,21 +52,22 @@ void check_tiles(const gemm::Layout<T>& layout, const Buffer<T>& panels, Range s
                  Index rows, Expected&& expected) {
   constexpr Index kLanes = Vec<T>::kSize;
   std::vector<int> seen(static_cast<std::size_t>(rows * layout.blocks()));
-  gemm::for_each_tile(layout, panels.data(), share, terms, rows,
-                      [&](Index block, Index blocks, Index row, Index height, const T* sums) {
-                        for (Index r = 0; r < height; ++r)
-                          for (Index b = 0; b < blocks; ++b) {
-                            ++seen[static_cast<std::size_t>((row + r) * layout.blocks() + block + b)];
-                            for (int g = 0; g < layout.gates; ++g)
-                              for (Index lane = 0; lane < kLanes; ++lane) {
-                                const Index unit = (block + b) * kLanes + lane;
-                                const T got = sums[((r * blocks + b) * layout.gates + g) * kLanes + lane];
-                                const T want = unit < layout.units ? expected(row + r, g, unit) : T(0);
-                                CHECK(got == want, "rows %td K %td units %td gates %d: row %td gate %d unit %td: %.9g, not %.9g",
-                                      rows, terms.K, layout.units, layout.gates, row + r, g, unit, double(got), double(want));
-                              }
-                          }
-                      });
+  gemm::for_each_tile(
+      layout, panels.data(), share, terms, rows,
+      [&](Index block, Index blocks, Index row, Index height, const T* sums) {
+        for (Index r = 0; r < height; ++r)
+          for (Index b = 0; b < blocks; ++b) {
+            ++seen[static_cast<std::size_t>((row + r) * layout.blocks() + block + b)];
+            for (int g = 0; g < layout.gates; ++g)
+              for (Index lane = 0; lane < kLanes; ++lane) {
+                const Index unit = (block + b) * kLanes + lane;
+                const T got = sums[((r * blocks + b) * layout.gates + g) * kLanes + lane];
+                const T want = unit < layout.units ? expected(row + r, g, unit) : T(0);
+                CHECK(got == want, "rows %td K %td units %td gates %d: row %td gate %d unit %td: %.9g, not %.9g", rows,
+                      terms.K, layout.units, layout.gates, row + r, g, unit, double(got), double(want));
+              }
+          }
+      });
   for (Index r = 0; r < rows; ++r)
     for (Index b = 0; b < layout.blocks(); ++b)
       CHECK(seen[static_cast<std::size_t>(r * layout.blocks() + b)] == (b >= share.begin && b < share.end ? 1 : 0));
@@ -90,9 +92,11 @@ void test_columns(Index units, int gates, Index K) {
   for (Index r = 0; r < kMostRows; ++r)
     for (int g = 0; g < gates; ++g)
       for (Index unit = 0; unit < units; ++unit)
-        want[static_cast<std::size_t>((r * gates + g) * units + unit)] =
-            product<T>(K, [&](Index k) { return x[static_cast<std::size_t>(r * (K + 1) + k)]; },
-                       [&](Index k) { return W[static_cast<std::size_t>(k * width + column[static_cast<std::size_t>(g)] + unit)]; });
+        want[static_cast<std::size_t>((r * gates + g) * units + unit)] = product<T>(
+            K, [&](Index k) { return x[static_cast<std::size_t>(r * (K + 1) + k)]; },
+            [&](Index k) {
+              return W[static_cast<std::size_t>(k * width + column[static_cast<std::size_t>(g)] + unit)];
+            });
 
   for (Index rows = 1; rows <= kMostRows; ++rows) {
     std::vector<const T*> row;
@@ -138,8 +142,9 @@ void test_rows(Index units, int gates, Index each) {
   const gemm::Terms<T> terms{row.data(), K, kLine<T>, chunk_stride};
   for (Index rows : {1, 2, 7, 13})
     check_tiles<T>(layout, panels, {0, layout.blocks()}, terms, rows, [&](Index r, int, Index unit) {
-      return product<T>(K, [&](Index k) { return row[static_cast<std::size_t>(r)][k / kLine<T> * chunk_stride + k % kLine<T>]; },
-                        [&](Index k) { return weight(k, unit); });
+      return product<T>(
+          K, [&](Index k) { return row[static_cast<std::size_t>(r)][k / kLine<T> * chunk_stride + k % kLine<T>]; },
+          [&](Index k) { return weight(k, unit); });
     });
 }
 
@@ -159,8 +164,9 @@ void test_outer(Index K) {
       for (Index r = 0; r < rows; ++r)
         for (Index c = 0; c < chunks; ++c)
           for (Index i = 0; i < kLine<T>; ++i) {
-            const T want = product<T>(K, [&](Index k) { return row[static_cast<std::size_t>(r)][k]; },
-                                      [&](Index k) { return base[static_cast<std::size_t>(c)][k * kLine<T> + i]; });
+            const T want = product<T>(
+                K, [&](Index k) { return row[static_cast<std::size_t>(r)][k]; },
+                [&](Index k) { return base[static_cast<std::size_t>(c)][k * kLine<T> + i]; });
             CHECK(sums[(r * chunks + c) * kPackets * kLanes + i] == want, "K %td rows %td chunks %td", K, rows, chunks);
           }
     }

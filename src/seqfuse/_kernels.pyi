@@ -139,4 +139,6 @@ class Kernels(Protocol):
         threads: int,
         /,
     ) -> None: ...
-    def max_threads(self) -> int: ...
+    def peak_flops(self, dtype_name: str, seconds: float, /) -> float: ...  # multiply-add peak of one core, FLOP/s
+    @property
+    def openmp(self) -> bool: ...  # compiled with threads

@@ -75,9 +75,9 @@ struct Lstm {
     const V dc = madd(dh * o, madd(V::zero() - tanh_c, tanh_c, one), dstate[0]);
     da[3] = dh * tanh_c * o * (one - o);  // forward: o = sigmoid(a[3])
     // forward: c = f * c_prev + i * g   =>   df = dc * c_prev,  di = dc * g,  dg = dc * i,  dc_prev = dc * f
-    da[0] = dc * g * i * (one - i);                           // forward: i = sigmoid(a[0])
-    da[1] = dc * c_prev * f * (one - f);                      // forward: f = sigmoid(a[1])
-    da[2] = dc * i * madd(V::zero() - g, g, one);             // forward: g = tanh(a[2])
+    da[0] = dc * g * i * (one - i);                // forward: i = sigmoid(a[0])
+    da[1] = dc * c_prev * f * (one - f);           // forward: f = sigmoid(a[1])
+    da[2] = dc * i * madd(V::zero() - g, g, one);  // forward: g = tanh(a[2])
     dstate[0] = dc * f;
   }
 };

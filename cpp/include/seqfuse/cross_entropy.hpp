@@ -20,12 +20,12 @@ struct CrossEntropyForwardArgs {
 template <class T>
 struct CrossEntropyBackwardArgs {
   Index N = 0, C = 0;
-  Rows<const T> logits;                  // (N, C), labels (N,): as forward read them
+  Rows<const T> logits;  // (N, C), labels (N,): as forward read them
   const std::int64_t* labels = nullptr;
-  const T* high = nullptr;  // (N,), as forward wrote it
-  const T* scale = nullptr; // (N,), as forward wrote it
-  double factor = 1;        // gradient of the sum over n
-  Rows<T> dlogits;          // (N, C) overwritten; may be logits
+  const T* high = nullptr;   // (N,), as forward wrote it
+  const T* scale = nullptr;  // (N,), as forward wrote it
+  double factor = 1;         // gradient of the sum over n
+  Rows<T> dlogits;           // (N, C) overwritten; may be logits
   int threads = 1;
 };
 

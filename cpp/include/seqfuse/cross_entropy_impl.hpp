@@ -21,10 +21,10 @@ namespace seqfuse {
 namespace cross_entropy {
 
 // Exponentials that are made in about 10 us: below that a second thread does not pay.
-inline constexpr Index kWorthARegion = 32768;
+inline constexpr Index kWorthARegion = 16384;
 
-// Lines in one chain of additions: 64 terms a lane, then chains are added in order. One chain over
-// 50,257 classes has five times the error in float.
+// Lines in one chain of additions: 64 terms a lane, then chains are added in order. Over 50,257 classes in
+// float the error is 0.65 units of 2^-24; 0.9 with 16 terms, 3.7 with one chain.
 inline constexpr Index kChain = 64;
 
 // One cache line of lanes.
@@ -38,18 +38,12 @@ struct Line {
     for (auto& p : line.packet) p = Vec<T>::all(value);
     return line;
   }
-  // The classes from p on, `left` of them at most, and -inf, which adds nothing to a softmax, behind them.
-  static Line load(const T* p, Index left) {
-    alignas(kAlignment) T lanes[kLine<T>];
-    if (left < kLine<T>) {
-      std::fill(std::copy_n(p, left, lanes), lanes + kLine<T>, -std::numeric_limits<T>::infinity());
-      p = lanes;
-    }
+  static Line load(const T* p) {
     Line line;
     for (int i = 0; i < kPackets; ++i) line.packet[i] = Vec<T>::loadu(p + i * Vec<T>::kSize);
     return line;
   }
-  // The lanes as one: neighbours in halves, in this order on every instruction set.
+  // The lanes as one: the upper half joins the lower one, again and again, on every instruction set alike.
   template <class F>
   T reduce(F&& f) const {
     alignas(kAlignment) T lanes[kLine<T>];
@@ -60,23 +54,40 @@ struct Line {
   }
 };
 
+// A row as whole lines: the last one filled up with -inf, which adds nothing to a softmax.
 template <class T>
-T maximum(const T* x, Index C) {
+class PaddedRow {
+ public:
+  PaddedRow(const T* x, Index C) : x_(x), C_(C), whole_(C / kLine<T> * kLine<T>) {
+    std::fill_n(tail_, kLine<T>, -std::numeric_limits<T>::infinity());
+    for (Index c = whole_; c < C; ++c) tail_[c - whole_] = x[c];
+  }
+  Index size() const { return C_; }
+  Line<T> line(Index c) const { return Line<T>::load(c < whole_ ? x_ + c : tail_); }
+
+ private:
+  alignas(kAlignment) T tail_[kLine<T>];
+  const T* x_;
+  Index C_, whole_;
+};
+
+template <class T>
+T maximum(const PaddedRow<T>& x) {
   Line<T> high = Line<T>::all(-std::numeric_limits<T>::infinity());
-  for (Index c = 0; c < C; c += kLine<T>) {
-    const auto line = Line<T>::load(x + c, C - c);
+  for (Index c = 0; c < x.size(); c += kLine<T>) {
+    const auto line = x.line(c);
     for (int i = 0; i < Line<T>::kPackets; ++i) high.packet[i] = max(line.packet[i], high.packet[i]);
   }
   return high.reduce([](T a, T b) { return a < b ? b : a; });
 }
 
 template <class T>
-T sum_of_exp(const T* x, Index C, T high) {
+T sum_of_exp(const PaddedRow<T>& x, T high) {
   Line<T> sum = Line<T>::all(T(0));
-  for (Index first = 0; first < C; first += kChain * kLine<T>) {
+  for (Index first = 0; first < x.size(); first += kChain * kLine<T>) {
     Line<T> chain = Line<T>::all(T(0));
-    for (Index c = first; c < std::min(C, first + kChain * kLine<T>); c += kLine<T>) {
-      const auto line = Line<T>::load(x + c, C - c);
+    for (Index c = first; c < std::min(x.size(), first + kChain * kLine<T>); c += kLine<T>) {
+      const auto line = x.line(c);
       for (int i = 0; i < Line<T>::kPackets; ++i)
         chain.packet[i] = chain.packet[i] + exp(line.packet[i] - Vec<T>::all(high));
     }
@@ -102,11 +113,12 @@ double softmax_cross_entropy_forward(const CrossEntropyForwardArgs<T>& args) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) {
       const T* x = args.logits.row(n);
-      const T high = cross_entropy::maximum(x, args.C);
-      const T sum = cross_entropy::sum_of_exp(x, args.C, high);
+      const cross_entropy::PaddedRow<T> row(x, args.C);
+      const T high = cross_entropy::maximum(row), sum = cross_entropy::sum_of_exp(row, high);
       args.high[n] = high;
       args.scale[n] = T(1) / sum;
-      loss[n] = std::log(static_cast<double>(sum)) - (static_cast<double>(x[args.labels[n]]) - static_cast<double>(high));
+      loss[n] =
+          std::log(static_cast<double>(sum)) - (static_cast<double>(x[args.labels[n]]) - static_cast<double>(high));
     }
   });
   return cross_entropy::pairwise_sum(loss.data(), args.N) / static_cast<double>(args.N);

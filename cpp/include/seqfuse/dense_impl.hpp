@@ -15,8 +15,8 @@ inline constexpr Index kDenseRows = 512;
 
 // to (N, units) = from (N, K) times packed panels, plus b; rows shared by a team.
 template <class T>
-void multiply_rows(const gemm::Layout<T>& layout, const T* panels, const T* b, const T* const* from, Index K, Index chunk,
-                   Index chunk_stride, Range share, Rows<T> to) {
+void multiply_rows(const gemm::Layout<T>& layout, const T* panels, const T* b, const T* const* from, Index K,
+                   Index chunk, Index chunk_stride, Range share, Rows<T> to) {
   using V = Vec<T>;
   const gemm::Terms<T> terms{from + share.begin, K, chunk, chunk_stride};
   gemm::for_each_tile(layout, panels, {0, layout.blocks()}, terms, share.size(),
@@ -64,7 +64,8 @@ void dense_backward(const DenseBackwardArgs<T>& args) {
   parallel::Barrier barrier;
   parallel::run(detail::dense_threads(args.threads, args.N, args.I, args.O), [&](int thread, int team) {
     if (args.dx)
-      gemm::pack_rows(layout, &column, 1, args.O, padded, args.W, share_of(layout.panels(), thread, team), panels.data());
+      gemm::pack_rows(layout, &column, 1, args.O, padded, args.W, share_of(layout.panels(), thread, team),
+                      panels.data());
     for (Index first = 0; first < args.N; first += most) {
       const Index rows = std::min(most, args.N - first);
       const Range mine = share_of(rows, thread, team);

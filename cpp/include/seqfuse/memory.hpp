@@ -7,6 +7,10 @@
 #include <new>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
@@ -14,6 +18,10 @@ namespace seqfuse {
 // One cache line, and the widest packet. Padded axes are rounded up to this many bytes on every
 // instruction set, so that the position of a term in a sum does not depend on the packet.
 inline constexpr Index kAlignment = 64;
+
+// From this size on the C library maps fresh pages at every allocation: huge ones are cleared faster (a
+// tape of 39 MB: 4 % of the forward). Below, it hands out the same memory again, which nothing beats.
+inline constexpr Index kHugePage = Index(1) << 21, kHugeFrom = Index(32) << 20;
 
 template <class T>
 inline constexpr Index kLine = kAlignment / static_cast<Index>(sizeof(T));
@@ -27,12 +35,16 @@ class Buffer {
     if (n == 0) return;
     if (n < 0 || n > std::numeric_limits<Index>::max() / static_cast<Index>(sizeof(T)) - kAlignment)
       throw std::bad_alloc();
+    const Index alignment = n * static_cast<Index>(sizeof(T)) < kHugeFrom ? kAlignment : kHugePage;
     const auto bytes = static_cast<std::size_t>(round_up(n * static_cast<Index>(sizeof(T)), kAlignment));
-    data_ = static_cast<T*>(std::aligned_alloc(kAlignment, bytes));
-    if (data_ == nullptr) throw std::bad_alloc();
+    void* memory = nullptr;
+    if (posix_memalign(&memory, static_cast<std::size_t>(alignment), bytes) != 0) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+    if (alignment == kHugePage) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    data_ = static_cast<T*>(memory);
   }
-  Buffer(Buffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);

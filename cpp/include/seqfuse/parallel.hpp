@@ -64,6 +64,9 @@ inline bool& in_forked_child() {
   return forked;
 }
 
+// Registered when the program starts or the module is loaded: the first region may already be a child's.
+inline const bool kForksAreWatched = (in_forked_child(), true);
+
 // How many threads a region asked for `threads` may have here: one in a forked child, and one
 // inside somebody else's region.
 inline int team_size(int threads) {

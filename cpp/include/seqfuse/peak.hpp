@@ -1,4 +1,4 @@
-// What these kernels could do at best on this machine: threads, lanes, multiply-adds a second.
+// What these kernels could do at best on this machine.
 #pragma once
 
 #include "seqfuse/types.hpp"
@@ -6,11 +6,6 @@
 namespace seqfuse {
 
 bool has_openmp();
-// CPUs that this process may use, and no more than OMP_NUM_THREADS.
-int max_threads();
-// Numbers in a packet.
-template <class T>
-Index lanes();
 // The multiply-add peak of the calling core in FLOP/s, two for each multiply-add: the best of as many
 // short rounds as fit into `seconds`, and of three at least.
 template <class T>

@@ -17,21 +17,23 @@ enum class CellKind { kRnn, kLstm, kGru, kGruResetBefore };
 template <class T>
 struct Weights {
   Index I = 0, H = 0;
-  Rows<const T> W;        // (I, G*H)
-  Rows<const T> U;        // (H, G*H)
-  const T* bx = nullptr;  // (G*H,), joins x W; none is zeros
-  const T* bh = nullptr;  // (G*H,), joins h U; none is zeros
+  Rows<const T> W;         // (I, G*H)
+  Rows<const T> U;         // (H, G*H)
+  const T* bx = nullptr;   // (G*H,), joins x W; none is zeros
+  const T* bh = nullptr;   // (G*H,), joins h U; none is zeros
   bool candidate = false;  // GRU: which way the update gate points
 };
 
 // The weights as the kernels read them. One for all cells; what lies in it only the packer knows.
+// For a short call they stay where they lie, and there are no panels.
 template <class T>
 struct PackedWeights {
   CellKind cell = CellKind::kRnn;
   Index I = 0, H = 0;
   bool candidate = false;
-  Buffer<T> W, U, U_reset;      // panels; U_reset: the gate behind the reset, where there is a second pass
-  Buffer<T> bias, bias_apart;   // (blocks, G, lanes): bx + bh; (blocks, lanes): bh of the gate apart
+  Buffer<T> W, U, U_reset;  // panels; U_reset: the gate behind the reset, where there is a second pass
+  Rows<const T> lying_W, lying_U;
+  Buffer<T> bias, bias_apart;  // (blocks, G, lanes): bx + bh; (blocks, lanes): bh of the gate apart
 };
 
 // Asked between pieces of work whether to give up; then the call returns false and its outputs are undefined.
@@ -92,6 +94,8 @@ class Stream {
 template <class T>
 struct RecurrentKernels {
   PackedWeights<T> (*pack)(const Weights<T>&, int threads);
+  PackedWeights<T> (*prepare)(const Weights<T>&, Index T_, Index B,
+                              int threads);  // packs where T_ steps of B rows pay for it
   bool (*forward)(const PackedWeights<T>&, const ForwardArgs<T>&);
   bool (*backward)(const Weights<T>&, const BackwardArgs<T>&);
   std::unique_ptr<Stream<T>> (*stream)(std::shared_ptr<const PackedWeights<T>>, Index batch);

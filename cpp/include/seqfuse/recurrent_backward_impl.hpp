@@ -250,8 +250,7 @@ class BackwardDriver {
     std::vector<OuterProduct<T>> products;
     products.push_back({fixed(x), I, Cell::kFirstX, Cell::kGates, Cell::kGateOfX, args_.dW, args_.db});
     products.push_back({fixed(h), H, Cell::kFirstH, kFirst, Cell::kGateOfH, args_.dU, args_.dbh});
-    if (Cell::kTwoStage)
-      products.push_back({fixed(reset), H, kFirst, 1, Cell::kGateOfH + kFirst, args_.dU, args_.dbh});
+    if (Cell::kTwoStage) products.push_back({fixed(reset), H, kFirst, 1, Cell::kGateOfH + kFirst, args_.dU, args_.dbh});
 
     const bool large = rows * (I + H) * Cell::kGates * H > 400'000;
     parallel::run(large ? args_.threads : 1, [&](int thread, int team) {

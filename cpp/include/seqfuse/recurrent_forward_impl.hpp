@@ -26,6 +26,7 @@ class ForwardDriver {
     const Index B = seq_.B, H = packed.H;
     split_ = Split::choose(args.threads, seq_.T_, B, Cell::kGates * H * (packed.I + H),
                            divide_up(layout_.blocks(), gemm::kPanelPackets));
+    if (packed.lying_U) split_ = {};  // bound by reading the weights, which a sweep does whole
     const Index step_bytes = checked_product({B, Cell::kGates, layout_.padded(), Index(sizeof(T))});
     piece_steps_ = std::clamp<Index>(kPieceBytes / std::max<Index>(step_bytes, 1), 1, std::max<Index>(seq_.T_, 1));
     saved_block_ = B * Cell::kSaved * kLanes;
@@ -67,7 +68,14 @@ class ForwardDriver {
   // What one thread needs; the pointer arrays are over rows of a step, px over all of a piece.
   struct Worker {
     Worker(Index steps, Index B, Index blocks)
-        : schedule(steps, B), x(steps * B), h_prev(B), now_h_prev(B), now_h(B), now_state(B), now_saved(B), now_reset(B),
+        : schedule(steps, B),
+          x(steps * B),
+          h_prev(B),
+          now_h_prev(B),
+          now_h(B),
+          now_state(B),
+          now_saved(B),
+          now_reset(B),
           px(checked_product({steps, B, blocks, Cell::kGates, kLanes})) {}
     Schedule schedule;
     Buffer<const T*> x, h_prev, now_h_prev;
@@ -111,9 +119,14 @@ class ForwardDriver {
       if (saved != nullptr) worker.now_saved[i] = saved + b * Cell::kSaved * kLanes;
       if (Cell::kTwoStage) worker.now_reset[i] = reset_h_.data() + b * packed_.H;
     }
-    const StepRows<T> step_rows{now.size(), worker.now_h_prev.data(), worker.now_h.data(), worker.now_state.data(),
-                                saved != nullptr ? worker.now_saved.data() : nullptr, saved_block_,
-                                worker.px.data() + now.begin * Cell::kGates * kLanes, entries,
+    const StepRows<T> step_rows{now.size(),
+                                worker.now_h_prev.data(),
+                                worker.now_h.data(),
+                                worker.now_state.data(),
+                                saved != nullptr ? worker.now_saved.data() : nullptr,
+                                saved_block_,
+                                worker.px.data() + now.begin * Cell::kGates * kLanes,
+                                entries,
                                 worker.now_reset.data()};
     if (!now.empty()) step<Cell>(packed_, step_rows, blocks);
     if constexpr (Cell::kTwoStage) {

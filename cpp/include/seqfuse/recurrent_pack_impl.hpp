@@ -5,19 +5,28 @@
 #include "seqfuse/pack.hpp"
 #include "seqfuse/parallel.hpp"
 #include "seqfuse/recurrent.hpp"
+#include "seqfuse/sweep.hpp"
 
 namespace seqfuse {
 
 template <class Cell>
 constexpr CellKind kind_of();
 template <>
-constexpr CellKind kind_of<Rnn>() { return CellKind::kRnn; }
+constexpr CellKind kind_of<Rnn>() {
+  return CellKind::kRnn;
+}
 template <>
-constexpr CellKind kind_of<Lstm>() { return CellKind::kLstm; }
+constexpr CellKind kind_of<Lstm>() {
+  return CellKind::kLstm;
+}
 template <>
-constexpr CellKind kind_of<Gru>() { return CellKind::kGru; }
+constexpr CellKind kind_of<Gru>() {
+  return CellKind::kGru;
+}
 template <>
-constexpr CellKind kind_of<GruResetBefore>() { return CellKind::kGruResetBefore; }
+constexpr CellKind kind_of<GruResetBefore>() {
+  return CellKind::kGruResetBefore;
+}
 
 // Panels of one cell. A panel holds all gates of as many blocks of units as make about four packets.
 template <class Cell, class T>
@@ -28,10 +37,10 @@ struct CellLayout {
 
   Index H;
 
-  static constexpr int blocks_per_panel(int gates) { return std::max(1, gemm::kPanelPackets / gates); }
-  gemm::Layout<T> input() const { return {H, Cell::kGates, blocks_per_panel(Cell::kGates)}; }
-  gemm::Layout<T> recurrent() const { return {H, kFirstGates, blocks_per_panel(kFirstGates)}; }
-  gemm::Layout<T> reset() const { return {H, 1, blocks_per_panel(1)}; }
+  gemm::Layout<T> panels(int gates) const { return {H, gates, std::max(1, gemm::kPanelPackets / gates)}; }
+  gemm::Layout<T> input() const { return panels(Cell::kGates); }
+  gemm::Layout<T> recurrent() const { return panels(kFirstGates); }
+  gemm::Layout<T> reset() const { return panels(1); }
 
   Index blocks() const { return divide_up(H, kLanes); }
   Index padded() const { return round_up(H, kLine<T>); }
@@ -43,8 +52,35 @@ struct CellLayout {
   }
 };
 
+// One product's weights: panels, or `columns` of W as they lie from its first gate on.
+template <class T>
+struct ProductWeights {
+  const T* panels;
+  Rows<const T> lying;
+};
+
+// Calls f as gemm::for_each_tile does, for weights of either kind.
+template <class T, class F>
+void for_each_product(const gemm::Layout<T>& layout, const ProductWeights<T>& weights, Range share,
+                      const gemm::Terms<T>& terms, Index rows, F&& f) {
+  if (!weights.lying) return gemm::for_each_tile(layout, weights.panels, share, terms, rows, f);
+  constexpr Index kLanes = Vec<T>::kSize;
+  const Index columns = layout.gates * layout.units;
+  Buffer<T> memory(checked_product({2, rows, columns}));
+  const Rows<T> sums{memory.data(), columns}, block{memory.data() + rows * columns, columns};
+  gemm::sweep(terms.row, rows, terms.K, weights.lying, columns, sums, block);
+  alignas(kAlignment) T packets[gemm::kPanelPackets * kLanes];
+  for (Index j = share.begin; j < share.end; ++j)
+    for (Index r = 0; r < rows; ++r) {
+      for (int g = 0; g < layout.gates; ++g)
+        Vec<T>::load_first(sums.row(r) + g * layout.units + j * kLanes, layout.units - j * kLanes)
+            .store(packets + g * kLanes);
+      f(j, Index(1), r, Index(1), packets);
+    }
+}
+
 template <class Cell, class T>
-PackedWeights<T> pack_weights(const Weights<T>& weights, int threads) {
+PackedWeights<T> lay_out_weights(const Weights<T>& weights, bool lying, int threads) {
   constexpr Index kLanes = Vec<T>::kSize;
   constexpr int G = Cell::kGates;
   const Index I = weights.I, H = weights.H;
@@ -56,21 +92,24 @@ PackedWeights<T> pack_weights(const Weights<T>& weights, int threads) {
   PackedWeights<T> packed;
   packed.cell = kind_of<Cell>();
   packed.I = I, packed.H = H, packed.candidate = weights.candidate;
-  packed.W = Buffer<T>(input.size(I));
-  packed.U = Buffer<T>(recurrent.size(H));
-  if (Cell::kTwoStage) packed.U_reset = Buffer<T>(reset.size(H));
   packed.bias = Buffer<T>(layout.blocks() * G * kLanes);
   packed.bias_apart = Buffer<T>(layout.blocks() * kLanes);
-
-  // 128k numbers are packed in about 30 us: below that a second thread does not pay.
-  const bool large = (I + H) * G * H > 131072;
-  parallel::run(large ? threads : 1, [&](int thread, int team) {
-    gemm::pack_columns(input, column, weights.W, I, share_of(input.panels(), thread, team), packed.W.data());
-    gemm::pack_columns(recurrent, column, weights.U, H, share_of(recurrent.panels(), thread, team), packed.U.data());
-    if (Cell::kTwoStage)
-      gemm::pack_columns(reset, column + G - 1, weights.U, H, share_of(reset.panels(), thread, team),
-                         packed.U_reset.data());
-  });
+  if (lying) {
+    packed.lying_W = weights.W, packed.lying_U = weights.U;
+  } else {
+    packed.W = Buffer<T>(input.size(I));
+    packed.U = Buffer<T>(recurrent.size(H));
+    if (Cell::kTwoStage) packed.U_reset = Buffer<T>(reset.size(H));
+    // 128k numbers are packed in about 30 us: below that a second thread does not pay.
+    const bool large = (I + H) * G * H > 131072;
+    parallel::run(large ? threads : 1, [&](int thread, int team) {
+      gemm::pack_columns(input, column, weights.W, I, share_of(input.panels(), thread, team), packed.W.data());
+      gemm::pack_columns(recurrent, column, weights.U, H, share_of(recurrent.panels(), thread, team), packed.U.data());
+      if (Cell::kTwoStage)
+        gemm::pack_columns(reset, column + G - 1, weights.U, H, share_of(reset.panels(), thread, team),
+                           packed.U_reset.data());
+    });
+  }
 
   const auto bias_at = [H](const T* b, int g, Index unit) { return b != nullptr && unit < H ? b[g * H + unit] : T(0); };
   for (Index unit = 0; unit < layout.blocks() * kLanes; ++unit) {
@@ -83,6 +122,19 @@ PackedWeights<T> pack_weights(const Weights<T>& weights, int threads) {
     packed.bias_apart[unit] = bias_at(weights.bh, G - 1, unit);
   }
   return packed;
+}
+
+template <class Cell, class T>
+PackedWeights<T> pack_weights(const Weights<T>& weights, int threads) {
+  return lay_out_weights<Cell>(weights, false, threads);
+}
+
+// At I = H = 256 packing an LSTM's weights costs 120 us, and a row's step as they lie 10 us more than from panels.
+inline constexpr Index kRowsWorthPacking = 8;
+
+template <class Cell, class T>
+PackedWeights<T> prepare_weights(const Weights<T>& weights, Index T_, Index B, int threads) {
+  return lay_out_weights<Cell>(weights, T_ * B < kRowsWorthPacking, threads);
 }
 
 }  // namespace seqfuse

@@ -29,7 +29,8 @@ class Schedule {
   Range step(Index s, Range rows) const {
     const Index* first = row_.data() + begin_[s];
     const Index* last = row_.data() + begin_[s + 1];
-    return {std::lower_bound(first, last, rows.begin) - row_.data(), std::lower_bound(first, last, rows.end) - row_.data()};
+    return {std::lower_bound(first, last, rows.begin) - row_.data(),
+            std::lower_bound(first, last, rows.end) - row_.data()};
   }
   Index row(Index entry) const { return row_[entry]; }
 

@@ -18,7 +18,12 @@ class StreamOf final : public Stream<T> {
         px_(checked_product({batch, layout_.blocks(), Cell::kGates, kLanes})),
         saved_(Cell::kTwoStage ? px_.size() / Cell::kGates * Cell::kSaved : 0),
         reset_h_(Cell::kTwoStage ? batch * padded_ : 0),
-        x_rows_(batch), h_prev_rows_(batch), h_rows_(batch), c_rows_(batch), saved_rows_(batch), reset_rows_(batch) {
+        x_rows_(batch),
+        h_prev_rows_(batch),
+        h_rows_(batch),
+        c_rows_(batch),
+        saved_rows_(batch),
+        reset_rows_(batch) {
     h_.fill_zero();
     c_.fill_zero();
     for (Index b = 0; b < batch; ++b) {
@@ -33,9 +38,15 @@ class StreamOf final : public Stream<T> {
     T* now = h_.data() + (1 - current_) * batch_ * padded_;
     for (Index b = 0; b < batch_; ++b)
       x_rows_[b] = x.row(b), h_prev_rows_[b] = h().row(b), h_rows_[b] = now + b * padded_;
-    const StepRows<T> rows{batch_, h_prev_rows_.data(), h_rows_.data(), c_rows_.data(),
-                           Cell::kTwoStage ? saved_rows_.data() : nullptr, batch_ * Cell::kSaved * kLanes,
-                           px_.data(), batch_, reset_rows_.data()};
+    const StepRows<T> rows{batch_,
+                           h_prev_rows_.data(),
+                           h_rows_.data(),
+                           c_rows_.data(),
+                           Cell::kTwoStage ? saved_rows_.data() : nullptr,
+                           batch_ * Cell::kSaved * kLanes,
+                           px_.data(),
+                           batch_,
+                           reset_rows_.data()};
     const Range all{0, layout_.blocks()};
     input_product<Cell>(*packed_, x_rows_.data(), batch_, all, px_.data());
     seqfuse::step<Cell>(*packed_, rows, all);

@@ -1,0 +1,138 @@
+"""Denormal numbers: zeros inside the kernels, on every thread; the caller's floating-point environment untouched."""
+
+import ctypes
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from cases import VARIANTS, make_case
+
+import seqfuse as sf
+from seqfuse import functional as F
+
+EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+# One thread; split by rows; split by units.
+WORK = pytest.mark.parametrize(("T", "B", "H", "threads"), [(3, 2, 5, 1), (6, 24, 67, 3), (4, 1, 337, 2)])
+
+needs_mxcsr = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64", reason="the control register of x86-64 as glibc saves it"
+)
+
+
+def denormals_survive():
+    """Whether this thread reads and writes them, in packets and in single numbers."""
+    alive = []
+    for dtype in (np.float32, np.float64):
+        small = np.full(67, np.finfo(dtype).smallest_subnormal * dtype(64))
+        tiny = np.full(67, np.finfo(dtype).tiny)
+        alive += [(small * dtype(1) != 0).all(), (tiny * dtype(0.25) != 0).all(), small[:1] + small[:1] != 0]
+    return all(alive)
+
+
+class Environment(ctypes.Structure):
+    """fenv_t of glibc on x86-64: that of the x87, then mxcsr."""
+
+    _fields_ = [("x87", ctypes.c_char * 28), ("mxcsr", ctypes.c_uint32)]
+
+
+def environment():
+    saved = Environment()
+    assert ctypes.CDLL(None).fegetenv(ctypes.byref(saved)) == 0
+    return saved
+
+
+def everything(case):
+    """Every way into the kernels: forward, backward, packed, stream."""
+    case.run(F)
+    weights = [case.arguments[name] for name in ("W", "U", "b")]
+    packed = getattr(F, f"pack_{case.cell.name}")(*weights, **case.options)
+    packed(case.arguments["x"])
+    stream = packed.stream(case.arguments["x"].shape[1])
+    stream.step(case.arguments["x"][0])
+    with pytest.raises(ValueError, match="x must be"):
+        stream.step(case.arguments["x"][0, :, :1])
+
+
+@WORK
+@EACH
+def test_denormals_are_what_they_were_after_a_call(cell, options, T, B, H, threads):
+    case = make_case(cell, options, T=T, B=B, H=H, dtype=np.float32)
+
+    def call(_):
+        before = denormals_survive()
+        with sf.num_threads(threads):
+            everything(case)
+        return before and denormals_survive()
+
+    assert call(0)
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(call, range(6)))
+    assert denormals_survive()
+
+
+@needs_mxcsr
+@WORK
+@EACH
+def test_the_control_register_is_what_it_was_after_a_call(cell, options, T, B, H, threads):
+    case = make_case(cell, options, T=T, B=B, H=H, dtype=np.float32)
+    libc, old = ctypes.CDLL(None), environment()
+    flags = 0x3F  # exceptions that happened: the kernels' own multiplications may add to them
+    for setting in (0, 0x40, 0x8000, 0x8040):  # neither, inputs are zeros, results are zeros, both
+        wanted = Environment.from_buffer_copy(old)
+        wanted.mxcsr = (old.mxcsr & ~0x8040) | setting
+        libc.fesetenv(ctypes.byref(wanted))
+        try:
+            with sf.num_threads(threads):
+                everything(case)
+            got = environment().mxcsr
+        finally:
+            libc.fesetenv(ctypes.byref(old))
+        assert got & ~flags == wanted.mxcsr & ~flags
+
+
+@DTYPES
+@WORK
+@EACH
+def test_denormal_inputs_and_results_are_zeros_on_every_thread(cell, options, T, B, H, threads, dtype):
+    """Seen from outside: a denormal input times a large weight is 0, and so is a denormal product."""
+    huge, small = dtype(2) ** (np.finfo(dtype).maxexp - 2), np.finfo(dtype).tiny / 4
+    zero = make_case(cell, options, T=T, B=B, I=1, H=H, dtype=dtype, bias="none", states=False)
+    zero.arguments["x"][...] = 0
+    with sf.num_threads(threads):
+        wanted = zero.forward(F)[0]
+        for x, w in ((small, huge), (np.sqrt(small), np.sqrt(small))):
+            zero.arguments["x"][...], zero.arguments["W"][...] = x, w
+            for got, right in zip(zero.forward(F)[0], wanted, strict=True):
+                np.testing.assert_array_equal(got, right)
+
+
+@DTYPES
+@EACH
+def test_gradients_that_vanish_into_denormals_have_the_same_bits_with_any_threads(cell, options, dtype):
+    case = make_case(cell, options, T=7, B=24, H=67, dtype=dtype)
+    for d in case.doutputs.values():
+        d *= np.finfo(dtype).tiny * 8
+    results = []
+    for threads in (1, 2, 3):
+        with sf.num_threads(threads):
+            results.append(case.run(F)[2])
+    assert any((np.abs(a) < np.finfo(dtype).tiny * 64).any() for a in results[0])
+    for grads in results:
+        for name, a, e in zip(grads._fields, grads, results[0], strict=True):
+            np.testing.assert_array_equal(a.view(f"u{a.itemsize}"), e.view(f"u{e.itemsize}"), err_msg=name)
+            assert ((a == 0) | (np.abs(a) >= np.finfo(dtype).tiny)).all(), f"{name} holds denormals"
+
+
+@EACH
+def test_states_that_no_step_touches_keep_their_denormals(cell, options):
+    case = make_case(cell, options, T=3, B=4, H=19, dtype=np.float32, call="lengths")
+    case.call["lengths"][:] = 0
+    for state in cell.states:
+        case.arguments[f"{state}0"][...] = case.doutputs[f"d{state}"][...] = 1e-40
+    out, _, grads = case.run(F)
+    for state in cell.states:
+        assert (getattr(out, state) == np.float32(1e-40)).all()
+        assert (getattr(grads, f"d{state}0") == np.float32(1e-40)).all()

@@ -1,0 +1,97 @@
+"""Kernels of all instruction sets in one process: with fused multiply-adds they agree bit by bit, all are accurate."""
+
+import numpy as np
+import pytest
+from cases import CALLS, VARIANTS, assert_accurate, make_case
+
+import seqfuse as sf
+from seqfuse import _backend, reference
+from seqfuse import functional as F
+
+pytestmark = pytest.mark.once  # goes over the instruction sets itself
+
+AVAILABLE = _backend.available()
+FUSED = [isa for isa in AVAILABLE if isa != "x86_64_v2"]  # x86_64_v2 multiplies, rounds, and adds
+needs_two = pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add is here")
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
+# Packets of 2, 4, 8 and 16 units less one, whole, plus one; sums over more than a block of 256 terms; segments.
+SIZES = [(1, 1, 1, 1), (3, 5, 4, 3), (5, 7, 9, 8), (4, 17, 1, 17), (3, 2, 33, 31), (2, 3, 270, 61), (2, 1, 3, 300)]
+SIZES += [(130, 9, 2, 7), (2, 515, 3, 5)]
+
+
+def same_bits(actual, expected):
+    for name, a, e in zip(type(expected)._fields, actual, expected, strict=True):
+        np.testing.assert_array_equal(a.view(f"u{a.itemsize}"), e.view(f"u{e.itemsize}"), err_msg=name)
+
+
+def assert_all_agree(case, monkeypatch, threads=1):
+    results = []
+    for isa in FUSED:
+        monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
+        with sf.num_threads(threads):
+            out, _, grads = case.run(F)
+        results.append((out, grads))
+    for out, grads in results[1:]:
+        same_bits(out, results[0][0])
+        same_bits(grads, results[0][1])
+
+
+@needs_two
+@DTYPES
+@pytest.mark.parametrize(("T", "B", "I", "H"), SIZES)
+@EACH
+def test_instruction_sets_agree_at_nasty_sizes(cell, options, T, B, I, H, dtype, monkeypatch):
+    assert_all_agree(make_case(cell, options, T=T, B=B, I=I, H=H, dtype=dtype), monkeypatch)
+
+
+@needs_two
+@DTYPES
+@pytest.mark.parametrize("call", CALLS)
+@EACH
+def test_instruction_sets_agree_for_every_call(cell, options, call, dtype, monkeypatch):
+    assert_all_agree(make_case(cell, options, T=11, B=7, I=5, H=37, call=call, dtype=dtype), monkeypatch)
+
+
+@needs_two
+@DTYPES
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 30, 1e4, 1e30])
+@EACH
+def test_instruction_sets_agree_where_gates_saturate_and_numbers_vanish(cell, options, scale, dtype, monkeypatch):
+    case = make_case(cell, options, T=6, B=7, I=5, H=37, dtype=dtype)
+    case.arguments["x"] *= dtype(scale)
+    assert_all_agree(case, monkeypatch)
+
+
+@needs_two
+@DTYPES
+@pytest.mark.parametrize(("B", "H"), [(1, 337), (29, 67)])
+@EACH
+def test_instruction_sets_agree_with_several_threads(cell, options, B, H, dtype, monkeypatch):
+    assert_all_agree(make_case(cell, options, T=7, B=B, I=5, H=H, dtype=dtype), monkeypatch, threads=3)
+
+
+@pytest.mark.parametrize("isa", AVAILABLE)
+@DTYPES
+@EACH
+def test_every_instruction_set_keeps_the_rule_of_accuracy(cell, options, dtype, isa, monkeypatch):
+    monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
+    wider, results = np.float64 if dtype is np.float32 else np.longdouble, []
+    for seed in range(4):  # together: the largest of a few errors says little
+        case = make_case(cell, options, T=7, B=13, I=19, H=37, call="all", dtype=dtype, seed=seed)
+        runs = case.run(F), case.run(reference), case.astype(wider).run(reference)
+        results.append([(*out, *grads) for out, _, grads in runs])
+    names = runs[0][0]._fields + runs[0][2]._fields
+    for name, *parts in zip(names, *(map(np.stack, zip(*of)) for of in zip(*results))):
+        assert_accurate(name, *parts)
+
+
+@pytest.mark.parametrize("isa", AVAILABLE)
+@EACH
+def test_a_tape_keeps_to_the_kernels_that_made_it(cell, options, isa, monkeypatch):
+    case = make_case(cell, options, H=19)
+    monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
+    _, tape, grads = case.run(F)
+    for other in AVAILABLE:
+        monkeypatch.setattr(_backend, "kernels", _backend.load(other))
+        same_bits(case.backward(F, tape), grads)

@@ -1,0 +1,73 @@
+"""Long calls give way: to Ctrl-C, to other Python threads, and in a child made by fork."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import seqfuse as sf
+from seqfuse import _backend
+from seqfuse import functional as F
+
+H = 64
+
+
+def small(T=40, B=16):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((T, B, H), dtype=np.float32)
+    return x, rng.standard_normal((H, 4 * H), dtype=np.float32) / 8, rng.standard_normal((H, 4 * H), dtype=np.float32) / 8
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_stops_a_long_call_before_its_end(threads):
+    _, W, U = small()
+    x = np.broadcast_to(np.float32(0.5), (20_000_000 // threads, 4 * threads, H))  # minutes of work in no memory
+    h, c = np.full((2, x.shape[1], H), np.nan, np.float32)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        _backend.kernels.recurrent_forward(
+            "lstm", W, U, None, None, True, False, x, None, None, None, False, None, h, c, False, threads
+        )
+    timer.join()
+    assert np.isnan(h).all(), "the final state is written last: this call came to its end"
+
+
+def test_a_call_lets_other_python_threads_run():
+    """Other threads count while a kernel runs: it has given the lock of the interpreter away."""
+    x, W, U = small(T=4000, B=16)
+    counted, running = [0], threading.Event()
+
+    def count():
+        running.set()
+        while running.is_set():
+            counted[0] += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    running.wait()
+    before = counted[0]
+    with sf.num_threads(1):
+        F.lstm(x, W, U)
+    after = counted[0]
+    running.clear()
+    thread.join()
+    assert after > before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_computes_the_same_after_its_parent_used_threads():
+    x, W, U = small()
+    with sf.num_threads(2):
+        expected = F.lstm(x, W, U).y
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if np.array_equal(F.lstm(x, W, U).y, expected) else 1)
+    watchdog = threading.Timer(60, os.kill, (child, signal.SIGKILL))  # a child that waits for its parent's threads
+    watchdog.start()
+    _, status = os.waitpid(child, 0)
+    watchdog.cancel()
+    assert os.waitstatus_to_exitcode(status) == 0

@@ -1,0 +1,251 @@
+"""The recurrent kernels against the reference and central differences: every cell, option, way of calling and size."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from cases import BIASES, CALLS, VARIANTS, assert_gradient, central_differences, make_case
+
+from seqfuse import functional as F
+from seqfuse import reference
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
+WIDER = {np.float32: np.float64, np.float64: np.longdouble}
+
+# (T, B, I, H): 1, a packet of 4, 8 and 16 less one, whole and plus one, primes.
+SMALL = [(1, 1, 1, 1), (2, 3, 4, 3), (3, 4, 3, 4), (2, 5, 5, 5), (3, 7, 8, 7), (2, 8, 7, 8), (3, 9, 9, 9)]
+SMALL += [(2, 15, 17, 15), (3, 16, 15, 16), (2, 17, 16, 17), (5, 2, 31, 33), (4, 13, 1, 61), (3, 1, 23, 129)]
+# A sum over more than a block of 256 terms of x, of h; 513 rows in time, one more than a segment of backward takes;
+# a segment of a single step; several pieces of forward (273 steps of the RNN, 68 of the LSTM) and three segments.
+LARGE = [(3, 2, 301, 5), (3, 5, 9, 277), (513, 1, 3, 5), (257, 2, 2, 3), (3, 601, 3, 5), (300, 5, 3, 33)]
+EMPTY = [(0, 2, 3, 2), (3, 0, 3, 2), (0, 0, 1, 1), (3, 2, 0, 5)]
+
+
+def same_bits(actual, expected, *, of=None):
+    for name, a, e in zip(type(expected)._fields, actual, expected, strict=True):
+        if e is not None and (of is None or name in of):
+            assert a.dtype == e.dtype
+            np.testing.assert_array_equal(a.view(f"u{a.itemsize}"), e.view(f"u{e.itemsize}"), err_msg=name)
+
+
+def results_of(case, module):
+    """Everything a case gives, by name."""
+    out, _, grads = case.run(module)
+    return {name: a for name, a in (out._asdict() | grads._asdict()).items() if a is not None}
+
+
+def assert_rule_of_accuracy(cases):
+    """At most twice the error of the reference and 1 ulp, a result's in root mean square, all results' in max norm.
+
+    A case is one way of calling with several seeds; its ulp is that of its largest number. The max norm is taken over
+    all cases together: the largest of a few errors is a matter of luck, in the reference too.
+    """
+    largest = {}
+    for label, seeds in cases:
+        wider = [case.astype(WIDER[case.arguments["x"].dtype.type]) for case in seeds]
+        kernel, plain = ([results_of(case, module) for case in seeds] for module in (F, reference))
+        truth = [results_of(case, reference) for case in wider]
+        for name in truth[0]:
+            got, allowed, true = (np.concatenate([one[name].ravel() for one in of]) for of in (kernel, plain, truth))
+            if not true.size:
+                continue
+            ulp = np.spacing(np.abs(true).max().astype(got.dtype))
+            error, limit = (np.abs(rounded - true).astype(float) / ulp for rounded in (got, allowed))
+            rms, allowed_rms = (float(np.sqrt(np.mean(e * e))) for e in (error, limit))
+            assert rms <= 2 * allowed_rms + 1, f"{name} of {label}: rms error {rms:.2f} ulp, not 2 * {allowed_rms:.2f}"
+            largest.setdefault(name, []).append((error.max(), limit.max(), label))
+    for name, parts in largest.items():
+        (worst, _, label), limit = max(parts, key=lambda part: part[0]), max(part[1] for part in parts)
+        assert worst <= 2 * limit + 1, f"{name} of {label}: error {worst:.2f} ulp, not 2 * {limit:.2f}"
+
+
+@DTYPES
+@EACH
+def test_kernels_keep_the_rule_of_accuracy_at_nasty_sizes(cell, options, dtype):
+    def seeds(T, B, I, H):
+        few = int(np.clip(1000 // (T * B * H + 1), 2, 40))
+        return [make_case(cell, options, T=T, B=B, I=I, H=H, dtype=dtype, seed=s) for s in range(few)]
+
+    assert_rule_of_accuracy((f"(T, B, I, H) = {sizes}", seeds(*sizes)) for sizes in SMALL + LARGE)
+
+
+@DTYPES
+@EACH
+def test_kernels_keep_the_rule_of_accuracy_for_every_call_and_bias(cell, options, dtype):
+    def seeds(call, bias):
+        sizes = {"T": 9, "B": 7, "I": 6, "H": 19, "call": call, "bias": bias, "states": bias != "none"}
+        return [make_case(cell, options, dtype=dtype, seed=s, **sizes) for s in range(5)]
+
+    assert_rule_of_accuracy((f"{call}, bias {bias}", seeds(call, bias)) for call in CALLS for bias in BIASES)
+
+
+@EACH
+def test_kernels_keep_the_rule_of_accuracy_over_padded_segments(cell, options):
+    sizes = [
+        {"T": 515, "B": 1, "I": 3, "H": 5},
+        {"T": 131, "B": 9, "I": 2, "H": 17},
+        {"T": 5, "B": 523, "I": 3, "H": 4},
+    ]
+    ways = [size | {"call": call} for size in sizes for call in ("lengths", "all")]
+    assert_rule_of_accuracy((way, [make_case(cell, options, dtype=np.float32, **way)]) for way in ways)
+
+
+@pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize("call", CALLS)
+@EACH
+def test_backward_matches_central_differences(cell, options, call, bias):
+    case = make_case(cell, options, T=4, B=3, I=2, H=3, call=call, bias=bias, states=bias != "none")
+    assert_matches_central_differences(case)
+
+
+@pytest.mark.parametrize(("T", "B", "I", "H"), [(1, 1, 1, 1), (3, 7, 1, 5), (2, 1, 3, 9), *EMPTY])
+@EACH
+def test_backward_matches_central_differences_at_nasty_sizes(cell, options, T, B, I, H):
+    assert_matches_central_differences(make_case(cell, options, T=T, B=B, I=I, H=H, call="mask"))
+
+
+def assert_matches_central_differences(case):
+    grads = case.run(F)[2]
+    for name, array in case.arguments.items():
+        numeric = central_differences(lambda: case.loss(F), array)
+        assert_gradient(f"d{name}", getattr(grads, f"d{name}"), numeric)
+
+
+@DTYPES
+@EACH
+def test_1e30_saturates(cell, options, dtype):
+    case, eps = make_case(cell, options, T=4, B=5, I=3, H=19, dtype=dtype), np.finfo(dtype).eps
+    case.arguments["x"][...] = np.copysign(1e30, case.arguments["x"])
+    got, wanted = results_of(case, F), results_of(case, reference)
+    for name in wanted:
+        assert np.isfinite(got[name]).all(), name
+        # Gates are 0 or 1 but for their h U: what is left to round is a step's few sums of weights and gates.
+        np.testing.assert_allclose(got[name], wanted[name], rtol=64 * eps, atol=64 * eps, err_msg=name)
+    assert (np.abs(got["y"]) <= max(1, np.abs(case.arguments["h0"]).max())).all()
+
+
+@DTYPES
+@EACH
+def test_inf_follows_ieee(cell, options, dtype):
+    case, eps = make_case(cell, options, T=4, B=5, I=1, H=19, dtype=dtype), np.finfo(dtype).eps  # I = 1: no inf - inf
+    x = case.arguments["x"]
+    x[1, 1], x[2, 3], x[2, 4] = np.inf, -np.inf, np.inf
+    with np.errstate(invalid="ignore"):
+        got, wanted = results_of(case, F), results_of(case, reference)
+    assert np.isfinite(got["y"]).all()
+    for name in wanted:  # NaN where the reference has it, or the same number but for sums of some dozens of terms
+        np.testing.assert_allclose(got[name], wanted[name], rtol=64 * eps, atol=64 * eps, err_msg=name)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("B", "I", "H"), [(1, 1, 1), (7, 5, 19), (13, 3, 70)])
+@EACH
+def test_nan_and_inf_reach_their_row_from_there_on(cell, options, B, I, H, reverse, value):
+    t, b = 2, B // 2
+    case = make_case(cell, options, T=5, B=B, I=I, H=H, dtype=np.float32)
+    run = {}
+    for key, number in (("clean", case.arguments["x"][t, b].copy()), ("poisoned", value)):
+        case.arguments["x"][t, b] = number
+        out, tape = case.forward(F, reverse=reverse)
+        run[key] = out, case.backward(F, tape)
+    reached = np.zeros((5, B), dtype=bool)
+    reached[slice(None, t + 1) if reverse else slice(t, None), b] = True
+    others = np.arange(B) != b
+    (out, grads), (clean, clean_grads) = run["poisoned"], run["clean"]
+    if np.isnan(value):
+        np.testing.assert_array_equal(np.isnan(out.y), np.broadcast_to(reached[..., None], out.y.shape))
+    same_bits(
+        out._replace(y=out.y[~reached], **rows(out[1:], others)),
+        clean._replace(y=clean.y[~reached], **rows(clean[1:], others)),
+    )
+    for name in ("dx", *(f"d{state}0" for state in cell.states)):
+        got, right = (np.compress(others, getattr(g, name), axis=-2) for g in (grads, clean_grads))
+        np.testing.assert_array_equal(got, right, err_msg=name)
+
+
+def rows(states, chosen):
+    return {name: state[chosen] for name, state in zip("hc", states)}
+
+
+@DTYPES
+@pytest.mark.parametrize(("cell", "options"), [p for p in VARIANTS if p.values[1].get("update_gate") == "previous"])
+def test_negating_the_columns_of_z_turns_one_update_into_the_other(cell, options, dtype):
+    case = make_case(cell, options, T=6, B=5, I=4, H=19, dtype=dtype)
+    turned = make_case(cell, options | {"update_gate": "candidate"}, T=6, B=5, I=4, H=19, dtype=dtype)
+    for name in ("W", "U", "b"):
+        turned.arguments[name][..., :19] *= -1
+    got, wanted = results_of(turned, F), results_of(case, F)
+    for name in ("dW", "dU", "db"):
+        got[name][..., :19] *= -1
+    for name in wanted:  # but for rounding: some ulps of the largest number in each of six steps
+        limit = 64 * np.finfo(dtype).eps * max(1, np.abs(wanted[name]).max())
+        np.testing.assert_allclose(got[name], wanted[name], rtol=0, atol=limit, err_msg=name)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@EACH
+def test_lengths_and_the_mask_they_mean_are_the_same(cell, options, reverse):
+    case = make_case(cell, options, T=70, B=9, H=19, call="lengths", dtype=np.float32)
+    results = []
+    for real in ({"lengths": case.call["lengths"].astype(np.uint8)}, {"lengths": None, "mask": case.real}):
+        out, tape = case.forward(F, reverse=reverse, **real)
+        results.append((out, case.backward(F, tape)))
+    for one, other in zip(*results):
+        same_bits(one, other)
+
+
+@EACH
+def test_a_gradient_left_out_is_zeros(cell, options):
+    case = make_case(cell, options, T=5, B=4, H=9, call="all")
+    _, tape = case.forward(F)
+    back, given = getattr(F, f"{cell.name}_backward"), case.doutputs
+    zeros = {name: np.zeros_like(d) for name, d in given.items()}
+    for chosen in range(2 ** len(given)):
+        some = {name: d for i, (name, d) in enumerate(given.items()) if chosen >> i & 1}
+        for got, right in zip(back(tape, **some), back(tape, **(zeros | some))):
+            np.testing.assert_array_equal(got, right)  # but for the sign of a zero
+
+
+@pytest.mark.parametrize("call", ["plain", "all"])
+@pytest.mark.parametrize("bias", BIASES)
+@EACH
+def test_need_dx_and_into_change_no_bits(cell, options, bias, call):
+    case = make_case(cell, options, T=67, B=9, I=5, H=19, call=call, bias=bias, dtype=np.float32)
+    _, tape, grads = case.run(F)
+    without = case.backward(F, tape, need_dx=False)
+    assert without.dx is None
+    same_bits(without._replace(dx=grads.dx), grads)
+    into = tuple(None if d is None else np.zeros_like(d) for d in grads[1:4])
+    added = case.backward(F, tape, into=into)
+    assert all(a is b for a, b in zip(added[1:4], into))
+    same_bits(added, grads)
+
+
+@pytest.mark.parametrize("call", ["plain", "all"])
+@EACH
+def test_backward_again_and_from_other_threads_gives_the_same_bits_and_leaves_the_tape_race(cell, options, call):
+    case = make_case(cell, options, T=67, B=9, I=5, H=19, call=call)
+    _, tape, grads = case.run(F)
+    arrays = [a for a in (*tape._initial, *tape._weights, tape._x, tape._y, tape._saved, tape._real) if a is not None]
+    before = [a.tobytes() for a in arrays]
+    with ThreadPoolExecutor(3) as pool:
+        for again in pool.map(lambda _: case.backward(F, tape), range(6)):
+            same_bits(again, grads)
+    assert before == [a.tobytes() for a in arrays]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@EACH
+def test_a_call_without_tape_or_sequences_gives_the_same_bits(cell, options, call):
+    case = make_case(cell, options, T=67, B=9, I=5, H=19, call=call, dtype=np.float32)
+    run = getattr(F, cell.name)
+    kept, tape = case.forward(F)
+    same_bits(run(**case.arguments, **options, **case.call), kept)
+    last = run(**case.arguments, **options, **case.call, return_sequences=False)
+    assert last.y is None
+    same_bits(last._replace(y=kept.y), kept)
+    last, tape_of_last = case.forward(F, return_sequences=False)
+    same_bits(last._replace(y=kept.y), kept)
+    same_bits(case.backward(F, tape_of_last, dy=None), case.backward(F, tape, dy=None))
