@@ -9,6 +9,7 @@
     central_differences(f, x)               gradient of f() with respect to the array x, which f reads
     assert_gradient(name, actual, numeric)  compares with central differences
     assert_accurate(name, actual, reference, truth)  the accuracy rule
+    assert_same_bits(actual, expected)      for results that may not differ at all
 
 `module` is `seqfuse.reference`, `seqfuse.functional`, or anything with their functions. A case is drawn in float64
 and then rounded to its dtype, so that `case.astype(dtype)` of a float32 case has the very same values.
@@ -172,3 +173,14 @@ def assert_accurate(name: str, actual: Any, reference: Any, truth: Any) -> None:
     for norm, of in (("max", np.max), ("rms", lambda e: np.sqrt(np.mean(e * e)))):
         got, limit = float(of(error)), 2 * float(of(allowed)) + ulp
         assert got <= limit, f"{name} has {norm} error {got:.3g} ({got / ulp:.2f} ulp); allowed are {limit:.3g}"
+
+
+def assert_same_bits(actual: Any, expected: Any, *, of: tuple[str, ...] | None = None) -> None:
+    """Every array of a named tuple, or those named in `of`, has the expected type, shape and bits, also of zeros."""
+    for name, a, e in zip(type(expected)._fields, actual, expected, strict=True):
+        if of is not None and name not in of:
+            continue
+        assert (a is None) == (e is None), name
+        if e is not None:
+            assert (a.dtype, a.shape) == (e.dtype, e.shape), name
+            np.testing.assert_array_equal(a.view(f"u{a.itemsize}"), e.view(f"u{e.itemsize}"), err_msg=name)

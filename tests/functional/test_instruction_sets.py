@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import CALLS, VARIANTS, assert_accurate, make_case
+from cases import CALLS, VARIANTS, assert_accurate, assert_same_bits, make_case
 
 import seqfuse as sf
 from seqfuse import _backend, reference
@@ -20,11 +20,6 @@ SIZES = [(1, 1, 1, 1), (3, 5, 4, 3), (5, 7, 9, 8), (4, 17, 1, 17), (3, 2, 33, 31
 SIZES += [(130, 9, 2, 7), (2, 515, 3, 5)]
 
 
-def same_bits(actual, expected):
-    for name, a, e in zip(type(expected)._fields, actual, expected, strict=True):
-        np.testing.assert_array_equal(a.view(f"u{a.itemsize}"), e.view(f"u{e.itemsize}"), err_msg=name)
-
-
 def assert_all_agree(case, monkeypatch, threads=1):
     results = []
     for isa in FUSED:
@@ -33,8 +28,8 @@ def assert_all_agree(case, monkeypatch, threads=1):
             out, _, grads = case.run(F)
         results.append((out, grads))
     for out, grads in results[1:]:
-        same_bits(out, results[0][0])
-        same_bits(grads, results[0][1])
+        assert_same_bits(out, results[0][0])
+        assert_same_bits(grads, results[0][1])
 
 
 @needs_two
@@ -94,4 +89,4 @@ def test_a_tape_keeps_to_the_kernels_that_made_it(cell, options, isa, monkeypatc
     _, tape, grads = case.run(F)
     for other in AVAILABLE:
         monkeypatch.setattr(_backend, "kernels", _backend.load(other))
-        same_bits(case.backward(F, tape), grads)
+        assert_same_bits(case.backward(F, tape), grads)

@@ -17,7 +17,11 @@ H = 64
 def small(T=40, B=16):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((T, B, H), dtype=np.float32)
-    return x, rng.standard_normal((H, 4 * H), dtype=np.float32) / 8, rng.standard_normal((H, 4 * H), dtype=np.float32) / 8
+    return (
+        x,
+        rng.standard_normal((H, 4 * H), dtype=np.float32) / 8,
+        rng.standard_normal((H, 4 * H), dtype=np.float32) / 8,
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import VARIANTS, make_case
+from cases import VARIANTS, assert_same_bits, make_case
 
 import seqfuse as sf
 from seqfuse import functional as F
@@ -16,13 +16,6 @@ THREADS = (1, 2, 3, 5)
 
 def bits(array):
     return array.view(f"u{array.itemsize}")
-
-
-def same_bits(actual, expected):
-    for name, a, e in zip(type(expected)._fields, actual, expected, strict=True):
-        assert (a is None) == (e is None)
-        if e is not None:
-            np.testing.assert_array_equal(bits(a), bits(e), err_msg=name)
 
 
 def run(case, threads=1):
@@ -99,7 +92,7 @@ def test_chunks_with_carried_states_have_the_bits_of_the_whole(cell, options, T,
         outputs[i], states = out.y, list(out[1:])
     time = 1 if case.call.get("batch_first") else 0
     y = np.concatenate([outputs[i] for i in range(len(chunks))], time)
-    same_bits(type(whole)(y, *states), whole)
+    assert_same_bits(type(whole)(y, *states), whole)
 
     dstates, dx = {f"d{s}": case.doutputs[f"d{s}"] for s in cell.states}, {}
     for i in reversed(order):
@@ -120,8 +113,8 @@ def test_steps_of_a_stream_have_the_bits_of_the_sequence(cell, options, B, I, H,
     whole, stream = packed(case.arguments["x"]), packed.stream(B)
     steps = np.array([stream.step(x) for x in case.arguments["x"]])
     states = stream.state if len(cell.states) == 2 else (stream.state,)
-    same_bits(type(whole)(steps, *states), whole)
-    same_bits(whole, case.forward(F)[0])
+    assert_same_bits(type(whole)(steps, *states), whole)
+    assert_same_bits(whole, case.forward(F)[0])
 
 
 # By units: a row's step is over 100,000 multiply-adds and four rows a thread are not there. By rows: they are, or the
@@ -137,16 +130,16 @@ def test_threads_change_no_bits(cell, options, T, B, I, H, call, dtype):
     case = make_case(cell, options, T=T, B=B, I=I, H=H, call=call, dtype=dtype)
     results = [run(case, threads) for threads in THREADS]
     for out, grads in results[1:]:
-        same_bits(out, results[0][0])
-        same_bits(grads, results[0][1])
+        assert_same_bits(out, results[0][0])
+        assert_same_bits(grads, results[0][1])
     arguments = {name: a for name, a in case.arguments.items() if name not in ("W", "U", "b")}
     for threads in THREADS[:3]:
         with sf.num_threads(threads):
             weights = [case.arguments[name] for name in ("W", "U", "b")]
             packed = getattr(F, f"pack_{cell.name}")(*weights, **options)
-            same_bits(packed(**arguments, **case.call), results[0][0])
+            assert_same_bits(packed(**arguments, **case.call), results[0][0])
             last = packed(**arguments, **case.call, return_sequences=False)
-            same_bits(last, results[0][0]._replace(y=None))
+            assert_same_bits(last, results[0][0]._replace(y=None))
 
 
 @DTYPES
@@ -168,5 +161,5 @@ def test_padding_added_behind_changes_no_bits(cell, options, T, B, reverse, dtyp
             out, grads = run(longer, threads)
             assert not out.y[T:].any()
             assert not grads.dx[T:].any()
-            same_bits(out._replace(y=out.y[:T]), whole)
-            same_bits(grads._replace(dx=grads.dx[:T]), whole_grads)
+            assert_same_bits(out._replace(y=out.y[:T]), whole)
+            assert_same_bits(grads._replace(dx=grads.dx[:T]), whole_grads)

@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import make_case
+from cases import assert_same_bits, make_case
 
 from seqfuse import _backend
 from seqfuse import functional as F
@@ -56,12 +56,6 @@ def each_cell(test):
     return pytest.mark.parametrize("cell", CELLS.values(), ids=list(CELLS))(test)
 
 
-def same_bits(got, wanted):
-    for name, a, b in zip(wanted._fields, got, wanted, strict=True):
-        assert a.dtype == b.dtype, name
-        np.testing.assert_array_equal(a, b, err_msg=name)
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("call", ["plain", "all"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -74,8 +68,8 @@ def test_any_layout_gives_the_same_bits_and_is_not_written(cell, dtype, call, la
     before = {name: array.tobytes() for name, array in {**given, **dgiven}.items()}
     out_of_layout, tape = getattr(F, f"{cell.name}_forward")(**given, **case.call)
     grads_of_layout = getattr(F, f"{cell.name}_backward")(tape, **dgiven)
-    same_bits(out_of_layout, out)
-    same_bits(grads_of_layout, grads)
+    assert_same_bits(out_of_layout, out)
+    assert_same_bits(grads_of_layout, grads)
     assert before == {name: array.tobytes() for name, array in {**given, **dgiven}.items()}
 
 
@@ -85,8 +79,10 @@ def test_lists_are_float64(cell):
     out, _, grads = case.run(F)
     lists = {name: array.tolist() for name, array in case.arguments.items()}
     out_of_lists, tape = getattr(F, f"{cell.name}_forward")(**lists, lengths=case.call["lengths"].tolist())
-    same_bits(out_of_lists, out)
-    same_bits(getattr(F, f"{cell.name}_backward")(tape, **{n: d.tolist() for n, d in case.doutputs.items()}), grads)
+    assert_same_bits(out_of_lists, out)
+    assert_same_bits(
+        getattr(F, f"{cell.name}_backward")(tape, **{n: d.tolist() for n, d in case.doutputs.items()}), grads
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.int8, np.uint16, bool], ids=str)
@@ -95,8 +91,8 @@ def test_half_bool_and_integers_are_computed_in_float32(cell, dtype):
     case = make_case(cell, dtype=dtype)
     out, _, grads = case.run(F)
     wide, _, wide_grads = case.astype(np.float32).run(F)
-    same_bits(out, wide)
-    same_bits(grads, wide_grads)
+    assert_same_bits(out, wide)
+    assert_same_bits(grads, wide_grads)
     assert out.h.dtype == np.float32
 
 
@@ -107,8 +103,8 @@ def test_one_float64_among_x_W_U_b_makes_all_float64(cell, name):
     mixed = case.with_argument(name, case.arguments[name].astype(np.float64))
     out, _, grads = mixed.run(F)
     wide, _, wide_grads = case.astype(np.float64).run(F)
-    same_bits(out, wide)
-    same_bits(grads, wide_grads)
+    assert_same_bits(out, wide)
+    assert_same_bits(grads, wide_grads)
 
 
 @each_cell
@@ -128,8 +124,8 @@ def test_a_broadcast_input_is_read_as_often_as_it_is_repeated(cell):
     one = np.broadcast_to(x[:1, :1], x.shape)
     out, _, grads = case.with_argument("x", one).run(F)
     full, _, full_grads = case.with_argument("x", one.copy()).run(F)
-    same_bits(out, full)
-    same_bits(grads, full_grads)
+    assert_same_bits(out, full)
+    assert_same_bits(grads, full_grads)
 
 
 class Recorder:
@@ -173,7 +169,7 @@ def test_the_tape_outlives_a_change_of_states_mask_and_lengths(cell):
     for state in cell.states:
         case.arguments[f"{state}0"][...] = np.nan
         getattr(out, state)[...] = np.nan
-    same_bits(case.backward(F, tape), grads)
+    assert_same_bits(case.backward(F, tape), grads)
 
 
 @each_cell

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from cases import BIASES, CALLS, VARIANTS, make_case
+from cases import BIASES, CALLS, VARIANTS, assert_same_bits, make_case
 
 from seqfuse import functional as F
 
@@ -18,26 +18,20 @@ def pack(case):
     return getattr(F, f"pack_{case.cell.name}")(*weights, **case.options), {**arguments, **case.call}
 
 
-def same_bits(got, wanted):
-    assert type(got) is type(wanted)
-    for name, a, b in zip(wanted._fields, got, wanted, strict=True):
-        np.testing.assert_array_equal(a, b, err_msg=name)
-
-
 @pytest.mark.parametrize("bias", BIASES)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(("cell", "options"), VARIANTS)
 def test_packed_gives_the_bits_of_the_plain_call(cell, options, call, bias):
     case = make_case(cell, options, call=call, bias=bias)
     packed, arguments = pack(case)
-    same_bits(packed(**arguments), case.forward(F)[0])
+    assert_same_bits(packed(**arguments), case.forward(F)[0])
 
 
 @pytest.mark.parametrize(("cell", "options"), VARIANTS)
 def test_a_pickled_packed_gives_the_same_bits(cell, options):
     packed, arguments = pack(make_case(cell, options))
     arrived = pickle.loads(pickle.dumps(packed))
-    same_bits(arrived(**arguments), packed(**arguments))
+    assert_same_bits(arrived(**arguments), packed(**arguments))
     assert (arrived.cell, arrived.dtype, repr(arrived)) == (packed.cell, packed.dtype, repr(packed))
 
 
@@ -48,8 +42,8 @@ def test_packed_does_not_follow_its_weights(cell, options):
     before = packed(**arguments)
     for name in ("W", "U", "b"):
         case.arguments[name][...] = np.nan
-    same_bits(packed(**arguments), before)
-    same_bits(pickle.loads(pickle.dumps(packed))(**arguments), before)
+    assert_same_bits(packed(**arguments), before)
+    assert_same_bits(pickle.loads(pickle.dumps(packed))(**arguments), before)
 
 
 def test_a_packed_is_its_own_copy_and_has_no_other_attributes():
@@ -67,7 +61,7 @@ def test_several_threads_use_one_packed_race(cell, options):
     wanted = packed(**arguments)
     with ThreadPoolExecutor(4) as pool:
         for got in pool.map(lambda _: packed(**arguments), range(20)):
-            same_bits(got, wanted)
+            assert_same_bits(got, wanted)
 
 
 def test_packed_of_float64_widens_x_and_packed_of_float32_refuses_to_narrow_it():
@@ -75,7 +69,7 @@ def test_packed_of_float64_widens_x_and_packed_of_float32_refuses_to_narrow_it()
     x, W, U = (case.arguments[name] for name in "xWU")
     wide = F.pack_rnn(W.astype(np.float64), U)
     assert wide.dtype == np.float64
-    same_bits(wide(x), F.rnn(x, W.astype(np.float64), U))
+    assert_same_bits(wide(x), F.rnn(x, W.astype(np.float64), U))
     narrow = F.pack_rnn(W, U)
     assert narrow(x.astype(np.float16)).y.dtype == np.float32
     with pytest.raises(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import VARIANTS, make_case
+from cases import VARIANTS, assert_same_bits, make_case
 
 from seqfuse import functional as F
 
@@ -18,11 +18,6 @@ SIZES = pytest.mark.parametrize(
 
 def bits(array):
     return array.view(f"u{array.itemsize}")
-
-
-def same_bits(actual, expected):
-    for name, a, e in zip(type(expected)._fields, actual, expected, strict=True):
-        np.testing.assert_array_equal(bits(a), bits(e), err_msg=name)
 
 
 def in_time_order(case, a):
@@ -54,8 +49,8 @@ def test_nothing_in_the_padding_reaches_anything(cell, options, T, B, I, H, call
         in_time_order(case, case.arguments["x"])[~case.real] = value
         in_time_order(case, case.doutputs["dy"])[~case.real] = value
         poisoned, _, poisoned_grads = case.run(F)
-        same_bits(poisoned, out)
-        same_bits(poisoned_grads, grads)
+        assert_same_bits(poisoned, out)
+        assert_same_bits(poisoned_grads, grads)
     for array in (out.y, grads.dx):
         assert not bits(in_time_order(case, array)[~case.real]).any()  # no negative zeros either
 
@@ -81,9 +76,9 @@ def test_a_row_has_the_bits_of_its_real_steps_alone(cell, options, T, B, I, H, c
         doutputs = {f"d{s}": case.doutputs[f"d{s}"][n : n + 1] for s in cell.states}
         back = getattr(F, f"{cell.name}_backward")(tape, dy[real, n][:, None], **doutputs)
         row = {f: getattr(out, f)[n : n + 1] for f in cell.states} | {"y": y[real, n][:, None]}
-        same_bits(type(out)(**row), alone)
+        assert_same_bits(type(out)(**row), alone)
         drow = {f"d{s}0": getattr(grads, f"d{s}0")[n : n + 1] for s in cell.states} | {"dx": dx[real, n][:, None]}
-        same_bits(back._replace(**drow), back)
+        assert_same_bits(back._replace(**drow), back)
 
 
 @EACH

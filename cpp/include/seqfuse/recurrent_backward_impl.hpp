@@ -45,8 +45,7 @@ class BackwardDriver {
       reset_h_ = Buffer<T>(checked_product({rows, H}));
       reset_turned_ = Buffer<T>(checked_product({H + 1, turned_stride_}));
     }
-    time_ = Buffer<Index>(rows), x_ = Buffer<const T*>(rows), h_prev_ = Buffer<const T*>(rows);
-    dx_ = Buffer<const T*>(rows);
+    entries_ = Buffer<Entry>(rows);
     for (int i = 0; i < split_.threads; ++i) workers_.emplace_back(B);
     if (seq_.real != nullptr) find_previous_steps();
     pack();
@@ -73,6 +72,12 @@ class BackwardDriver {
   // Rows of a segment: their gate gradients are still in the second- or third-level cache when the
   // weights' product reads them, and that many rows make the adding to dW small beside the product.
   static constexpr Index kSegmentRows = 512;
+
+  // One real row of one step: what its step reads and writes, each pointer at its first unit or feature.
+  struct Entry {
+    const T *x, *h_prev, *saved, *dy;  // saved: of the first block of units; dy: null where it is zeros
+    T *carry, *dstate, *dx;            // dstate, dx: null where there are none
+  };
 
   // What one thread follows: where each row's later gate gradients are (-1: none in this segment).
   struct Worker {
@@ -112,6 +117,18 @@ class BackwardDriver {
     return t - 1;
   }
 
+  Entry entry(Index t, Index b) {
+    const Index before = previous(t, b);
+    const T* start = seq_.h0 ? seq_.h0.row(b) : zeros_.data();
+    return {seq_.x.at(t, b),
+            before >= 0 ? args_.y.at(before, b) : start,
+            args_.saved + (t * layout_.blocks() * seq_.B + b) * Cell::kSaved * kLanes,
+            args_.dy ? args_.dy.at(t, b) : nullptr,
+            carry_.data() + b * padded_,
+            Cell::kStates ? dstate_.data() + b * padded_ : nullptr,
+            args_.dx ? args_.dx.at(t, b) : nullptr};
+  }
+
   void pack() {
     const Index H = weights_.H;
     Index of_x[Cell::kGates], of_h[Cell::kGates];
@@ -135,11 +152,7 @@ class BackwardDriver {
     schedule_.fill(seq_.real, seq_.B, {0, seq_.B}, first, by, steps.size());
     for (Index s = 0; s < steps.size(); ++s)
       for (Index e = schedule_.step(s).begin; e < schedule_.step(s).end; ++e) {
-        const Index t = first + s * by, b = schedule_.row(e), before = previous(t, b);
-        time_[e] = t;
-        x_[e] = seq_.x.at(t, b);
-        h_prev_[e] = before >= 0 ? args_.y.at(before, b) : seq_.h0 ? seq_.h0.row(b) : zeros_.data();
-        if (args_.dx) dx_[e] = args_.dx.at(t, b);
+        entries_[e] = entry(first + s * by, schedule_.row(e));
       }
     parallel::run(split_.threads, [&](int thread, int team) {
       Worker& worker = workers_[static_cast<std::size_t>(thread)];
@@ -152,20 +165,25 @@ class BackwardDriver {
     gradients(steps, schedule_.step(steps.size() - 1).end);
   }
 
-  // One unit-packet of entry e: dh = sum (+ carried) + dy, then the cell.
-  void unit(Index e, Index j, V sum) {
-    const Index b = schedule_.row(e), t = time_[e], at = j * kLanes, left = weights_.H - at;
-    T* carry = carry_.data() + b * padded_ + at;
-    V dh = sum + V::load(carry);
-    if (args_.dy) dh = dh + V::load_first(args_.dy.at(t, b) + at, left);
-    const T* kept = args_.saved + ((t * layout_.blocks() + j) * seq_.B + b) * Cell::kSaved * kLanes;
-    V saved[Cell::kSaved], dstate[1], da[Cell::kGrads], dh_prev = V::zero();
+  // What a block of units of entry e saved in forward.
+  void load_saved(const Entry& entry, Index j, V* saved) const {
+    const T* kept = entry.saved + j * seq_.B * Cell::kSaved * kLanes;
 #pragma GCC unroll 8
     for (int s = 0; s < Cell::kSaved; ++s) saved[s] = V::load(kept + s * kLanes);
-    if constexpr (Cell::kStates) dstate[0] = V::load(dstate_.data() + b * padded_ + at);
+  }
+
+  // One block of units of entry e: dh = sum (+ carried) + dy, then the cell.
+  void unit(Index e, Index j, V sum) {
+    const Entry& entry = entries_[e];
+    const Index at = j * kLanes, left = weights_.H - at;
+    V dh = sum + V::load(entry.carry + at);
+    if (entry.dy != nullptr) dh = dh + V::load_first(entry.dy + at, left);
+    V saved[Cell::kSaved], dstate[1], da[Cell::kGrads], dh_prev = V::zero();
+    load_saved(entry, j, saved);
+    if constexpr (Cell::kStates) dstate[0] = V::load(entry.dstate + at);
     Cell::backward(CellOptions{weights_.candidate}, saved, dh, dstate, da, dh_prev);
-    if constexpr (Cell::kStates) dstate[0].store(dstate_.data() + b * padded_ + at);
-    dh_prev.store(carry);
+    if constexpr (Cell::kStates) dstate[0].store(entry.dstate + at);
+    dh_prev.store(entry.carry + at);
 #pragma GCC unroll 8
     for (int g = 0; g < Cell::kGrads; ++g)
       if (!Cell::kTwoStage || g != 1) da[g].first(left).store(da_.at(e, g * padded_ + at));
@@ -201,22 +219,21 @@ class BackwardDriver {
   void reset_step(Worker& worker, Range entries, Range blocks) {
     for (Index e = entries.begin; e < entries.end; ++e) worker.later[e - entries.begin] = da_.at(e, kFirst * padded_);
     const gemm::Terms<T> terms{worker.later.data(), padded_, kLine<T>, da_.stride};
-    gemm::for_each_tile(
-        output_layout(), U_reset_.data(), blocks, terms, entries.size(),
-        [&](Index block, Index width, Index row, Index rows, const T* sums) {
-          for (Index r = 0; r < rows; ++r)
-            for (Index i = 0; i < width; ++i) {
-              const Index e = entries.begin + row + r, b = schedule_.row(e), j = block + i, at = j * kLanes;
-              const T* kept = args_.saved + ((time_[e] * layout_.blocks() + j) * seq_.B + b) * Cell::kSaved * kLanes;
-              T* carry = carry_.data() + b * padded_ + at;
-              V saved[Cell::kSaved], da[Cell::kGrads], dh_prev = V::load(carry), reset_h;
-              for (int s = 0; s < Cell::kSaved; ++s) saved[s] = V::load(kept + s * kLanes);
-              Cell::backward_reset(saved, V::load(sums + (r * width + i) * kLanes), da, dh_prev, reset_h);
-              dh_prev.store(carry);
-              reset_h.store_first(reset_h_.data() + e * weights_.H + at, weights_.H - at);
-              da[1].first(weights_.H - at).store(da_.at(e, padded_ + at));
-            }
-        });
+    gemm::for_each_tile(output_layout(), U_reset_.data(), blocks, terms, entries.size(),
+                        [&](Index block, Index width, Index row, Index rows, const T* sums) {
+                          for (Index r = 0; r < rows; ++r)
+                            for (Index i = 0; i < width; ++i) {
+                              const Index e = entries.begin + row + r, at = (block + i) * kLanes;
+                              T* carry = entries_[e].carry + at;
+                              V saved[Cell::kSaved], da[Cell::kGrads], dh_prev = V::load(carry), reset_h;
+                              load_saved(entries_[e], block + i, saved);
+                              Cell::backward_reset(saved, V::load(sums + (r * width + i) * kLanes), da, dh_prev,
+                                                   reset_h);
+                              dh_prev.store(carry);
+                              reset_h.store_first(reset_h_.data() + e * weights_.H + at, weights_.H - at);
+                              da[1].first(weights_.H - at).store(da_.at(e, padded_ + at));
+                            }
+                        });
   }
 
   // At a segment's end the rows' products with U^T that the next step would have made go into carry.
@@ -258,8 +275,8 @@ class BackwardDriver {
         gemm::transpose_into<T>(row_of, rows, share_of(features, thread, team), to);
         if (thread == 0) std::fill_n(to.row(features), rows, T(1));
       };
-      turn([&](Index e) { return x_[e]; }, I, x);
-      turn([&](Index e) { return h_prev_[e]; }, H, h);
+      turn([&](Index e) { return entries_[e].x; }, I, x);
+      turn([&](Index e) { return entries_[e].h_prev; }, H, h);
       if (Cell::kTwoStage) turn([&](Index e) { return reset_h_.data() + e * H; }, H, reset);
       barrier_.wait(team);
       for (const auto& product : products) outer_product(product, da_, rows, H, thread, team);
@@ -278,7 +295,7 @@ class BackwardDriver {
                           for (Index r = 0; r < rows; ++r)
                             for (Index i = 0; i < width; ++i) {
                               const Index e = share.begin + row + r, unit = (block + i) * kLanes;
-                              T* to = args_.dx.at(time_[e], schedule_.row(e)) + unit;
+                              T* to = entries_[e].dx + unit;
                               V::load(sums + (r * width + i) * kLanes).store_first(to, weights_.I - unit);
                             }
                         });
@@ -297,8 +314,8 @@ class BackwardDriver {
   Split split_;
   GateGradients<T> da_;
   Buffer<T> U_, U_reset_, W_, carry_, dstate_, zeros_, x_turned_, h_turned_, reset_h_, reset_turned_;
-  Buffer<Index> time_, previous_;
-  Buffer<const T*> x_, h_prev_, dx_;
+  Buffer<Entry> entries_;
+  Buffer<Index> previous_;
   std::vector<Worker> workers_;
   parallel::Barrier barrier_;
 };

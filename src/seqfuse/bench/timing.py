@@ -15,7 +15,7 @@ from seqfuse import _backend
 
 ENOUGH = 0.02  # seconds: a clock and a loop cost nothing beside it
 SHORT = 0.02  # seconds: work shorter than this is run once untimed in each round, to find its own weights in the cache
-REST = 0.003  # seconds between two contenders, for the other's threads to stop spinning
+REST = 0.02  # seconds between two contenders: the threads of the one before still spin for some milliseconds
 PEAK = 0.01  # seconds of multiply-adds in each round
 
 
