@@ -1,15 +1,12 @@
 // Packed weights of either type, held by Python; shared with the streams made from them.
 #pragma once
 
-#include <string>
 #include <utility>
 #include <variant>
 
 #include "arrays.hpp"
 
 namespace seqfuse::bindings {
-
-CellKind cell_kind(const std::string& name, bool reset_after);
 
 class Recurrent {
  public:

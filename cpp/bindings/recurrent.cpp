@@ -5,13 +5,6 @@
 
 namespace seqfuse::bindings {
 
-CellKind cell_kind(const std::string& name, bool reset_after) {
-  if (name == "rnn") return CellKind::kRnn;
-  if (name == "lstm") return CellKind::kLstm;
-  if (name == "gru") return reset_after ? CellKind::kGru : CellKind::kGruResetBefore;
-  throw py::value_error("no such cell: " + name);
-}
-
 namespace {
 
 // The arguments that say which equations and weights, as every function here begins with them.
@@ -21,7 +14,14 @@ struct CellArguments {
   py::object bx, bh;
   bool reset_after, candidate;
 
-  CellKind kind() const { return cell_kind(cell, reset_after); }
+  // The reset before the product is a cell of its own.
+  template <class T>
+  const RecurrentKernels<T>& kernels() const {
+    const std::string name = cell + (cell == "gru" && !reset_after ? "_reset_before" : "");
+    const auto* found = find_recurrent_kernels<T>(name);
+    if (found == nullptr) throw py::value_error("no such cell: " + name);
+    return *found;
+  }
   template <class T>
   Weights<T> weights() const {
     return {W.shape(0),           U.shape(0),           rows<const T>(W), rows<const T>(U),
@@ -45,7 +45,7 @@ struct SequenceArguments {
 template <class T>
 py::object run_forward(const PackedWeights<T>& packed, const SequenceArguments& sequence, const py::object& y,
                        const py::object& h, const py::object& c, bool keep, int threads) {
-  const auto& kernels = recurrent_kernels<T>(packed.cell);
+  const auto& kernels = *packed.kernels;
   ForwardArgs<T> args{sequence.view<T>(), steps<T>(y), rows<T>(h), rows<T>(c), nullptr, threads, {}};
   Buffer<T> saved;
   if (keep) saved = Buffer<T>(kernels.saved_size(args.sequence.T_, args.sequence.B, packed.H));
@@ -68,8 +68,7 @@ py::object recurrent_forward(const std::string& cell, const py::array& W, const 
   const CellArguments arguments{cell, W, U, bx, bh, reset_after, candidate};
   return for_type_of(W, [&](auto zero) {
     using T = decltype(zero);
-    const auto packed =
-        recurrent_kernels<T>(arguments.kind()).prepare(arguments.weights<T>(), x.shape(0), x.shape(1), threads);
+    const auto packed = arguments.kernels<T>().prepare(arguments.weights<T>(), x.shape(0), x.shape(1), threads);
     return run_forward<T>(packed, {x, h0, c0, real, reverse}, y, h, c, keep, threads);
   });
 }
@@ -104,7 +103,7 @@ void recurrent_backward(const std::string& cell, const py::array& W, const py::a
     bool completed;
     {
       py::gil_scoped_release release;
-      completed = recurrent_kernels<T>(arguments.kind()).backward(weights, args);
+      completed = arguments.kernels<T>().backward(weights, args);
     }
     Interruptible::finish(completed);
   });
@@ -128,7 +127,7 @@ void bind_recurrent(py::module_& module) {
         const CellArguments arguments{cell, W, U, bx, bh, reset_after, candidate};
         return for_type_of(W, [&](auto zero) {
           using T = decltype(zero);
-          return Recurrent(recurrent_kernels<T>(arguments.kind()).pack(arguments.weights<T>(), threads));
+          return Recurrent(arguments.kernels<T>().pack(arguments.weights<T>(), threads));
         });
       }))
       .def("forward", &packed_forward)

@@ -122,7 +122,7 @@ void bind_one(py::module_& module, const char* name) {
 
 template <class T>
 py::object stream_of(const std::shared_ptr<const PackedWeights<T>>& packed, Index batch) {
-  return py::cast(PyStream<T>(recurrent_kernels<T>(packed->cell).stream(packed, batch), batch, packed->I, packed->H));
+  return py::cast(PyStream<T>(packed->kernels->stream(packed, batch), batch, packed->I, packed->H));
 }
 
 }  // namespace

@@ -3,9 +3,12 @@
 import os
 from importlib import import_module
 from importlib.util import find_spec
-from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 from seqfuse import _cpu
+
+if TYPE_CHECKING:
+    from seqfuse._kernels import Kernels
 
 
 def available() -> list[str]:
@@ -13,7 +16,7 @@ def available() -> list[str]:
     return [name for name in _cpu.supported() if find_spec(f"seqfuse._kernels_{name}") is not None]
 
 
-def load(isa: str) -> ModuleType:
+def load(isa: str) -> "Kernels":
     """The kernel module of an instruction set, whichever is in use: all of them can be loaded side by side.
 
     Raises
@@ -23,7 +26,7 @@ def load(isa: str) -> ModuleType:
     names = available()
     if isa not in names:
         raise ImportError(f"seqfuse: no kernels for {isa!r}: {_why_not(isa, names)}")
-    return import_module(f"seqfuse._kernels_{isa}")
+    return cast("Kernels", import_module(f"seqfuse._kernels_{isa}"))
 
 
 def _why_not(isa: str, names: list[str]) -> str:
@@ -49,4 +52,4 @@ def _choose() -> str:
 
 
 isa: str = _choose()
-kernels: ModuleType = load(isa)
+kernels: "Kernels" = load(isa)

@@ -15,7 +15,7 @@ FUSED = [isa for isa in AVAILABLE if isa != "x86_64_v2"]  # x86_64_v2 multiplies
 needs_two = pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add is here")
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
-# Packets of 2, 4, 8 and 16 units less one, whole, plus one; sums over more than a block of 256 terms; segments.
+# Packets of 2, 4, 8 and 16 units less one, whole, plus one; sums over several blocks of 64 terms; segments.
 SIZES = [(1, 1, 1, 1), (3, 5, 4, 3), (5, 7, 9, 8), (4, 17, 1, 17), (3, 2, 33, 31), (2, 3, 270, 61), (2, 1, 3, 300)]
 SIZES += [(130, 9, 2, 7), (2, 515, 3, 5)]
 

@@ -10,7 +10,7 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float3
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 CALLS = pytest.mark.parametrize("call", ["lengths", "mask", "all"])
 # Steps at which nothing is real, several segments of backward (512 rows), B over a segment, one row, a product of
-# more than a block of 256 terms.
+# several blocks of 64 terms.
 SIZES = pytest.mark.parametrize(
     ("T", "B", "I", "H"), [(7, 5, 4, 19), (1, 3, 2, 1), (90, 13, 3, 9), (5, 521, 2, 5), (530, 1, 3, 5), (4, 3, 7, 261)]
 )

@@ -4,6 +4,7 @@
 // kernels, one number in the tests). The driver brings the pre-activations and carries what comes
 // back; it knows no gate by name, and the cell knows no index or stride.
 //
+//   kName       what it is called in Python and in find_recurrent_kernels
 //   kGates      columns of W, U and b per unit, in their order there
 //   kStates     states beside h that a unit carries (LSTM: c)
 //   kSaved      values a unit keeps for its backward: all that backward reads
@@ -32,6 +33,7 @@ struct CellOptions {
 
 // h = tanh(x W + h_prev U + b)                                             (Elman 1990)
 struct Rnn {
+  static constexpr const char* kName = "rnn";
   static constexpr int kGates = 1, kStates = 0, kSaved = 1, kApart = 0, kGrads = 1, kFirstX = 0, kFirstH = 0;
   static constexpr bool kTwoStage = false, kCarries = false;
   static constexpr Index kGateOfX[] = {0}, kGateOfH[] = {0};
@@ -52,6 +54,7 @@ struct Rnn {
 // i, f, o = sigmoid(a), g = tanh(a);  c = f * c_prev + i * g;  h = o * tanh(c)
 // (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000)
 struct Lstm {
+  static constexpr const char* kName = "lstm";
   static constexpr int kGates = 4, kStates = 1, kSaved = 6, kApart = 0, kGrads = 4, kFirstX = 0, kFirstH = 0;
   static constexpr bool kTwoStage = false, kCarries = false;
   static constexpr Index kGateOfX[] = {0, 1, 2, 3}, kGateOfH[] = {0, 1, 2, 3};
@@ -105,6 +108,7 @@ struct GruUpdate {
 // z, r = sigmoid(a);  n = tanh(x Wn + bn + r * (h_prev Un + b'n));  then GruUpdate
 // (Cho et al. 2014, arXiv:1406.1078v3, with the reset after the product, as cuDNN, PyTorch and Keras have it)
 struct Gru {
+  static constexpr const char* kName = "gru";
   static constexpr int kGates = 3, kStates = 0, kSaved = 5, kApart = 1, kGrads = 4, kFirstX = 0, kFirstH = 1;
   static constexpr bool kTwoStage = false, kCarries = true;
   static constexpr Index kGateOfX[] = {2, 0, 1}, kGateOfH[] = {0, 1, 2};  // da: n of x, z, r, n of h
@@ -133,6 +137,7 @@ struct Gru {
 // z, r = sigmoid(a);  n = tanh(x Wn + (r * h_prev) Un + bn);  then GruUpdate
 // (Cho et al. 2014, arXiv:1406.1078v1: the reset before the product; ONNX's default)
 struct GruResetBefore {
+  static constexpr const char* kName = "gru_reset_before";
   static constexpr int kGates = 3, kStates = 0, kSaved = 4, kApart = 0, kGrads = 3, kFirstX = 0, kFirstH = 0;
   static constexpr bool kTwoStage = true, kCarries = true;
   static constexpr Index kGateOfX[] = {0, 1, 2}, kGateOfH[] = {0, 1, 2};
@@ -172,5 +177,10 @@ struct GruResetBefore {
     dp = madd(ds, r, dp);
   }
 };
+
+// Every cell there is: instantiation and the search by name go over this list.
+template <class...>
+struct CellList {};
+using Cells = CellList<Rnn, Lstm, Gru, GruResetBefore>;
 
 }  // namespace seqfuse

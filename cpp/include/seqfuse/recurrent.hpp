@@ -1,17 +1,19 @@
-// What a caller of the recurrent kernels sees: arguments as plain views, and four functions.
+// What a caller of the recurrent kernels sees: arguments as plain views, and a table of functions a cell.
 //
 // Everything here is plain data compiled with any flags; the definitions are in the *_impl.hpp files
 // and are instantiated once per instruction set.
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "seqfuse/memory.hpp"
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
 
-enum class CellKind { kRnn, kLstm, kGru, kGruResetBefore };
+template <class T>
+struct RecurrentKernels;
 
 // The weights as they lie in the caller's arrays.
 template <class T>
@@ -28,7 +30,7 @@ struct Weights {
 // For a short call they stay where they lie, and there are no panels.
 template <class T>
 struct PackedWeights {
-  CellKind cell = CellKind::kRnn;
+  const RecurrentKernels<T>* kernels = nullptr;  // those that packed them
   Index I = 0, H = 0;
   bool candidate = false;
   Buffer<T> W, U, U_reset;  // panels; U_reset: the gate behind the reset, where there is a second pass
@@ -90,7 +92,7 @@ class Stream {
   virtual std::unique_ptr<Stream> copy() const = 0;
 };
 
-// The four functions for one cell, and how much a tape holds.
+// The functions for one cell, and how much a tape holds.
 template <class T>
 struct RecurrentKernels {
   PackedWeights<T> (*pack)(const Weights<T>&, int threads);
@@ -102,7 +104,8 @@ struct RecurrentKernels {
   Index (*saved_size)(Index T_, Index B, Index H);
 };
 
+// The kernels of the cell of that name (cells.hpp); none where there is no such cell.
 template <class T>
-const RecurrentKernels<T>& recurrent_kernels(CellKind cell);
+const RecurrentKernels<T>* find_recurrent_kernels(std::string_view cell);
 
 }  // namespace seqfuse

@@ -9,24 +9,9 @@
 
 namespace seqfuse {
 
-template <class Cell>
-constexpr CellKind kind_of();
-template <>
-constexpr CellKind kind_of<Rnn>() {
-  return CellKind::kRnn;
-}
-template <>
-constexpr CellKind kind_of<Lstm>() {
-  return CellKind::kLstm;
-}
-template <>
-constexpr CellKind kind_of<Gru>() {
-  return CellKind::kGru;
-}
-template <>
-constexpr CellKind kind_of<GruResetBefore>() {
-  return CellKind::kGruResetBefore;
-}
+// The functions that a cell is used by (recurrent_kernels_impl.hpp).
+template <class Cell, class T>
+const RecurrentKernels<T>& kernels_of();
 
 // Panels of one cell. A panel holds all gates of as many blocks of units as make about four packets.
 template <class Cell, class T>
@@ -90,7 +75,7 @@ PackedWeights<T> lay_out_weights(const Weights<T>& weights, bool lying, int thre
   for (int g = 0; g < G; ++g) column[g] = g * H;
 
   PackedWeights<T> packed;
-  packed.cell = kind_of<Cell>();
+  packed.kernels = &kernels_of<Cell, T>();
   packed.I = I, packed.H = H, packed.candidate = weights.candidate;
   packed.bias = Buffer<T>(layout.blocks() * G * kLanes);
   packed.bias_apart = Buffer<T>(layout.blocks() * kLanes);

@@ -47,8 +47,10 @@ class Packed(Generic[Output]):
         self._units = _checks.weights(function, _recurrent.GATES[cell], self._features, *weights)
         self._weights = tuple(_own(array, given) for array, given in zip(weights, (W, U, b)))
         self._cell, self._reset_after, self._candidate = cell, reset_after, candidate
+        own_W, own_U, own_b = self._weights
+        bx, bh = _recurrent.halves(own_b)
         self._kernel = _backend.kernels.Recurrent(
-            cell, *self._weights[:2], *_recurrent.halves(self._weights[2]), reset_after, candidate, _threads.current()
+            cell, own_W, own_U, bx, bh, reset_after, candidate, _threads.current()
         )
 
     @property

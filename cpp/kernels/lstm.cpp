@@ -1,4 +1,0 @@
-#include "recurrent.hpp"
-
-template const seqfuse::RecurrentKernels<float>& seqfuse::kernels_of<seqfuse::Lstm, float>();
-template const seqfuse::RecurrentKernels<double>& seqfuse::kernels_of<seqfuse::Lstm, double>();
