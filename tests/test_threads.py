@@ -88,10 +88,10 @@ def test_num_threads_restores_when_the_block_raises():
         (0, ValueError, "n must be at least 1 and below 2**31; got 0"),
         (-2, ValueError, "n must be at least 1 and below 2**31; got -2"),
         (2**31, ValueError, "n must be at least 1 and below 2**31; got 2147483648"),
-        (1.0, TypeError, "n must be an integer; got float"),
-        ("2", TypeError, "n must be an integer; got str"),
-        (None, TypeError, "n must be an integer; got NoneType"),
-        (True, TypeError, "n must be an integer; got bool"),
+        (1.0, TypeError, "n must be an integer; got 1.0"),
+        ("2", TypeError, "n must be an integer; got '2'"),
+        (None, TypeError, "n must be an integer; got None"),
+        (True, TypeError, "n must be an integer; got True"),
     ],
 )
 def test_wrong_numbers_are_refused_at_the_call(function, n, error, message):

@@ -15,23 +15,16 @@ namespace py = pybind11;
 
 namespace seqfuse::bindings {
 
-inline bool is_double(const py::array& array) { return array.itemsize() == sizeof(double); }
-
 // Calls f with a float or a double, as the array's numbers are.
 template <class F>
 auto for_type_of(const py::array& array, F&& f) {
-  return is_double(array) ? f(double{}) : f(float{});
+  return array.itemsize() == sizeof(double) ? f(double{}) : f(float{});
 }
 
-// An optional array: None is a null pointer.
-inline py::array optional(const py::object& object) {
-  return object.is_none() ? py::reinterpret_steal<py::array>(nullptr) : py::reinterpret_borrow<py::array>(object);
-}
-
-// Pointers to const read, pointers to T write; numpy's own flag is checked in Python.
+// Pointers to const read, pointers to T write; numpy's own flag is checked in Python. None is a null pointer.
 template <class T>
 T* pointer(const py::array& array) {
-  return array.ptr() == nullptr ? nullptr : static_cast<T*>(const_cast<void*>(array.data()));
+  return static_cast<T*>(const_cast<void*>(array.data()));
 }
 template <class T>
 T* pointer(const py::object& object) {

@@ -68,7 +68,12 @@ py::object recurrent_forward(const std::string& cell, const py::array& W, const 
   const CellArguments arguments{cell, W, U, bx, bh, reset_after, candidate};
   return for_type_of(W, [&](auto zero) {
     using T = decltype(zero);
-    const auto packed = arguments.kernels<T>().prepare(arguments.weights<T>(), x.shape(0), x.shape(1), threads);
+    const auto& kernels = arguments.kernels<T>();
+    const auto weights = arguments.weights<T>();
+    const auto packed = [&] {
+      py::gil_scoped_release release;
+      return kernels.prepare(weights, x.shape(0), x.shape(1), threads);
+    }();
     return run_forward<T>(packed, {x, h0, c0, real, reverse}, y, h, c, keep, threads);
   });
 }
@@ -127,7 +132,10 @@ void bind_recurrent(py::module_& module) {
         const CellArguments arguments{cell, W, U, bx, bh, reset_after, candidate};
         return for_type_of(W, [&](auto zero) {
           using T = decltype(zero);
-          return Recurrent(arguments.kernels<T>().pack(arguments.weights<T>(), threads));
+          const auto& kernels = arguments.kernels<T>();
+          const auto weights = arguments.weights<T>();
+          py::gil_scoped_release release;
+          return Recurrent(kernels.pack(weights, threads));
         });
       }))
       .def("forward", &packed_forward)

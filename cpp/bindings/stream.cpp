@@ -29,8 +29,14 @@ class PyStream {
     return output;
   }
 
-  py::object h() { return copy_of(stream_->h()); }
-  py::object c() { return stream_->c() ? copy_of(stream_->c()) : py::none(); }
+  py::object h() {
+    const InUse in_use(busy_);
+    return copy_of(stream_->h());
+  }
+  py::object c() {
+    const InUse in_use(busy_);
+    return stream_->c() ? copy_of(stream_->c()) : py::none();
+  }
 
   void set(const py::array& h, const py::object& c) {
     const InUse in_use(busy_);
@@ -48,7 +54,10 @@ class PyStream {
     }
   }
 
-  PyStream copy() const { return {stream_->copy(), batch_, I_, H_}; }
+  PyStream copy() const {
+    const InUse in_use(busy_);
+    return {stream_->copy(), batch_, I_, H_};
+  }
   PyStream(PyStream&& other) noexcept
       : stream_(std::move(other.stream_)), batch_(other.batch_), I_(other.I_), H_(other.H_) {}
 
@@ -72,7 +81,8 @@ class PyStream {
     std::atomic_flag& flag_;
   };
 
-  // A (batch, last) array of T, its rows contiguous and aligned, and writeable where they are written.
+  // A (batch, last) array of T, its rows contiguous and aligned, and writeable where they are written. NumPy's own
+  // float32 is one object, but what was unpickled has another; and the stride of an axis of length 1 may be anything.
   template <class Element>
   Rows<Element> exactly(const py::object& object, Index last) const {
     using Flags = py::detail::npy_api::constants;
@@ -81,9 +91,10 @@ class PyStream {
     if (py::isinstance<py::array>(object)) {
       const auto array = py::reinterpret_borrow<py::array>(object);
       const auto* fields = py::detail::array_proxy(array.ptr());
-      if (fields->descr == native && fields->nd == 2 && fields->dimensions[0] == batch_ &&
-          fields->dimensions[1] == last && (fields->strides[1] == kSize || last <= 1) &&
-          fields->strides[0] % kSize == 0 && (fields->flags & kNeeded) == kNeeded)
+      if (fields->nd == 2 && fields->dimensions[0] == batch_ && fields->dimensions[1] == last &&
+          (fields->strides[1] == kSize || last <= 1) && (fields->strides[0] % kSize == 0 || batch_ == 1 || last == 0) &&
+          (fields->flags & kNeeded) == kNeeded &&
+          (fields->descr == native || py::detail::npy_api::get().PyArray_EquivTypes_(fields->descr, native)))
         return {pointer<Element>(array), fields->strides[0] / kSize};
     }
     throw py::value_error("not exactly what a step takes");

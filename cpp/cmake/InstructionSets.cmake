@@ -1,6 +1,6 @@
 # The table of instruction sets: the kernels are compiled once for each, into one Python module each.
 #
-# A new one is a line here and a line in cpp/bindings/cpu.cpp, in the same order: ascending, the best last.
+# A new one is a line here and a line in cpp/bindings/cpu_support.hpp, in the same order: ascending, the best last.
 #   name of the module's suffix | flags of the kernels
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   set(SEQFUSE_KNOWN_ISAS x86_64_v2 x86_64_v3 x86_64_v4)

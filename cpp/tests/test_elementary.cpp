@@ -30,15 +30,15 @@ const Function kFunctions[] = {
 };
 
 template <class T>
-std::vector<T> apply(Elementary f, const std::vector<T>& x) {
+std::vector<T> evaluate(Elementary f, const std::vector<T>& x) {
   std::vector<T> y(x.size());
   elementwise(f, x.data(), y.data(), static_cast<Index>(x.size()));
   return y;
 }
 
 template <class T>
-T apply(Elementary f, T x) {
-  return apply(f, std::vector<T>{x})[0];
+T evaluate(Elementary f, T x) {
+  return evaluate(f, std::vector<T>{x})[0];
 }
 
 // Distance in units of the last place of the exact result.
@@ -54,7 +54,7 @@ double ulps(T got, long double exact) {
 // Worst error over x where the result is normal. Below that it is a denormal's neighbour or 0, above it inf.
 template <class T>
 void check_within_two_ulps(const Function& f, const std::vector<T>& x) {
-  const auto y = apply(f.which, x);
+  const auto y = evaluate(f.which, x);
   double worst = 0;
   T at = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -112,16 +112,16 @@ template <class T>
 void test_ends_are_exact() {
   const T inf = Limits<T>::infinity(), nan = Limits<T>::quiet_NaN(), max = Limits<T>::max();
   for (const T big : {inf, max, T(1000)}) {
-    CHECK(apply(Elementary::kTanh, big) == T(1) && apply(Elementary::kTanh, -big) == T(-1));
-    CHECK(apply(Elementary::kSigmoid, big) == T(1) && apply(Elementary::kSigmoid, -big) == T(0));
-    CHECK(apply(Elementary::kExp, big) == inf && apply(Elementary::kExp, -big) == T(0));
+    CHECK(evaluate(Elementary::kTanh, big) == T(1) && evaluate(Elementary::kTanh, -big) == T(-1));
+    CHECK(evaluate(Elementary::kSigmoid, big) == T(1) && evaluate(Elementary::kSigmoid, -big) == T(0));
+    CHECK(evaluate(Elementary::kExp, big) == inf && evaluate(Elementary::kExp, -big) == T(0));
   }
   for (const T zero : {T(0.0), T(-0.0)}) {
-    CHECK(apply(Elementary::kTanh, zero) == T(0));
-    CHECK(std::signbit(apply(Elementary::kTanh, zero)) == std::signbit(zero));
-    CHECK(apply(Elementary::kSigmoid, zero) == T(0.5) && apply(Elementary::kExp, zero) == T(1));
+    CHECK(evaluate(Elementary::kTanh, zero) == T(0));
+    CHECK(std::signbit(evaluate(Elementary::kTanh, zero)) == std::signbit(zero));
+    CHECK(evaluate(Elementary::kSigmoid, zero) == T(0.5) && evaluate(Elementary::kExp, zero) == T(1));
   }
-  for (const Function& f : kFunctions) CHECK(std::isnan(apply(f.which, nan)) && std::isnan(apply(f.which, -nan)));
+  for (const Function& f : kFunctions) CHECK(std::isnan(evaluate(f.which, nan)) && std::isnan(evaluate(f.which, -nan)));
 }
 
 // Neighbouring numbers around `middle`: no step down, not even where a result saturates.
@@ -132,7 +132,7 @@ void test_monotone_around(const Function& f, T middle, int each_side) {
   for (int i = -each_side; i <= each_side; ++i)
     x.push_back(std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(middle) + i)));
   if (middle < 0) std::reverse(x.begin(), x.end());
-  const auto y = apply(f.which, x);
+  const auto y = evaluate(f.which, x);
   CHECK(std::is_sorted(y.begin(), y.end()), "%s near %g", f.name, static_cast<double>(middle));
 }
 

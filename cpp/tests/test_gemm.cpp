@@ -11,7 +11,7 @@ namespace seqfuse::tests {
 
 namespace {
 
-const Index kDepths[] = {0, 1, 255, 256, 257, 600};
+const Index kDepths[] = {0, 1, gemm::kSumBlock - 1, gemm::kSumBlock, gemm::kSumBlock + 1, 600};
 
 template <class T>
 std::vector<Index> nasty_units() {
@@ -30,7 +30,7 @@ std::vector<T> random_numbers(Index n) {
   return x;
 }
 
-// The rule of gemm.hpp: chains of multiply-adds from zero, cut at multiples of 256 in k, added in order.
+// The rule of gemm.hpp: chains of multiply-adds from zero, cut at multiples of kSumBlock in k, added in order.
 template <class T, class A, class B>
 T product(Index K, A&& a, B&& b) {
   using V = Vec<T>;

@@ -84,6 +84,8 @@ def _refuse_weights(
         raise ValueError(f"{function}: U must be (H, {columns}) with H at least 1; got {U}")
     needed = (features, gates * units)
     transposed = "PyTorch stores weights transposed: pass weight_{}.T"
+    if gates == 3:  # the GRU, which would run and be wrong
+        transposed += ", its gates r, z, n put in the order z, r, n"
     shape(function, "W", f"(I, {columns})", needed, W, transposed.format("ih") if W == needed[::-1] else "")
     needed = (units, gates * units)
     shape(function, "U", f"(H, {columns})", needed, U, transposed.format("hh") if U == needed[::-1] else "")

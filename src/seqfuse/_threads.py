@@ -1,10 +1,11 @@
 """How many threads a kernel call may use: a number for the process, and one for this thread that goes before it."""
 
-import operator
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+
+from seqfuse import _checks
 
 
 def _default() -> int:
@@ -29,15 +30,7 @@ def current() -> int:
 
 
 def _checked(function: str, n: int) -> int:
-    try:
-        count = operator.index(n)
-    except TypeError:
-        raise TypeError(f"{function}: n must be an integer; got {type(n).__name__}") from None
-    if isinstance(n, bool):
-        raise TypeError(f"{function}: n must be an integer; got bool")
-    if not 1 <= count < 2**31:
-        raise ValueError(f"{function}: n must be at least 1 and below 2**31; got {count}")
-    return count
+    return _checks.integer(function, "n", n, 1, 2**31 - 1, "at least 1 and below 2**31")
 
 
 def set_num_threads(n: int) -> None:
@@ -52,7 +45,7 @@ def set_num_threads(n: int) -> None:
 
     Raises
     ------
-    ValueError        n is below 1
+    ValueError        n is below 1, or 2**31 and more
     TypeError        n is not an integer
 
     Examples
@@ -82,7 +75,7 @@ def num_threads(n: int) -> AbstractContextManager[None]:
 
     Raises
     ------
-    ValueError        n is below 1
+    ValueError        n is below 1, or 2**31 and more
     TypeError        n is not an integer
 
     Examples

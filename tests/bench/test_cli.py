@@ -76,7 +76,14 @@ def test_cases_are_designs_six_shapes_and_four_steps_by_default():
 
 
 @pytest.mark.parametrize(
-    "argv", [["--shapes", "1,2,3"], ["--shapes", "1,2,3,0"], ["--threads", "0"], ["--cells", "cnn"]]
+    "argv",
+    [
+        ["--shapes", "1,2,3"],
+        ["--shapes", "1,2,3,0"],
+        ["--threads", "0"],
+        ["--cells", "cnn"],
+        ["--json", "no/such/place.json"],
+    ],
 )
 def test_bench_refuses_what_it_cannot_read(argv, capsys):
     with pytest.raises(SystemExit):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seqfuse.bench.problem import STEPS, disagreement, expected, make
+from seqfuse.bench.problem import STEPS, disagreement, expected, from_peer, make, to_peer
 from seqfuse.bench.shapes import CELLS, GATES, Shape
 
 pytestmark = pytest.mark.once
@@ -16,6 +16,25 @@ def test_make_gives_the_same_float32_arrays_each_time(cell):
     for a, b in zip(problem[2:], again[2:]):
         assert a.dtype == np.float32
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("peer", "cell", "ours", "theirs"),
+    [
+        ("pytorch", "rnn", "h", "h"),
+        ("pytorch", "lstm", "ifgo", "ifgo"),
+        ("pytorch", "gru", "zrn", "rzn"),
+        ("onnx", "rnn", "h", "h"),
+        ("onnx", "lstm", "ifgo", "iofg"),
+        ("onnx", "gru", "zrn", "zrn"),
+    ],
+)
+def test_gates_go_to_a_peer_and_come_back(peer, cell, ours, theirs):
+    a = np.repeat([list(ours)], 2, axis=0)
+    assert to_peer(peer, cell, a).tolist() == [list(theirs)] * 2
+    assert from_peer(peer, cell, to_peer(peer, cell, a)).tolist() == a.tolist()
+    wide = to_peer(peer, cell, np.arange(3 * len(ours)))
+    assert wide.tolist() == [3 * ours.index(gate) + unit for gate in theirs for unit in range(3)]
 
 
 def test_expected_names_what_each_work_computes():

@@ -48,11 +48,24 @@ def test_demo_stopped_twice_ends(capsys, monkeypatch):
     assert capsys.readouterr().out == "\nstopped\n"
 
 
+@pytest.mark.skipif(not can_draw(), reason="needs matplotlib")
+@pytest.mark.parametrize("name", ["curve.unknown", "folder.png"])
+@pytest.mark.usefixtures("short")
+def test_demo_says_why_there_is_no_picture(name, capsys, monkeypatch, tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.setattr(cli, "train", lambda *_: iter([Epoch(1, 3.0, 2.5, 1000, 1.0)]))
+    assert main(["--quick", "--picture", str(tmp_path / name)]) == 1
+    printed = capsys.readouterr()
+    assert "It writes" in printed.out
+    assert "no learning curve: " in printed.err
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         (["--epochs", "0"], "--epochs must be at least 1; got 0"),
         (["--threads", "-1"], "--threads must be at least 1; got -1"),
+        (["--seed", "-1"], "--seed must be at least 0; got -1"),
         (["--picture", "no/such/place.png"], "there is no directory no/such"),
     ],
 )

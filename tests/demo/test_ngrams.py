@@ -57,4 +57,5 @@ def test_ngrams_reach_the_known_bits_on_the_documentation():
     text = split(corpus())
     bits = NGrams(text.train, len(text.vocabulary), 5).bits(text.held)
     assert np.all(np.diff(bits[:5]) < 0)
-    assert bits[4] == pytest.approx(1.90, abs=0.05)  # 1.905 with Python 3.11; the documentation grows with each version
+    # 1.897 with Python 3.10, 1.905 with 3.11, 1.962 with 3.12, 1.978 with 3.13: the documentation grows
+    assert 1.85 < bits[4] < 2.05

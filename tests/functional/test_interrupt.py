@@ -36,7 +36,7 @@ def interruptible():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_stops_a_long_call_before_its_end(threads):
     _, W, U = small()
-    x = np.broadcast_to(np.float32(0.5), (4_000_000, 4 * threads, H))  # a minute of work in no memory
+    x = np.broadcast_to(np.full(H, 0.5, np.float32), (4_000_000, 4 * threads, H))  # a minute of work in no memory
     h, c = np.full((2, x.shape[1], H), np.nan, np.float32)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()

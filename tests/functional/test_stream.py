@@ -1,8 +1,11 @@
 """Streams: what is kept between steps, how it is read, set and reset, and what a refused step leaves alone."""
 
+import contextlib
 import copy
 import pickle
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -51,6 +54,18 @@ def test_a_step_into_its_own_input_is_computed_as_if_it_were_not_aliased():
     _, stream, x = stream_of(*LSTM, I=6, H=6)
     wanted = stream.copy().step(x[0])
     np.testing.assert_array_equal(stream.step(x[0], out=x[0]), wanted)
+
+
+def test_a_step_takes_unpickled_arrays_and_any_stride_of_one_row():
+    _, stream, x = stream_of(*LSTM, B=1, I=6, H=6)
+    wanted = stream.copy().step(x[0])
+    as_strided = np.lib.stride_tricks.as_strided
+    other_type = np.dtype(x.dtype, metadata={"of": "another object than NumPy's own"})
+    for given in (pickle.loads(pickle.dumps(x[0])), x[0].astype(other_type), as_strided(x[0], strides=(3, 8))):
+        np.testing.assert_array_equal(stream.copy().step(given), wanted)
+    for out in (np.empty((1, 6), other_type), as_strided(np.empty((1, 6)), strides=(3, 8))):
+        assert stream.copy().step(x[0], out=out) is out
+        np.testing.assert_array_equal(out, wanted)
 
 
 @EACH
@@ -142,3 +157,34 @@ def test_a_stream_lives_longer_than_its_packed_weights():
     assert np.isfinite(stream.step(x[0])).all()
     with pytest.raises(TypeError):
         pickle.dumps(stream)
+
+
+def test_every_call_is_refused_while_another_thread_is_in_a_step_race():
+    stream = F.pack_lstm(np.zeros((256, 1024)), np.zeros((256, 1024))).stream(batch=64)
+    x, done = np.zeros((64, 256)), threading.Event()
+
+    def take_steps():
+        while not done.is_set():
+            with contextlib.suppress(RuntimeError):
+                stream.step(x)
+
+    def repeat(call):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            call()
+
+    thread = threading.Thread(target=take_steps)
+    thread.start()
+    try:
+        for call in (
+            lambda: stream.step(x),
+            lambda: stream.state,
+            lambda: setattr(stream, "state", (x, x)),
+            stream.reset,
+            stream.copy,
+        ):
+            with pytest.raises(RuntimeError, match="already in use by another thread"):
+                repeat(call)
+    finally:
+        done.set()
+        thread.join()

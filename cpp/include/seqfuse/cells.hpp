@@ -106,7 +106,7 @@ struct GruUpdate {
 };
 
 // z, r = sigmoid(a);  n = tanh(x Wn + bn + r * (h_prev Un + b'n));  then GruUpdate
-// (Cho et al. 2014, arXiv:1406.1078v3, with the reset after the product, as cuDNN, PyTorch and Keras have it)
+// (Cho et al. 2014, arXiv:1406.1078v1: the reset after the product; cuDNN, PyTorch, and Keras by default)
 struct Gru {
   static constexpr const char* kName = "gru";
   static constexpr int kGates = 3, kStates = 0, kSaved = 5, kApart = 1, kGrads = 4, kFirstX = 0, kFirstH = 1;
@@ -135,7 +135,7 @@ struct Gru {
 };
 
 // z, r = sigmoid(a);  n = tanh(x Wn + (r * h_prev) Un + bn);  then GruUpdate
-// (Cho et al. 2014, arXiv:1406.1078v1: the reset before the product; ONNX's default)
+// (Cho et al. 2014, arXiv:1406.1078v3: the reset before the product; ONNX by default)
 struct GruResetBefore {
   static constexpr const char* kName = "gru_reset_before";
   static constexpr int kGates = 3, kStates = 0, kSaved = 4, kApart = 0, kGrads = 3, kFirstX = 0, kFirstH = 0;

@@ -197,9 +197,9 @@ struct Layout {
   // Blocks of units in panel p, and the elements that one k takes in it.
   Index blocks_of(Index p) const { return std::min<Index>(per_panel, blocks() - p * per_panel); }
   Index width(Index p) const { return blocks_of(p) * gates * Vec<T>::kSize; }
-  // Elements before panel p, of K rows each; after the last one: all.
-  Index offset(Index p, Index K) const { return std::min(p * per_panel, blocks()) * gates * Vec<T>::kSize * K; }
-  Index size(Index K) const { return offset(panels(), K); }
+  // Elements before panel p, of K rows each, and of all panels.
+  Index offset(Index p, Index K) const { return p * per_panel * gates * Vec<T>::kSize * K; }
+  Index size(Index K) const { return checked_product({blocks(), gates, Vec<T>::kSize, K}); }
 };
 
 // Calls f(first block, blocks, first row, rows, sums) for every tile of `rows` by the panels that

@@ -111,17 +111,20 @@ class Barrier {
  public:
   void wait(int team) {
     if (team == 1) return;
-    const int phase = phase_.load(std::memory_order_relaxed);
+    const unsigned phase = phase_.load(std::memory_order_relaxed);
     if (arrived_.fetch_add(1, std::memory_order_acq_rel) == team - 1) {
       arrived_.store(0, std::memory_order_relaxed);
       phase_.store(phase + 1, std::memory_order_release);
       return;
     }
-    for (int spins = 0; phase_.load(std::memory_order_acquire) == phase; ++spins) {
-      if (spins < kSpins)
+    int spins = 0;
+    while (phase_.load(std::memory_order_acquire) == phase) {
+      if (spins < kSpins) {
+        ++spins;
         pause();
-      else
+      } else {
         std::this_thread::yield();
+      }
     }
   }
 
@@ -135,7 +138,7 @@ class Barrier {
 #endif
   }
   alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<int> phase_{0};
+  alignas(64) std::atomic<unsigned> phase_{0};  // wraps around: a call may have more steps than an int counts
 };
 
 }  // namespace seqfuse::parallel

@@ -46,6 +46,8 @@ class BackwardDriver {
       reset_turned_ = Buffer<T>(checked_product({H + 1, turned_stride_}));
     }
     entries_ = Buffer<Entry>(rows);
+    da_rows_ = Buffer<const T*>(rows);
+    for (Index e = 0; e < rows; ++e) da_rows_[e] = da_.at(e, Cell::kFirstX * padded_);
     for (int i = 0; i < split_.threads; ++i) workers_.emplace_back(B);
     if (seq_.real != nullptr) find_previous_steps();
     pack();
@@ -264,10 +266,9 @@ class BackwardDriver {
     const Rows<T> x{x_turned_.data(), turned_stride_}, h{h_turned_.data(), turned_stride_};
     const Rows<T> reset{reset_turned_.data(), turned_stride_};
     const auto fixed = [](Rows<T> turned) { return Rows<const T>{turned.data, turned.stride}; };
-    std::vector<OuterProduct<T>> products;
-    products.push_back({fixed(x), I, Cell::kFirstX, Cell::kGates, Cell::kGateOfX, args_.dW, args_.db});
-    products.push_back({fixed(h), H, Cell::kFirstH, kFirst, Cell::kGateOfH, args_.dU, args_.dbh});
-    if (Cell::kTwoStage) products.push_back({fixed(reset), H, kFirst, 1, Cell::kGateOfH + kFirst, args_.dU, args_.dbh});
+    const OuterProduct<T> of_x{fixed(x), I, Cell::kFirstX, Cell::kGates, Cell::kGateOfX, args_.dW, args_.db};
+    const OuterProduct<T> of_h{fixed(h), H, Cell::kFirstH, kFirst, Cell::kGateOfH, args_.dU, args_.dbh};
+    const OuterProduct<T> of_reset{fixed(reset), H, kFirst, 1, Cell::kGateOfH + kFirst, args_.dU, args_.dbh};
 
     const bool large = rows * (I + H) * Cell::kGates * H > 400'000;
     parallel::run(large ? args_.threads : 1, [&](int thread, int team) {
@@ -279,16 +280,16 @@ class BackwardDriver {
       turn([&](Index e) { return entries_[e].h_prev; }, H, h);
       if (Cell::kTwoStage) turn([&](Index e) { return reset_h_.data() + e * H; }, H, reset);
       barrier_.wait(team);
-      for (const auto& product : products) outer_product(product, da_, rows, H, thread, team);
+      outer_product(of_x, da_, rows, H, thread, team);
+      outer_product(of_h, da_, rows, H, thread, team);
+      if (Cell::kTwoStage) outer_product(of_reset, da_, rows, H, thread, team);
       if (args_.dx) input_gradients(share_of(rows, thread, team));
     });
   }
 
   // dx = da W^T for a share of the segment's rows.
   void input_gradients(Range share) {
-    std::vector<const T*> from;
-    for (Index e = share.begin; e < share.end; ++e) from.push_back(da_.at(e, Cell::kFirstX * padded_));
-    const gemm::Terms<T> terms{from.data(), Cell::kGates * padded_, kLine<T>, da_.stride};
+    const gemm::Terms<T> terms{da_rows_.data() + share.begin, Cell::kGates * padded_, kLine<T>, da_.stride};
     const auto layout = input_layout();
     gemm::for_each_tile(layout, W_.data(), {0, layout.blocks()}, terms, share.size(),
                         [&](Index block, Index width, Index row, Index rows, const T* sums) {
@@ -315,6 +316,7 @@ class BackwardDriver {
   GateGradients<T> da_;
   Buffer<T> U_, U_reset_, W_, carry_, dstate_, zeros_, x_turned_, h_turned_, reset_h_, reset_turned_;
   Buffer<Entry> entries_;
+  Buffer<const T*> da_rows_;  // of each entry, the gradients that join x
   Buffer<Index> previous_;
   std::vector<Worker> workers_;
   parallel::Barrier barrier_;

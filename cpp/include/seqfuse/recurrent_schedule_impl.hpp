@@ -1,6 +1,8 @@
 // Which rows are real at which step, in the order of reading, and how threads share a step.
 #pragma once
 
+#include <algorithm>
+
 #include "seqfuse/memory.hpp"
 #include "seqfuse/recurrent.hpp"
 
@@ -44,7 +46,7 @@ struct Split {
   int threads = 1;
   bool by_rows = true;
 
-  // Multiply-adds are counted: `step` in one step of one row, `blocks` panels' worth of units.
+  // `step`: multiply-adds in one step of one row; `panels`: as many shares as there can be by units.
   static Split choose(int threads, Index T_, Index B, Index step, Index panels) {
     // A region of two threads costs about 2 us and a barrier 0.2 us; a core makes about 50 multiply-adds a ns
     // at best, and one row reads weights at 8 a ns.

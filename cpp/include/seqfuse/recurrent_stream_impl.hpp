@@ -27,9 +27,11 @@ class StreamOf final : public Stream<T> {
     h_.fill_zero();
     c_.fill_zero();
     for (Index b = 0; b < batch; ++b) {
-      c_rows_[b] = c_.data() + b * padded_;
-      saved_rows_[b] = saved_.data() + b * Cell::kSaved * kLanes;
-      reset_rows_[b] = reset_h_.data() + b * padded_;
+      if (Cell::kStates) c_rows_[b] = c_.data() + b * padded_;
+      if (Cell::kTwoStage) {
+        saved_rows_[b] = saved_.data() + b * Cell::kSaved * kLanes;
+        reset_rows_[b] = reset_h_.data() + b * padded_;
+      }
     }
   }
 

@@ -57,6 +57,8 @@ def shape(text: str) -> Shape:
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; 0, 1 when seqfuse disagrees with the reference, or 130 after Ctrl-C."""
     given = parser().parse_args(argv)
+    if given.json is not None and not given.json.parent.is_dir():
+        parser().error(f"--json: there is no directory {given.json.parent}")
     versions = contenders.versions(given.peers)
     peers = [name for name in contenders.PEERS if name in versions]
     rounds = given.repeats or (3 if given.quick else 9)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import seqfuse as sf
 from seqfuse import functional as F
+from seqfuse._cells import CELLS
 from seqfuse.bench.problem import Problem, Results
 from seqfuse.bench.shapes import Work
 
@@ -47,11 +48,12 @@ def enter(problem: Problem, work: Work, threads: int, peers: Sequence[str]) -> I
     """Ours and those of `peers` that can do the work, set up with so many threads while the context lasts."""
     with sf.num_threads(threads):
         result = [seqfuse(problem, work)]
-        if "pytorch" in peers:
+        foreign = CELLS[problem.cell].foreign  # the peers that have the cell
+        if "pytorch" in peers and "pytorch" in foreign:
             from seqfuse.bench import pytorch
 
             result.append(pytorch.contender(problem, work, threads))
-        if "onnxruntime" in peers and work != "forward+backward":  # it runs models, it does not train them
+        if "onnxruntime" in peers and "onnx" in foreign and work != "forward+backward":  # it runs models, no training
             from seqfuse.bench import onnx_runtime
 
             result.append(onnx_runtime.contender(problem, work, threads))

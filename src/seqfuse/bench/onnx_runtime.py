@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from seqfuse.bench.contenders import Contender
-from seqfuse.bench.problem import Array, Problem
-from seqfuse.bench.shapes import GATES, Cell, Work
+from seqfuse.bench.problem import Array, Problem, to_peer
+from seqfuse.bench.shapes import Work
 
-GATE_ORDER: dict[Cell, list[int]] = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # its LSTM: i, o, f, c
 OPSET, IR_VERSION = 14, 8  # old enough for every ONNX Runtime in use
 
 
@@ -53,10 +52,10 @@ def _model(problem: Problem) -> bytes:
         return numpy_helper.from_array(np.ascontiguousarray(a[np.newaxis]), name)
 
     b = problem.b if problem.b.ndim == 2 else np.stack([problem.b, np.zeros_like(problem.b)])
-    both = np.concatenate([reordered(cell, b[0]), reordered(cell, b[1])])
+    both = np.concatenate([to_peer("onnx", cell, b[0]), to_peer("onnx", cell, b[1])])
     constants = [
-        weights("W", reordered(cell, problem.W).T),
-        weights("R", reordered(cell, problem.U).T),
+        weights("W", to_peer("onnx", cell, problem.W).T),
+        weights("R", to_peer("onnx", cell, problem.U).T),
         weights("b", both),
     ]
     states = ["h", "c"] if cell == "lstm" else ["h"]
@@ -73,8 +72,3 @@ def _model(problem: Problem) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     serialized: bytes = model.SerializeToString()
     return serialized
-
-
-def reordered(cell: Cell, a: Array) -> Array:
-    gates = np.split(a, GATES[cell], axis=-1)
-    return np.concatenate([gates[i] for i in GATE_ORDER[cell]], axis=-1)

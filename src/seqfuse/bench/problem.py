@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqfuse import reference
+from seqfuse import _cells, reference
 from seqfuse.bench.shapes import GATES, Cell, Shape, Work
 
 Array = NDArray[Any]
-Results = Mapping[str, Array]  # by DESIGN's names: y, h, dx, dW, dU; all in our layout
+Results = Mapping[str, Array]  # y, h, dx, dW, dU, as the functional API names them; all in our layout
 
 STEPS = 3  # how many steps of a stream are validated
 
@@ -55,6 +55,16 @@ def make(cell: Cell, shape: Shape) -> Problem:
     dy = random.standard_normal((T, B, H)).astype(np.float32)
     b = weights(2, columns) if cell == "gru" else weights(columns)
     return Problem(cell, shape, x, weights(I, columns), weights(H, columns), b, dy)
+
+
+def to_peer(peer: str, cell: Cell, a: Array) -> Array:
+    """(..., G*H) with the gates in the order of a peer."""
+    return a[..., np.argsort(_cells.CELLS[cell].columns_from(peer, a.shape[-1] // GATES[cell]))]
+
+
+def from_peer(peer: str, cell: Cell, a: Array) -> Array:
+    """(..., G*H) with the gates in our order again."""
+    return a[..., _cells.CELLS[cell].columns_from(peer, a.shape[-1] // GATES[cell])]
 
 
 def expected(problem: Problem, work: Work) -> Results:

@@ -8,16 +8,8 @@ from typing import Any
 import numpy as np
 
 from seqfuse.bench.contenders import Contender
-from seqfuse.bench.problem import Array, Problem, Results
-from seqfuse.bench.shapes import GATES, Cell, Work
-
-GATE_ORDER: dict[Cell, list[int]] = {"rnn": [0], "lstm": [0, 1, 2, 3], "gru": [1, 0, 2]}  # its GRU: r, z, n
-
-
-def reordered(cell: Cell, a: Array) -> Array:
-    """Gates along the last axis of (..., G*H), from our order to theirs or back: the exchange is its own inverse."""
-    gates = np.split(a, GATES[cell], axis=-1)
-    return np.concatenate([gates[i] for i in GATE_ORDER[cell]], axis=-1)
+from seqfuse.bench.problem import Problem, Results, from_peer, to_peer
+from seqfuse.bench.shapes import Work
 
 
 def contender(problem: Problem, work: Work, threads: int) -> Contender:
@@ -37,7 +29,7 @@ def _load(torch: Any, module: Any, problem: Problem, suffix: str) -> None:
     values = {"weight_ih": problem.W, "weight_hh": problem.U, "bias_ih": b[0], "bias_hh": b[1]}
     with torch.no_grad():
         for name, value in values.items():
-            theirs = np.ascontiguousarray(reordered(problem.cell, value).T)
+            theirs = np.ascontiguousarray(to_peer("pytorch", problem.cell, value).T)
             getattr(module, name + suffix).copy_(torch.from_numpy(theirs))
 
 
@@ -68,7 +60,8 @@ def _train(torch: Any, module: Any, problem: Problem) -> Contender:
         return y
 
     def read(y: Any) -> Results:
-        dW, dU = (reordered(problem.cell, w.grad.numpy().T) for w in (module.weight_ih_l0, module.weight_hh_l0))
+        weights = module.weight_ih_l0, module.weight_hh_l0
+        dW, dU = (from_peer("pytorch", problem.cell, w.grad.numpy().T) for w in weights)
         return {"y": y.detach().numpy(), "dx": x.grad.numpy(), "dW": dW, "dU": dU}
 
     return Contender("pytorch", run, read)

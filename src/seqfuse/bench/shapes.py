@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
-Cell = Literal["rnn", "lstm", "gru"]
+from seqfuse import _cells
+
+Cell: TypeAlias = str  # a name in CELLS
 Work = Literal["forward", "forward+backward", "step"]
 
-CELLS: tuple[Cell, ...] = get_args(Cell)
+CELLS: tuple[Cell, ...] = tuple(_cells.CELLS)
 WORKS: tuple[Work, ...] = get_args(Work)
-GATES: dict[Cell, int] = {"rnn": 1, "lstm": 4, "gru": 3}
+GATES: dict[Cell, int] = {name: len(cell.gates) for name, cell in _cells.CELLS.items()}
 
 
 class Shape(NamedTuple):

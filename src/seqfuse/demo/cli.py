@@ -42,12 +42,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the demo; 0 if it came to its end, 130 if Ctrl-C ended it before there was anything to show."""
+    """Run the demo; 0 at its end, 1 without its picture, 130 if Ctrl-C came before there was anything to show."""
     arguments = parser().parse_args(argv)
     for name in ("epochs", "threads"):
         number = getattr(arguments, name)
         if number is not None and number < 1:
             parser().error(f"--{name} must be at least 1; got {number}")
+    if arguments.seed < 0:
+        parser().error(f"--seed must be at least 0; got {arguments.seed}")
     if not Path(arguments.picture).parent.is_dir():
         parser().error(f"--picture: there is no directory {Path(arguments.picture).parent}")
     settings = (QUICK if arguments.quick else FULL)._replace(seed=arguments.seed)
@@ -79,7 +81,11 @@ def run(settings: Settings, picture_path: str) -> int:
     epochs = learn(text, settings, p, ngrams)
     show_writing(text, settings, p)
     if epochs and picture_path and picture.can_draw():
-        picture.draw(Path(picture_path), epochs, ngrams)
+        try:
+            picture.draw(Path(picture_path), epochs, ngrams)
+        except (OSError, ValueError) as error:  # a folder that is not ours, an ending that matplotlib does not know
+            print(f"\nno learning curve: {error}", file=sys.stderr)
+            return 1
         print(f"\nlearning curve: {picture_path}")
     return 0
 

@@ -42,6 +42,7 @@ def draw(path: Path, epochs: Sequence[Epoch], ngrams: Floats) -> None:
             color="0.35",
             va="top" if order == len(ngrams) - 2 else "bottom",  # the last two lines are close: one label each side
         )
+    axes.autoscale_view(scalex=False)  # `axhline` leaves a line at the very edge where it lies within the margin
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds of training")
     axes.set_ylabel("bits per character")

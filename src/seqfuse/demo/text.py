@@ -35,7 +35,7 @@ class Text(NamedTuple):
 
 
 def corpus() -> str:
-    """The help topics of the running Python, sorted by name: about 465,000 characters."""
+    """The help topics of the running Python, sorted by name: 465,000 characters in 3.11, 511,000 in 3.13."""
     from pydoc_data.topics import topics
 
     return "\n".join(topics[name] for name in sorted(topics))

@@ -55,7 +55,7 @@ def gru(
 
     Parameters
     ----------
-    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; in place where the last axis is contiguous
+    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; no copy where the last axis is contiguous
     W, U : (I, 3*H), (H, 3*H)        columns z, r, n
     b : (3*H,) or (2, 3*H)        row 0 (b) joins x W, row 1 (b') joins h U; zeros by default
     h0 : (B, H)        initial state, zeros by default
@@ -79,9 +79,10 @@ def gru(
     Notes
     -----
     Half, bool and integers are computed in float32, else the widest type of x, W, U and b. At an unreal step the
-    state is carried over and y is 0; what x holds there reaches nothing. Cho et al. 2014
-    (arXiv:1406.1078v3); the other update is that of Chung et al. 2014 (arXiv:1412.3555). The defaults are those of
-    Keras, PyTorch and cuDNN; ONNX resets before the product.
+    state is carried over and y is 0; what x holds there reaches nothing. Cho et al. 2014,
+    arXiv:1406.1078: version 1 resets after the product, version 3 before it; the other update is that of Chung et al.
+    2014, arXiv:1412.3555. The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch
+    has the gates in the order r, z, n.
 
     Examples
     --------
@@ -143,9 +144,10 @@ def gru_forward(
 
     Notes
     -----
-    The tape keeps the activated gates of every step, so that backward takes no exponential. Cho et al. 2014
-    (arXiv:1406.1078v3); the other update is that of Chung et al. 2014 (arXiv:1412.3555). The defaults are those of
-    Keras, PyTorch and cuDNN; ONNX resets before the product.
+    The tape keeps the activated gates of every step, so that backward takes no exponential. Cho et al. 2014,
+    arXiv:1406.1078: version 1 resets after the product, version 3 before it; the other update is that of Chung et al.
+    2014, arXiv:1412.3555. The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch
+    has the gates in the order r, z, n.
 
     Examples
     --------

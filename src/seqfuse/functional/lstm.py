@@ -42,7 +42,7 @@ def lstm(
 
     Parameters
     ----------
-    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; in place where the last axis is contiguous
+    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; no copy where the last axis is contiguous
     W, U : (I, 4*H), (H, 4*H)        columns i, f, g, o
     b : (4*H,) or (2, 4*H)        joins x W; two rows are summed; zeros by default
     h0, c0 : (B, H)        initial state, zeros by default

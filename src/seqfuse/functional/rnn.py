@@ -38,7 +38,7 @@ def rnn(
 
     Parameters
     ----------
-    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; in place where the last axis is contiguous
+    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; no copy where the last axis is contiguous
     W, U : (I, H), (H, H)        input and recurrent weights
     b : (H,) or (2, H)        joins x W; two rows are summed; zeros by default
     h0 : (B, H)        initial state, zeros by default
