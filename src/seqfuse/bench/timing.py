@@ -15,7 +15,7 @@ from seqfuse import _backend
 
 ENOUGH = 0.02  # seconds: a clock and a loop cost nothing beside it
 SHORT = 0.02  # seconds: work shorter than this is run once untimed in each round, to find its own weights in the cache
-REST = 0.02  # seconds between two contenders: the threads of the one before still spin for some milliseconds
+REST = 0.06  # seconds between two contenders: threads of ONNX Runtime spin for 50 ms after a run, of OpenMP for 10
 PEAK = 0.01  # seconds of multiply-adds in each round
 
 
