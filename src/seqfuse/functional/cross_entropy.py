@@ -62,6 +62,19 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
 def softmax_cross_entropy_forward(logits: ArrayLike, labels: ArrayLike) -> tuple[float, SoftmaxCrossEntropyTape]:
     """As `softmax_cross_entropy`, and the tape for `softmax_cross_entropy_backward`, which refers to logits.
 
+    Parameters
+    ----------
+    logits, labels : as for `softmax_cross_entropy`
+
+    Returns
+    -------
+    loss : float
+    SoftmaxCrossEntropyTape        opaque; it keeps the maximum and the reciprocal sum of each row
+
+    Raises
+    ------
+    ValueError, TypeError        as `softmax_cross_entropy`
+
     Examples
     --------
     >>> from seqfuse import functional as F

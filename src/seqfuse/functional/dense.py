@@ -65,6 +65,19 @@ def dense(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Array:
 def dense_forward(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> tuple[Array, DenseTape]:
     """y = x W + b as `dense`, and the tape for `dense_backward`, which refers to x and W.
 
+    Parameters
+    ----------
+    x, W, b : as for `dense`
+
+    Returns
+    -------
+    y : (..., O)
+    DenseTape        opaque; changing x or W before backward has read it changes the gradients
+
+    Raises
+    ------
+    ValueError, TypeError        as `dense`
+
     Examples
     --------
     >>> import numpy as np

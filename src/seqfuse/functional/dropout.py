@@ -70,6 +70,19 @@ def dropout(x: ArrayLike, rate: float, *, seed: int) -> Array:
 def dropout_forward(x: ArrayLike, rate: float, *, seed: int) -> tuple[Array, DropoutTape]:
     """As `dropout`, and the tape for `dropout_backward`.
 
+    Parameters
+    ----------
+    x, rate, seed : as for `dropout`
+
+    Returns
+    -------
+    y : (...)
+    DropoutTape        opaque; it keeps the seed, not the mask
+
+    Raises
+    ------
+    ValueError, TypeError        as `dropout`
+
     Examples
     --------
     >>> import numpy as np

@@ -63,6 +63,19 @@ def embedding(ids: ArrayLike, E: ArrayLike) -> Array:
 def embedding_forward(ids: ArrayLike, E: ArrayLike) -> tuple[Array, EmbeddingTape]:
     """y[...] = E[ids[...]] as `embedding`, and the tape for `embedding_backward`.
 
+    Parameters
+    ----------
+    ids, E : as for `embedding`
+
+    Returns
+    -------
+    y : (..., D)
+    EmbeddingTape        opaque; it keeps a copy of ids
+
+    Raises
+    ------
+    ValueError, TypeError        as `embedding`
+
     Examples
     --------
     >>> import numpy as np
