@@ -1,4 +1,4 @@
-// Aligned memory that frees itself. All of a driver's memory is taken before its first parallel region.
+// Aligned memory that frees itself. A driver takes its memory before its first region of several threads.
 #pragma once
 
 #include <cstdint>

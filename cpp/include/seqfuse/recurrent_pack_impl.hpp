@@ -37,14 +37,14 @@ struct CellLayout {
   }
 };
 
-// One product's weights: panels, or `columns` of W as they lie from its first gate on.
+// One product's weights: panels; or, where `lying` is set, W or U as they lie, from the product's first gate on.
 template <class T>
 struct ProductWeights {
   const T* panels;
   Rows<const T> lying;
 };
 
-// Calls f as gemm::for_each_tile does, for weights of either kind.
+// Calls f as gemm::for_each_tile does, for weights of either kind. For lying ones it takes memory: one thread alone.
 template <class T, class F>
 void for_each_product(const gemm::Layout<T>& layout, const ProductWeights<T>& weights, Range share,
                       const gemm::Terms<T>& terms, Index rows, F&& f) {
