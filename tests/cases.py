@@ -3,30 +3,43 @@
     VARIANTS            pytest.param(cell, options) for every cell with every combination of its options
     CALLS               names of the ways to call: "plain", "lengths", "mask", "reverse", "batch_first", "all"
     BIASES              "none", "one" (G*H,), "two" (2, G*H)
+    OPTIONS             pytest.param(cell, settings) for every cell with every option that it takes, one at a time
+    PAIRS               pytest.param(cell, settings) for every cell with every two settings of different options
     make_case(...)      a Case: arguments, options and gradients of the outputs, drawn from a seed
+    make_smooth_case(...)   one that central differences can judge: nothing in it is near a kink
     case.run(module)    (output, tape, grads) of `<cell>_forward` and `<cell>_backward` of that module
     case.loss(module)   the scalar whose gradients these are: sum of output * gradient of output
     central_differences(f, x)               gradient of f() with respect to the array x, which f reads
     assert_gradient(name, actual, numeric)  compares with central differences
+    assert_gradients_along_a_line(case, module)     the same for all gradients of a case, in one random direction each
     assert_accurate(name, actual, reference, truth)  the accuracy rule
     assert_same_bits(actual, expected)      for results that may not differ at all
 
 `module` is `seqfuse.reference`, `seqfuse.functional`, or anything with their functions. A case is drawn in float64
 and then rounded to its dtype, so that `case.astype(dtype)` of a float32 case has the very same values.
+
+A setting is one option at one value; `settings` are any number of them:
+
+    @pytest.mark.parametrize(("cell", "settings"), PAIRS)
+    def test_something(cell, settings):
+        case = make_case(cell, settings=settings)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from seqfuse._cells import variants
+from seqfuse import reference
+from seqfuse._activations import parse
+from seqfuse._cells import CELLS, variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import numpy.typing as npt
 
@@ -36,17 +49,77 @@ VARIANTS = [pytest.param(c, o, id="-".join([c.name, *(f"{k}={v}" for k, v in o.i
 CALLS = ("plain", "lengths", "mask", "reverse", "batch_first", "all")
 BIASES = ("none", "one", "two")
 
+FUNCTIONS = (
+    "tanh",
+    "sigmoid",
+    "relu",
+    "linear",
+    "hard_sigmoid",
+    ("hard_sigmoid", 0.3, 0.4),
+    "softsign",
+    "softplus",
+    "elu",
+    ("elu", 0.7),
+    "leaky_relu",
+    ("leaky_relu", 0.1),
+)
+BOUNDED = ("tanh", "sigmoid", "hard_sigmoid", "softsign")
+
+
+def name_of(function: Any) -> str:
+    """The name of an activation without its constants."""
+    return function if isinstance(function, str) else function[0]
+
+
+class Setting(NamedTuple):
+    """One option at one value that is not its default; True where the value is drawn with the case."""
+
+    option: str
+    value: Any = True
+
+    def __str__(self) -> str:
+        if isinstance(self.value, tuple):
+            name, *constants = self.value
+            return f"{self.option}={name}({','.join(map(str, constants))})"
+        return self.option if self.value is True else f"{self.option}={self.value}"
+
+
+def settings_of(cell: Cell) -> list[Setting]:
+    """Every setting of every option that the cell takes."""
+    settings = [Setting(a, f) for a, default in cell.activations.items() for f in FUNCTIONS if f != default.name]
+    settings += [Setting(name, 0.7 if name == "clip" else True) for name in cell.takes]
+    settings += [Setting(name, value) for name, values in cell.options.items() for value in values[1:]]
+    return [
+        *settings,
+        Setting("checkpoint", 2),
+        *(Setting(way) for way in ("lengths", "mask", "reverse", "batch_first")),
+    ]
+
+
+def _params(of: Callable[[Cell], list[tuple[Setting, ...]]]) -> list[Any]:
+    return [pytest.param(c, s, id="-".join([c.name, *map(str, s)])) for c in CELLS.values() for s in of(c)]
+
+
+OPTIONS = _params(lambda cell: [(setting,) for setting in settings_of(cell)])
+PAIRS = _params(lambda cell: [(a, b) for a, b in combinations(settings_of(cell), 2) if a.option != b.option])
+
 
 @dataclass(frozen=True)
 class Case:
     """One call of a cell, with the gradient of each of its outputs."""
 
     cell: Cell
-    options: dict[str, Any]  # of the cell
+    options: dict[str, Any]  # of the cell, not arrays: reset_after, update_gate, activation, recurrent_activation, clip
     call: dict[str, Any]  # lengths, mask, reverse, batch_first
-    arguments: dict[str, Array]  # x, W, U, b, h0, c0, as far as given
+    arguments: dict[str, Array]  # x, W, U, b, h0, c0, peephole, recurrent_mask, as far as given
     doutputs: dict[str, Array]  # dy, dh, dc
     real: npt.NDArray[np.bool_]  # (T, B)
+    keeping: dict[str, Any] = field(default_factory=dict)  # of the forward that keeps a tape: checkpoint
+
+    @property
+    def differentiable(self) -> dict[str, Array]:
+        """The arguments that have a gradient."""
+        return {name: a for name, a in self.arguments.items() if name != "recurrent_mask"}
 
     def astype(self, dtype: npt.DTypeLike) -> Case:
         """The same values as numbers of another type."""
@@ -60,7 +133,7 @@ class Case:
     def forward(self, module: Any, **more: Any) -> tuple[Any, Any]:
         """Output and tape."""
         out, tape = getattr(module, f"{self.cell.name}_forward")(
-            **self.arguments, **self.options, **{**self.call, **more}
+            **{**self.arguments, **self.options, **self.call, **self.keeping, **more}
         )
         return out, tape
 
@@ -92,40 +165,91 @@ def make_case(
     call: str = "plain",
     bias: str = "two",
     states: bool = True,
+    settings: Iterable[Setting] = (),
+    scale: float = 1,
 ) -> Case:
     """Draw a case; `call` is one of CALLS, `bias` one of BIASES, `states` whether initial states are given.
 
-    Lengths are spread evenly from 0 to T, both included, in random order; "all" is every way of calling at once.
+    Lengths are spread evenly from 0 to T, both included, in random order; "all" is every way of calling at once. A
+    recurrent mask is 0 or 4/3, as of a dropout of 0.25. Settings change nothing else that is drawn, but weights and
+    biases are halved where gates are not bounded: products of such gates grow faster than any power of T.
     """
     rng = np.random.default_rng([seed, T, B, I, H])
-    batch_first = call in ("batch_first", "all")
+    chosen = {setting.option: setting.value for setting in settings}
+    ways = {"lengths", "mask", "reverse", "batch_first"} if call == "all" else {call, *chosen}
+    batch_first = "batch_first" in ways
     time = (B, T) if batch_first else (T, B)
     GH = len(cell.gates) * H
     arguments = {
         "x": rng.normal(size=(*time, I)),
         "W": rng.normal(size=(I, GH)) / max(I, 1) ** 0.5,
-        "U": rng.normal(size=(H, GH)) / H**0.5,
     }
+    if cell.recurrence == "full":
+        arguments["U"] = rng.normal(size=(H, GH)) / H**0.5
+    if cell.recurrence == "diagonal":
+        arguments["U"] = rng.uniform(-1, 1, size=H)
     if bias != "none":
         arguments["b"] = rng.normal(size={"one": (GH,), "two": (2, GH)}[bias]) / 2
     if states:
         arguments |= {f"{state}0": rng.normal(size=(B, H)) / 2 for state in cell.states}
     doutputs = {"dy": rng.normal(size=(*time, H))} | {f"d{state}": rng.normal(size=(B, H)) for state in cell.states}
 
+    lengths = rng.permutation(np.linspace(T, 0, B).round().astype(np.int64))
+    mask = rng.random(size=(T, B)) < 0.6
     real = np.ones((T, B), dtype=bool)
     call_options: dict[str, Any] = {}
-    if call in ("lengths", "all"):
-        call_options["lengths"] = lengths = rng.permutation(np.linspace(T, 0, B).round().astype(np.int64))
+    if "lengths" in ways:
+        call_options["lengths"] = lengths
         real &= np.arange(T)[:, None] < lengths
-    if call in ("mask", "all"):
-        mask = rng.random(size=(T, B)) < 0.6
+    if "mask" in ways:
         call_options["mask"] = mask.T if batch_first else mask
         real &= mask
-    if call in ("reverse", "all"):
+    if "reverse" in ways:
         call_options["reverse"] = True
     if batch_first:
         call_options["batch_first"] = True
-    return Case(cell, dict(options or {}), call_options, arguments, doutputs, real).astype(dtype)
+
+    if "peephole" in chosen:
+        arguments["peephole"] = rng.normal(size=(3, H)) / 2
+    arguments = {name: scale * a for name, a in arguments.items()}
+    if "recurrent_mask" in chosen:
+        arguments["recurrent_mask"] = (rng.random(size=(B, H)) < 0.75) / 0.75
+    if name_of(chosen.get("recurrent_activation", "sigmoid")) not in BOUNDED:
+        arguments |= {name: arguments[name] / 2 for name in ("W", "U", "b", "peephole") if name in arguments}
+    of_the_cell = (*cell.activations, *cell.options, "clip")
+    all_options = {**(options or {}), **{name: value for name, value in chosen.items() if name in of_the_cell}}
+    keeping = {name: value for name, value in chosen.items() if name == "checkpoint"}
+    return Case(cell, all_options, call_options, arguments, doutputs, real, keeping).astype(dtype)
+
+
+def make_smooth_case(cell: Cell, options: dict[str, Any] | None = None, *, seed: int = 0, **how: Any) -> Case:
+    """The case of the first seed from `seed` on in which nothing is within 1e-4 of a kink.
+
+    Central differences move an argument by 6e-6 in float64, and what it leads to by not much more.
+    """
+    for later in range(seed, seed + 1000):
+        case = make_case(cell, options, seed=later, **how)
+        if distance_from_kinks(case) >= 1e-4:
+            return case
+    raise AssertionError("no seed keeps away from the kinks: make the case smaller, or give it inputs or a bias")
+
+
+def distance_from_kinks(case: Case) -> float:
+    """How near a pre-activation of any gate, or the LSTM's c, comes to where any of the case's functions has a kink.
+
+    A jump of the second derivative, as that of softsign and elu at 0, counts as a kink.
+    """
+    kinks = {case.options["clip"], -case.options["clip"]} if "clip" in case.options else set()
+    for name, default in case.cell.activations.items():
+        f = parse(case.cell.name, name, case.options.get(name, default))
+        if f.name == "hard_sigmoid":
+            kinks |= {-f.beta / f.alpha, (1 - f.beta) / f.alpha}
+        elif f.name in ("relu", "leaky_relu", "elu", "softsign"):
+            kinks.add(0.0)
+    tape, gates = case.forward(reference)[1], len(case.cell.gates)
+    seen = [a for step in tape.steps for a in step.saved[gates : 2 * gates]]
+    seen += [c[step.t, step.rows] for step in tape.steps for c in tape.history[1:]]
+    return min((float(np.abs(a - kink).min(initial=np.inf)) for a in seen for kink in kinks), default=np.inf)
 
 
 def central_differences(f: Callable[[], Any], x: Array) -> Array:
@@ -156,6 +280,26 @@ def assert_gradient(name: str, actual: Any, numeric: Any) -> None:
     limit = 25 * float(np.finfo(numeric.dtype).eps) ** (2 / 3) * max(1.0, float(np.abs(numeric).max(initial=0)))
     worst = float(np.abs(actual - numeric).max(initial=0))
     assert worst <= limit, f"{name} is {worst:.2g} away from central differences; allowed are {limit:.2g}"
+
+
+def assert_gradients_along_a_line(case: Case, module: Any) -> None:
+    """Each gradient of a case agrees with the central difference along a random direction of its argument.
+
+    A wrong entry shows as it would in `assert_gradient`, for two losses an argument instead of two an entry.
+    """
+    rng = np.random.default_rng(0)
+    grads = case.run(module)[2]
+    for name, array in case.differentiable.items():
+        direction = rng.normal(size=array.shape)
+        direction /= np.linalg.norm(direction) or 1
+        along = np.sum(getattr(grads, f"d{name}") * direction)
+        assert_gradient(f"d{name} along a line", along, _slope_along(case, module, name, direction))
+
+
+def _slope_along(case: Case, module: Any, name: str, direction: Array) -> Array:
+    start = case.arguments[name]
+    way = np.zeros((), start.dtype)
+    return central_differences(lambda: case.with_argument(name, start + way * direction).loss(module), way)
 
 
 def assert_accurate(name: str, actual: Any, reference: Any, truth: Any) -> None:

@@ -2,81 +2,126 @@
 
 import numpy as np
 import pytest
-from cases import VARIANTS, assert_gradient, central_differences
+from cases import OPTIONS, VARIANTS, assert_gradient, central_differences, name_of
 
-from seqfuse._cells import CELLS, Weights, sigmoid, variants
+from seqfuse._activations import DEFINITIONS, parse
+from seqfuse._cells import CELLS, Weights, variants
 
 pytestmark = pytest.mark.once
 
 B, I, H = 3, 2, 5
+EACH_CELL = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 
 
-def draw_step(cell, dtype=np.float64):
+def draw_step(cell, options, dtype=np.float64, rows=B, features=I, peephole=False):
+    """x, states, weights, gradients of the states after the step, and the step's options."""
     rng = np.random.default_rng(0)
     G = len(cell.gates)
-    weights = Weights(*(rng.normal(size=shape).astype(dtype) for shape in ((I, G * H), (H, G * H), G * H, G * H)))
-    x = rng.normal(size=(B, I)).astype(dtype)
-    states = tuple(rng.normal(size=(B, H)).astype(dtype) for _ in cell.states)
-    dstates = tuple(rng.normal(size=(B, H)).astype(dtype) for _ in cell.states)
-    return x, states, weights, dstates
+    shapes = [(features, G * H), cell.shape_of_U(H), (G * H,), (G * H,), (3, H) if peephole else None]
+    weights = Weights(*(None if shape is None else rng.normal(size=shape).astype(dtype) for shape in shapes))
+    x = rng.normal(size=(rows, features)).astype(dtype)
+    states = tuple(rng.normal(size=(rows, H)).astype(dtype) for _ in cell.states)
+    dstates = tuple(rng.normal(size=(rows, H)).astype(dtype) for _ in cell.states)
+    given = {name: parse("", name, value) if name in cell.activations else value for name, value in options.items()}
+    if "recurrent_mask" in given:
+        given["recurrent_mask"] = (rng.random(size=(rows, H)) < 0.75).astype(dtype) / dtype(0.75)
+    return x, states, weights, dstates, cell.step_options(**given)
 
 
+def of_a_step(settings):
+    """The settings that a step knows of."""
+    driver = ("checkpoint", "lengths", "mask", "reverse", "batch_first", "peephole")
+    return {setting.option: setting.value for setting in settings if setting.option not in driver}
+
+
+@pytest.mark.parametrize("peephole", [False, True], ids=["", "peephole"])
 @pytest.mark.parametrize(("cell", "options"), VARIANTS)
-def test_cell_backward_matches_central_differences_of_one_step(cell, options):
-    x, states, weights, dstates = draw_step(cell)
+def test_cell_backward_matches_central_differences_of_one_step(cell, options, peephole):
+    x, states, weights, dstates, act = draw_step(cell, options, peephole=peephole and "peephole" in cell.takes)
 
     def loss():
-        after, _ = cell.forward(x, states, weights, **options)
+        after, _ = cell.forward(x, states, weights, act)
         return sum((s * d).sum() for s, d in zip(after, dstates))
 
-    _, saved = cell.forward(x, states, weights, **options)
-    dx, dbefore, dweights = cell.backward(x, states, weights, saved, dstates, **options)
+    _, saved = cell.forward(x, states, weights, act)
+    dx, dbefore, dweights = cell.backward(x, states, weights, saved, dstates, act)
     assert_gradient("dx", dx, central_differences(loss, x))
     for name, state, gradient in zip(cell.states, states, dbefore):
         assert_gradient(f"d{name}", gradient, central_differences(loss, state))
     for name, weight, gradient in zip(Weights._fields, weights, dweights):
-        assert_gradient(f"d{name}", gradient, central_differences(loss, weight))
+        assert (weight is None) == (gradient is None), name
+        if weight is not None:
+            assert_gradient(f"d{name}", gradient, central_differences(loss, weight))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-@pytest.mark.parametrize(("cell", "options"), VARIANTS)
-def test_cell_computes_in_the_type_of_its_inputs(cell, options, dtype):
-    x, states, weights, dstates = draw_step(cell, dtype)
-    after, saved = cell.forward(x, states, weights, **options)
-    dx, dbefore, dweights = cell.backward(x, states, weights, saved, dstates, **options)
-    assert {a.dtype for a in (*after, *saved, dx, *dbefore, *dweights)} == {np.dtype(dtype)}
+@pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+def test_cell_computes_in_the_type_of_its_inputs(cell, settings, dtype):
+    x, states, weights, dstates, act = draw_step(cell, of_a_step(settings), dtype, peephole="peephole" in cell.takes)
+    after, saved = cell.forward(x, states, weights, act)
+    dx, dbefore, dweights = cell.backward(x, states, weights, saved, dstates, act)
+    results = (*after, *saved, dx, *dbefore, *dweights)
+    assert {a.dtype for a in results if a is not None} == {np.dtype(dtype)}
 
 
-@pytest.mark.parametrize(("cell", "options"), VARIANTS)
-def test_cell_takes_no_rows_and_no_inputs(cell, options):
-    G = len(cell.gates)
-    weights = Weights(np.zeros((0, G * H)), np.zeros((H, G * H)), np.zeros(G * H), np.zeros(G * H))
-    x, states = np.zeros((0, 0)), (np.zeros((0, H)),) * len(cell.states)
-    after, saved = cell.forward(x, states, weights, **options)
-    dx, _, dweights = cell.backward(x, states, weights, saved, after, **options)
+@pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+def test_cell_takes_no_rows_and_no_inputs(cell, settings):
+    x, states, weights, _, act = draw_step(cell, of_a_step(settings), rows=0, features=0)
+    after, saved = cell.forward(x, states, weights, act)
+    dx, _, dweights = cell.backward(x, states, weights, saved, after, act)
     assert after[0].shape == (0, H)
     assert dx.shape == (0, 0)
-    assert [d.shape for d in dweights] == [w.shape for w in weights]
+    assert [np.shape(d) for d in dweights] == [np.shape(w) for w in weights]
 
 
-def test_sigmoid_keeps_its_range_and_the_infinities():
-    a = np.array([-np.inf, -1e30, -800, 0, 800, 1e30, np.inf])
-    np.testing.assert_array_equal(sigmoid(a), [0, 0, 0, 0.5, 1, 1, 1])
-    assert np.isnan(sigmoid(np.array([np.nan]))).all()
-    assert sigmoid(np.float32([-80]))[0] == pytest.approx(np.exp(-80), rel=1e-6)
+@pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+def test_cell_saves_its_gates_and_what_they_were_activated_from_first(cell, settings):
+    x, states, weights, _, act = draw_step(cell, of_a_step(settings))
+    _, saved = cell.forward(x, states, weights, act)
+    G = len(cell.gates)
+    for name, gate, a in zip(cell.gates, saved[:G], saved[G : 2 * G], strict=True):
+        f = act.activation if name in ("h", "g", "n") else act.recurrent_activation
+        clamped = a if act.clip is None else np.clip(a, -act.clip, act.clip)
+        np.testing.assert_array_equal(gate, f.value(clamped))
+
+
+@pytest.mark.parametrize(("cell", "options"), VARIANTS)
+def test_clip_passes_nan_and_stops_the_gradient_outside_but_not_at_its_ends(cell, options):
+    x, states, weights, _, _ = draw_step(cell, options, rows=1)
+    act = cell.step_options(**options, clip=0.5)
+    a = np.array([[-np.inf, -0.6, -0.5, 0.0, 0.5, 0.6, np.inf, np.nan]])
+    for f, slope in ((act.activated, act.activation_slope), (act.recurrent, act.recurrent_slope)):
+        y = f(a)
+        np.testing.assert_array_equal(y[0, :3], y[0, 2])
+        np.testing.assert_array_equal(y[0, 4:7], y[0, 4])
+        assert np.isnan(y[0, 7])
+        np.testing.assert_array_equal(slope(a, y)[0, [0, 1, 5, 6]], 0)
+        assert slope(a, y)[0, 4] != 0
+    x[...] = np.nan
+    assert np.isnan(cell.forward(x, states, weights, act)[0][0]).all()
 
 
 def test_variants_cover_every_option_of_every_cell():
     found = [(cell.name, tuple(options.items())) for cell, options in variants()]
-    assert len(set(found)) == len(found) == 1 + 1 + 4
+    assert len(set(found)) == len(found) == 1 + 1 + 4 + 1 + 1
     assert found[0] == ("rnn", ())
     assert found[2] == ("gru", (("reset_after", True), ("update_gate", "previous")))  # the defaults come first
 
 
-@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+@EACH_CELL
 def test_foreign_orders_are_permutations_of_the_gates(cell):
-    assert set(cell.foreign) == {"pytorch", "onnx"}
+    assert set(cell.foreign) == (set() if cell.name in ("indrnn", "mingru") else {"pytorch", "onnx"})
     for peer, order in cell.foreign.items():
         assert sorted(order) == sorted(cell.gates)
         theirs = np.repeat([cell.gates.index(gate) for gate in order], H)
         np.testing.assert_array_equal(theirs[cell.columns_from(peer, H)], np.repeat(np.arange(len(order)), H))
+
+
+@EACH_CELL
+def test_settings_go_over_every_option_and_every_activation(cell):
+    settings = [param.values[1][0] for param in OPTIONS if param.values[0] is cell]
+    names = {*cell.activations, *cell.takes, *cell.options, "checkpoint", "lengths", "mask", "reverse", "batch_first"}
+    assert {setting.option for setting in settings} == names
+    for argument, default in cell.activations.items():
+        found = {name_of(setting.value) for setting in settings if setting.option == argument}
+        assert found | {default.name} == set(DEFINITIONS)

@@ -100,16 +100,43 @@ def test_into_has_none_for_db_where_b_was_none():
     assert (grads.dW is dW, grads.dU is dU, grads.db) == (True, True, None)
 
 
-def test_a_tape_that_no_forward_filled_is_refused():
-    with refused(TypeError, "lstm_backward: tape must be what lstm_forward returned; got an empty LSTMTape"):
-        F.lstm_backward(F.LSTMTape())
+def test_a_tape_cannot_be_made_by_hand():
+    with pytest.raises(TypeError):
+        F.LSTMTape()
+    _, tape = F.rnn_forward(np.zeros((5, 2, 3)), np.zeros((3, 4)), np.zeros((4, 4)))
+    with refused(TypeError, "lstm_backward: tape must be what lstm_forward returned; got RNNTape"):
+        F.lstm_backward(tape)
+
+
+def test_into_has_none_for_each_weight_that_was_none():
+    _checks.into("f", ("dW", "dV", "dc"), (1, None, None), ("dV", "dc"))
+    with refused(ValueError, "f: into must have None for dV, because V was None; got int"):
+        _checks.into("f", ("dW", "dV", "dc"), (1, 2, None), ("dV", "dc"))
+
+
+@pytest.mark.parametrize("limit", [2, 0.5, np.float16(0.5), np.array(2), float("inf")], ids=repr)
+def test_a_limit_of_any_type_is_one(limit):
+    assert _checks.clip("f", limit) == limit
+    assert _checks.clip("f", 10**400) == float("inf")
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda p: p.astype(np.float16), np.ndarray.tolist])
+def test_a_peephole_comes_in_c_order(layout):
+    peephole = _checks.peephole("f", layout(np.ones((3, 4))), 4, np.dtype(np.float32))
+    assert peephole.dtype == np.float32
+    assert peephole.flags.c_contiguous
 
 
 @pytest.mark.parametrize("shape", [(2**30, 2**28, 1), (2**56, 1, 1), (2**40, 2**20, 0)], ids=str)
 def test_sizes_beyond_the_address_space_are_refused_before_anything_is_allocated_overflow(shape):
     x, W = np.broadcast_to(np.float32(0), shape), np.zeros((shape[2], 2), np.float32)
-    with refused(ValueError, f"rnn: y (T, B, H) must have at most 2**56 elements; got ({shape[0]}, {shape[1]}, 2)"):
+    said = f"y (T, B, H) must have at most 2**56 elements; got ({shape[0]}, {shape[1]}, 2)"
+    with refused(ValueError, f"rnn: {said}"):
         F.rnn(x, W, np.zeros((2, 2), np.float32))
+    with refused(ValueError, f"rnn_forward: {said}"):
+        F.rnn_forward(x, W, np.zeros((2, 2), np.float32), return_sequences=False, checkpoint=2**20)
+    with refused(ValueError, f"packed_rnn: {said}"):
+        F.pack_rnn(W, np.zeros((2, 2), np.float32))(x)
 
 
 def test_what_the_allocator_refuses_is_a_memory_error_overflow():

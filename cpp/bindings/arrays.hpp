@@ -59,11 +59,6 @@ class Interruptible {
  public:
   StopCheck check() { return {&Interruptible::ask, this}; }
 
-  // After a call that was stopped: raises what the signal handler raised.
-  static void finish(bool completed) {
-    if (!completed) throw py::error_already_set();
-  }
-
  private:
   using Clock = std::chrono::steady_clock;
   static bool ask(void* context) {
@@ -75,5 +70,18 @@ class Interruptible {
   }
   Clock::time_point next_ = Clock::now() + std::chrono::milliseconds(50);
 };
+
+// Calls f without the GIL, `stop` set; where f was stopped, raises what the signal handler raised.
+template <class F>
+void interruptible(StopCheck& stop, F&& f) {
+  Interruptible asking;
+  stop = asking.check();
+  bool completed;
+  {
+    py::gil_scoped_release release;
+    completed = f();
+  }
+  if (!completed) throw py::error_already_set();
+}
 
 }  // namespace seqfuse::bindings

@@ -6,6 +6,7 @@ PYBIND11_MODULE(SEQFUSE_MODULE_NAME, module, pybind11::mod_gil_not_used()) {
   module.doc() = "seqfuse's kernels for one instruction set; use seqfuse.functional instead.";
   bind_recurrent(module);
   bind_stream(module);
+  bind_activation(module);
   bind_dense(module);
   bind_embedding(module);
   bind_dropout(module);

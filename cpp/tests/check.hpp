@@ -21,5 +21,6 @@ void test_elementary();
 void test_philox();
 void test_parallel();
 void test_gemm();
+void test_recurrent();
 
 }  // namespace seqfuse::tests

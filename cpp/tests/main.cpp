@@ -8,5 +8,6 @@ int main() {
   test_philox();
   test_parallel();
   test_gemm();
+  test_recurrent();
   std::puts("all passed");
 }

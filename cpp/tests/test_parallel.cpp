@@ -1,5 +1,6 @@
-// Threads: every one runs, what one throws arrives, barriers hold, the caller's floating-point setting stays.
+// Threads: every one runs, what one throws arrives, barriers hold, the caller's floating-point environment stays.
 #include <atomic>
+#include <cfenv>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -24,9 +25,15 @@ bool flushes() {
   return half == 0.0f;
 }
 
-unsigned control_word() {
+// Rounding, traps, denormals and the exceptions that happened.
+unsigned long environment() {
 #if defined(__SSE2__)
-  return _mm_getcsr() & ~0x3fu;  // without the flags of what happened
+  return _mm_getcsr();
+#elif defined(__aarch64__)
+  unsigned long control, status;
+  asm volatile("mrs %0, fpcr" : "=r"(control));
+  asm volatile("mrs %0, fpsr" : "=r"(status));
+  return control << 32 | status;
 #else
   return 0;
 #endif
@@ -54,25 +61,64 @@ void test_run_calls_every_thread_once(int threads) {
     ++calls[static_cast<std::size_t>(thread)];
   });
   CHECK(size >= 1 && size <= threads);
-  CHECK(!parallel::kOpenMP || size == threads);
+  CHECK(size == (parallel::kTeams ? threads : 1));
   for (int i = 0; i < threads; ++i) CHECK(calls[static_cast<std::size_t>(i)] == (i < size ? 1 : 0));
 }
 
 void test_run_flushes_denormals_and_restores_the_callers_setting(int threads) {
-  const unsigned before = control_word();
   CHECK(!flushes());
+  const unsigned long before = environment();
   std::atomic<int> flushing{0}, size{0};
   parallel::run(threads, [&](int, int team) {
     size = team;
     if (flushes()) ++flushing;
   });
   CHECK(flushing == size);
+  CHECK(environment() == before);
   CHECK(!flushes());
-  CHECK(control_word() == before);
+}
+
+// Divides by zero, overflows and rounds: 1/3 as this thread rounds it.
+float every_exception() {
+  volatile float zero = 0, one = 1, three = 3, most = std::numeric_limits<float>::max();
+  [[maybe_unused]] volatile float ignored = one / zero;
+  ignored = zero / zero;
+  ignored = most * three;
+  return one / three;
+}
+
+// A caller who rounds upward, whose exceptions trap, or who has yet to ask which ones happened.
+void test_run_computes_the_same_in_any_environment_and_leaves_it(int threads) {
+  std::fenv_t old;
+  std::fegetenv(&old);
+  const auto check = [&](unsigned long before) {
+    std::atomic<int> right{0}, size{0};
+    parallel::run(threads, [&](int, int team) {
+      size = team;
+      if (every_exception() == 0x1.555556p-2f) ++right;  // to nearest
+    });
+    CHECK(environment() == before, "0x%lx, not 0x%lx", environment(), before);
+    CHECK(right == size);
+  };
+  for (const int rounding : {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO})
+    for (const int happened : {0, FE_INVALID, FE_ALL_EXCEPT}) {
+      std::fesetround(rounding);
+      std::feclearexcept(FE_ALL_EXCEPT);
+      std::feraiseexcept(happened);
+      check(environment());
+      CHECK(std::fegetround() == rounding && std::fetestexcept(FE_ALL_EXCEPT) == happened);
+    }
+  std::fesetenv(&old);
+#if defined(__GLIBC__) && defined(__SSE2__)
+  std::feclearexcept(FE_ALL_EXCEPT);
+  feenableexcept(FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW | FE_INEXACT);
+  check(environment());
+  std::fesetenv(&old);
+#endif
 }
 
 void test_run_throws_what_a_thread_threw(int threads) {
-  const unsigned before = control_word();
+  const unsigned long before = environment();
   std::string caught;
   std::atomic<int> came_back{0}, size{0};
   try {
@@ -86,7 +132,7 @@ void test_run_throws_what_a_thread_threw(int threads) {
   }
   CHECK(caught == "from a thread");
   CHECK(came_back == size);
-  CHECK(control_word() == before);
+  CHECK(environment() == before);
   test_run_calls_every_thread_once(threads);  // and the next region works
 }
 
@@ -137,6 +183,7 @@ void test_parallel() {
   for (int threads : {1, 2, 3, 5}) {
     test_run_calls_every_thread_once(threads);
     test_run_flushes_denormals_and_restores_the_callers_setting(threads);
+    test_run_computes_the_same_in_any_environment_and_leaves_it(threads);
     test_run_throws_what_a_thread_threw(threads);
     test_barrier_separates_steps(threads);
   }

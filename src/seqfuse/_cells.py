@@ -5,9 +5,13 @@ the step, `backward` differentiates it and quotes the forward line it differenti
 padding or direction; a driver (`seqfuse.reference.recurrent`) walks the steps.
 
 Shapes, for B rows:
-    x (B, I)    states, gates (B, H)    W (I, G*H)    U (H, G*H)    bx, bh (G*H,)
+    x (B, I)    states, gates, recurrent_mask (B, H)    W (I, G*H)    U (H, G*H)    bx, bh (G*H,)    peephole (3, H)
 `bx` joins x W and `bh` joins h U. The columns of W, U, bx and bh are blocks of H, one a gate, in the order of
 `Cell.gates`. `d` before a name is the gradient of the loss with respect to it, of the same shape.
+
+What every cell does with its options (`StepOptions`):
+    activated(a), recurrent(a)    activation and recurrent_activation; with `clip` a is clamped to [-clip, clip] first
+    hm = masked(h)                recurrent_mask * h, which stands for h wherever it enters U
 
 A new cell is one more entry of `CELLS`; the tests and the benchmark go over that table and `variants`.
 """
@@ -17,10 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from seqfuse._activations import LINEAR, RELU, SIGMOID, TANH, Activation
 
 Array: TypeAlias = npt.NDArray[Any]
 States: TypeAlias = tuple[Array, ...]
@@ -30,9 +36,47 @@ class Weights(NamedTuple):
     """The parameters of a cell as a step reads them, or their gradients."""
 
     W: Array  # (I, G*H)
-    U: Array  # (H, G*H)
+    U: Array | Any  # (H, G*H); (H,) where the recurrence is diagonal, None where there is none
     bx: Array  # (G*H,)  joins x W
     bh: Array  # (G*H,)  joins h U
+    peephole: Array | None = None  # (3, H)  of i, f, o
+
+
+class StepOptions(NamedTuple):
+    """What a call chooses of the equations, and the functions that they are written with."""
+
+    activation: Activation = TANH
+    recurrent_activation: Activation = SIGMOID
+    clip: float | None = None
+    recurrent_mask: Array | None = None  # (B, H)
+    reset_after: bool = True
+    update_gate: str = "previous"
+
+    def activated(self, a: Array) -> Array:
+        """`activation` of a pre-activation."""
+        return self.activation.value(self._clamped(a))
+
+    def activation_slope(self, a: Array, y: Array) -> Array:
+        """dy/da, where y = activated(a)."""
+        return self._unless_clamped(a, self.activation.slope(self._clamped(a), y))
+
+    def recurrent(self, a: Array) -> Array:
+        """`recurrent_activation` of a pre-activation."""
+        return self.recurrent_activation.value(self._clamped(a))
+
+    def recurrent_slope(self, a: Array, y: Array) -> Array:
+        """dy/da, where y = recurrent(a)."""
+        return self._unless_clamped(a, self.recurrent_activation.slope(self._clamped(a), y))
+
+    def masked(self, h: Array) -> Array:
+        """What of h enters U; backward, what of the gradient that comes out of U reaches h."""
+        return h if self.recurrent_mask is None else self.recurrent_mask * h
+
+    def _clamped(self, a: Array) -> Array:
+        return a if self.clip is None else np.clip(a, -self.clip, self.clip)  # NaN stays
+
+    def _unless_clamped(self, a: Array, slope: Array) -> Array:
+        return slope if self.clip is None else np.where(np.abs(a) > self.clip, 0, slope)
 
 
 @dataclass(frozen=True)
@@ -42,11 +86,29 @@ class Cell:
     name: str
     gates: tuple[str, ...]  # order of the blocks of H columns in W, U and b
     states: tuple[str, ...]  # what is carried from step to step; the first is the output
-    forward: Callable[..., tuple[States, States]]  # (x, states, weights, **options) -> states, saved
-    # (x, states, weights, saved, dstates, **options) -> dx, gradients of the states before the step, of the weights
+    # (x, states, weights, act) -> states, saved: the gates, their pre-activations before the clip, what else is needed
+    forward: Callable[..., tuple[States, States]]
+    # (x, states, weights, saved, dstates, act) -> dx, gradients of the states before the step, gradients of the weights
     backward: Callable[..., tuple[Array, States, Weights]]
+    activations: Mapping[str, Activation]  # those it has, activation and recurrent_activation, and their defaults
+    recurrence: Literal["full", "diagonal", "none"] = "full"  # h U, h * U, or no U
+    takes: tuple[str, ...] = ("clip", "recurrent_mask")  # of clip, recurrent_mask and peephole
     options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # the values of each, the default first
     foreign: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # peer -> our gates in the peer's order
+
+    def step_options(self, **given: Any) -> StepOptions:
+        """The options of a step, those not given at the cell's defaults."""
+        return StepOptions(**{**self.activations, **given})
+
+    def shape_of_U(self, H: int) -> tuple[int, ...] | None:
+        """The shape of the recurrent weights, None where the cell has none.
+
+        Examples
+        --------
+        >>> CELLS["lstm"].shape_of_U(2), CELLS["indrnn"].shape_of_U(2), CELLS["mingru"].shape_of_U(2)
+        ((2, 8), (2,), None)
+        """
+        return {"full": (H, len(self.gates) * H), "diagonal": (H,), "none": None}[self.recurrence]
 
     def columns_from(self, peer: str, H: int) -> npt.NDArray[np.intp]:
         """Columns that bring a peer's parameters into our order: `ours = theirs[..., columns]`.
@@ -61,12 +123,6 @@ class Cell:
         return (blocks[:, None] * H + np.arange(H)).ravel()
 
 
-def sigmoid(a: Array) -> Array:
-    """1 / (1 + exp(-a)), with no overflow: only exp of what is not positive is taken."""
-    e = np.exp(-np.abs(a))
-    return np.asarray(np.where(a < 0, e, 1) / (1 + e))
-
-
 def _blocks(a: Array, gates: int) -> list[Array]:
     return np.split(a, gates, axis=-1)
 
@@ -78,126 +134,204 @@ def _side_by_side(*blocks: Array) -> Array:
 # ---- RNN (Elman 1990), one gate ------------------------------------------------------------------------------
 
 
-def _rnn_forward(x: Array, states: States, weights: Weights) -> tuple[States, States]:
+def _rnn_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
     (h,) = states
-    W, U, bx, bh = weights
-    h_new = np.tanh(bx + bh + x @ W + h @ U)
-    return (h_new,), (h_new,)
+    W, U, bx, bh, _ = weights
+    hm = act.masked(h)
+    a = bx + bh + x @ W + hm @ U
+    h_new = act.activated(a)
+    return (h_new,), (h_new, a)
 
 
 def _rnn_backward(
-    x: Array, states: States, weights: Weights, saved: States, dstates: States
+    x: Array, states: States, weights: Weights, saved: States, dstates: States, act: StepOptions
 ) -> tuple[Array, States, Weights]:
-    (h,), (h_new,), (dh_new,) = states, saved, dstates
-    W, U, _, _ = weights
-    # forward: h_new = tanh(a)
-    da = dh_new * (1 - h_new * h_new)
-    # forward: a = bx + bh + x W + h U
+    (h,), (h_new, a), (dh_new,) = states, saved, dstates
+    hm = act.masked(h)
+    # forward: h_new = activated(a)
+    da = dh_new * act.activation_slope(a, h_new)
+    # forward: a = bx + bh + x W + hm U
     db = da.sum(axis=0)
-    return da @ W.T, (da @ U.T,), Weights(x.T @ da, h.T @ da, db, db)
+    dh = act.masked(da @ weights.U.T)
+    return da @ weights.W.T, (dh,), Weights(x.T @ da, hm.T @ da, db, db)
 
 
-# ---- LSTM (Hochreiter and Schmidhuber 1997, forget gate of Gers et al. 2000) ------------------------------------
+# ---- IndRNN (Li et al. 2018), one gate, units that do not see each other ----------------------------------------
 
 
-def _lstm_forward(x: Array, states: States, weights: Weights) -> tuple[States, States]:
+def _indrnn_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
+    (h,) = states
+    W, U, bx, bh, _ = weights
+    hm = act.masked(h)
+    a = bx + bh + x @ W + hm * U
+    h_new = act.activated(a)
+    return (h_new,), (h_new, a)
+
+
+def _indrnn_backward(
+    x: Array, states: States, weights: Weights, saved: States, dstates: States, act: StepOptions
+) -> tuple[Array, States, Weights]:
+    (h,), (h_new, a), (dh_new,) = states, saved, dstates
+    hm = act.masked(h)
+    # forward: h_new = activated(a)
+    da = dh_new * act.activation_slope(a, h_new)
+    # forward: a = bx + bh + x W + hm * U
+    db = da.sum(axis=0)
+    dh = act.masked(da * weights.U)
+    return da @ weights.W.T, (dh,), Weights(x.T @ da, (hm * da).sum(axis=0), db, db)
+
+
+# ---- LSTM (Hochreiter and Schmidhuber 1997, forget gate of Gers et al. 2000, peepholes of Gers et al. 2002) ------
+
+
+def _lstm_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
     h, c = states
-    W, U, bx, bh = weights
-    ai, af, ag, ao = _blocks(bx + bh + x @ W + h @ U, 4)
-    i, f, g, o = sigmoid(ai), sigmoid(af), np.tanh(ag), sigmoid(ao)
+    W, U, bx, bh, peephole = weights
+    ai, af, ag, ao = _blocks(bx + bh + x @ W + act.masked(h) @ U, 4)
+    if peephole is not None:
+        ai, af = ai + peephole[0] * c, af + peephole[1] * c
+    i, f = act.recurrent(ai), act.recurrent(af)
+    g = act.activated(ag)
     c_new = f * c + i * g
-    k = np.tanh(c_new)
+    if peephole is not None:
+        ao = ao + peephole[2] * c_new
+    o = act.recurrent(ao)
+    k = act.activation.value(c_new)
     h_new = o * k
-    return (h_new, c_new), (i, f, g, o, k)
+    return (h_new, c_new), (i, f, g, o, ai, af, ag, ao, c_new, k)
 
 
 def _lstm_backward(
-    x: Array, states: States, weights: Weights, saved: States, dstates: States
+    x: Array, states: States, weights: Weights, saved: States, dstates: States, act: StepOptions
 ) -> tuple[Array, States, Weights]:
-    (h, c), (i, f, g, o, k), (dh_new, dc_new) = states, saved, dstates
-    W, U, _, _ = weights
-    # forward: h_new = o * k,  k = tanh(c_new)
-    do = dh_new * k
-    dc_new = dc_new + dh_new * o * (1 - k * k)
-    # forward: c_new = f * c + i * g
-    df, dc, di, dg = dc_new * c, dc_new * f, dc_new * g, dc_new * i
-    # forward: i, f, g, o = sigmoid(ai), sigmoid(af), tanh(ag), sigmoid(ao)
-    da = _side_by_side(di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o))
-    # forward: a = bx + bh + x W + h U
+    (h, c), (i, f, g, o, ai, af, ag, ao, c_new, k), (dh_new, dc_new) = states, saved, dstates
+    W, U, _, _, peephole = weights
+    # forward: h_new = o * k,  k = activation(c_new),  o = recurrent(ao)
+    dao = dh_new * k * act.recurrent_slope(ao, o)
+    dc_new = dc_new + dh_new * o * act.activation.slope(c_new, k)
+    if peephole is not None:
+        # forward: ao = ... + peephole[2] * c_new
+        dc_new = dc_new + dao * peephole[2]
+    # forward: c_new = f * c + i * g,  i, f, g = recurrent(ai), recurrent(af), activated(ag)
+    dc = dc_new * f
+    dai = dc_new * g * act.recurrent_slope(ai, i)
+    daf = dc_new * c * act.recurrent_slope(af, f)
+    dag = dc_new * i * act.activation_slope(ag, g)
+    dpeephole = None
+    if peephole is not None:
+        # forward: ai, af, ao = ... + peephole[0] * c, ... + peephole[1] * c, ... + peephole[2] * c_new
+        dc = dc + dai * peephole[0] + daf * peephole[1]
+        dpeephole = np.stack([(dai * c).sum(axis=0), (daf * c).sum(axis=0), (dao * c_new).sum(axis=0)])
+    # forward: a = bx + bh + x W + hm U
+    da = _side_by_side(dai, daf, dag, dao)
     db = da.sum(axis=0)
-    return da @ W.T, (da @ U.T, dc), Weights(x.T @ da, h.T @ da, db, db)
+    dh = act.masked(da @ U.T)
+    return da @ W.T, (dh, dc), Weights(x.T @ da, act.masked(h).T @ da, db, db, dpeephole)
 
 
 # ---- GRU (Cho et al. 2014), both places of the reset and both ways of the update ------------------------------
 
 
-def _gru_forward(
-    x: Array, states: States, weights: Weights, *, reset_after: bool = True, update_gate: str = "previous"
-) -> tuple[States, States]:
+def _gru_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
     (h,) = states
     (Uz, Ur, Un), (bz, br, bn) = _blocks(weights.U, 3), _blocks(weights.bh, 3)
     xz, xr, xn = _blocks(weights.bx + x @ weights.W, 3)
-    z = sigmoid(xz + bz + h @ Uz)
-    r = sigmoid(xr + br + h @ Ur)
-    if reset_after:
-        q = bn + h @ Un
-        n = np.tanh(xn + r * q)
+    hm = act.masked(h)
+    az, ar = xz + bz + hm @ Uz, xr + br + hm @ Ur
+    z, r = act.recurrent(az), act.recurrent(ar)
+    if act.reset_after:
+        q = bn + hm @ Un
+        an = xn + r * q
     else:
-        q = r * h
-        n = np.tanh(xn + bn + q @ Un)
-    h_new = z * h + (1 - z) * n if update_gate == "previous" else (1 - z) * h + z * n
-    return (h_new,), (z, r, n, q)
+        q = r * hm
+        an = xn + bn + q @ Un
+    n = act.activated(an)
+    h_new = z * h + (1 - z) * n if act.update_gate == "previous" else (1 - z) * h + z * n
+    return (h_new,), (z, r, n, az, ar, an, q)
 
 
 def _gru_backward(
-    x: Array,
-    states: States,
-    weights: Weights,
-    saved: States,
-    dstates: States,
-    *,
-    reset_after: bool = True,
-    update_gate: str = "previous",
+    x: Array, states: States, weights: Weights, saved: States, dstates: States, act: StepOptions
 ) -> tuple[Array, States, Weights]:
-    (h,), (z, r, n, q), (dh_new,) = states, saved, dstates
+    (h,), (z, r, n, az, ar, an, q), (dh_new,) = states, saved, dstates
     Uz, Ur, Un = _blocks(weights.U, 3)
-    if update_gate == "previous":
+    hm = act.masked(h)
+    if act.update_gate == "previous":
         # forward: h_new = z * h + (1 - z) * n
         dz, dh, dn = dh_new * (h - n), dh_new * z, dh_new * (1 - z)
     else:
         # forward: h_new = (1 - z) * h + z * n
         dz, dh, dn = dh_new * (n - h), dh_new * (1 - z), dh_new * z
-    dan = dn * (1 - n * n)
-    if reset_after:
-        # forward: n = tanh(xn + r * q),  q = bn + h Un
+    # forward: n = activated(an)
+    dan = dn * act.activation_slope(an, n)
+    if act.reset_after:
+        # forward: an = xn + r * q,  q = bn + hm Un
         dr, dbn = dan * q, dan * r
-        dh = dh + dbn @ Un.T
-        dUn = h.T @ dbn
+        dhm = dbn @ Un.T
+        dUn = hm.T @ dbn
     else:
-        # forward: n = tanh(xn + bn + q Un),  q = r * h
+        # forward: an = xn + bn + q Un,  q = r * hm
         dq, dbn = dan @ Un.T, dan
-        dr = dq * h
-        dh = dh + dq * r
+        dr = dq * hm
+        dhm = dq * r
         dUn = q.T @ dan
-    # forward: z = sigmoid(xz + bz + h Uz),  r = sigmoid(xr + br + h Ur)
-    daz, dar = dz * z * (1 - z), dr * r * (1 - r)
-    dh = dh + daz @ Uz.T + dar @ Ur.T
+    # forward: z, r = recurrent(az), recurrent(ar)
+    daz, dar = dz * act.recurrent_slope(az, z), dr * act.recurrent_slope(ar, r)
+    # forward: az, ar = xz + bz + hm Uz, xr + br + hm Ur,  hm = masked(h)
+    dh = dh + act.masked(dhm + daz @ Uz.T + dar @ Ur.T)
     # forward: xz, xr, xn = bx + x W
     da = _side_by_side(daz, dar, dan)
     dbx, dbh = da.sum(axis=0), _side_by_side(daz, dar, dbn).sum(axis=0)
-    return da @ weights.W.T, (dh,), Weights(x.T @ da, _side_by_side(h.T @ daz, h.T @ dar, dUn), dbx, dbh)
+    return da @ weights.W.T, (dh,), Weights(x.T @ da, _side_by_side(hm.T @ daz, hm.T @ dar, dUn), dbx, dbh)
 
+
+# ---- minGRU (Feng et al. 2024), gates that see the input alone -----------------------------------------------
+
+
+def _mingru_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
+    (h,) = states
+    W, _, bx, bh, _ = weights
+    az, an = _blocks(bx + bh + x @ W, 2)
+    z, n = act.recurrent(az), act.activated(an)
+    h_new = (1 - z) * h + z * n
+    return (h_new,), (z, n, az, an)
+
+
+def _mingru_backward(
+    x: Array, states: States, weights: Weights, saved: States, dstates: States, act: StepOptions
+) -> tuple[Array, States, Weights]:
+    (h,), (z, n, az, an), (dh_new,) = states, saved, dstates
+    # forward: h_new = (1 - z) * h + z * n
+    dz, dh, dn = dh_new * (n - h), dh_new * (1 - z), dh_new * z
+    # forward: z, n = recurrent(az), activated(an)
+    da = _side_by_side(dz * act.recurrent_slope(az, z), dn * act.activation_slope(an, n))
+    # forward: az, an = bx + bh + x W
+    db = da.sum(axis=0)
+    return da @ weights.W.T, (dh,), Weights(x.T @ da, None, db, db)
+
+
+_GATED = {"activation": TANH, "recurrent_activation": SIGMOID}
 
 CELLS: Mapping[str, Cell] = {
     cell.name: cell
     for cell in (
-        Cell("rnn", ("h",), ("h",), _rnn_forward, _rnn_backward, foreign={"pytorch": ("h",), "onnx": ("h",)}),
+        Cell(
+            "rnn",
+            ("h",),
+            ("h",),
+            _rnn_forward,
+            _rnn_backward,
+            {"activation": TANH},
+            foreign={"pytorch": ("h",), "onnx": ("h",)},
+        ),
         Cell(
             "lstm",
             ("i", "f", "g", "o"),
             ("h", "c"),
             _lstm_forward,
             _lstm_backward,
+            _GATED,
+            takes=("clip", "recurrent_mask", "peephole"),
             foreign={"pytorch": ("i", "f", "g", "o"), "onnx": ("i", "o", "f", "g")},
         ),
         Cell(
@@ -206,8 +340,20 @@ CELLS: Mapping[str, Cell] = {
             ("h",),
             _gru_forward,
             _gru_backward,
+            _GATED,
             options={"reset_after": (True, False), "update_gate": ("previous", "candidate")},
             foreign={"pytorch": ("r", "z", "n"), "onnx": ("z", "r", "n")},
+        ),
+        Cell("indrnn", ("h",), ("h",), _indrnn_forward, _indrnn_backward, {"activation": RELU}, recurrence="diagonal"),
+        Cell(
+            "mingru",
+            ("z", "n"),
+            ("h",),
+            _mingru_forward,
+            _mingru_backward,
+            {**_GATED, "activation": LINEAR},
+            recurrence="none",
+            takes=("clip",),
         ),
     )
 }

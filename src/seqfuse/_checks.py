@@ -7,6 +7,7 @@ The path of a call that is right costs a comparison or two an argument; what is 
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,10 +31,10 @@ def shape(
 ) -> None:
     """Refuse a shape that is not the needed one."""
     if got != needed:
-        _refuse_shape(function, name, symbols, needed, got, advice)
+        refuse_shape(function, name, symbols, needed, got, advice)
 
 
-def _refuse_shape(
+def refuse_shape(
     function: str, name: str, symbols: str, needed: object, got: tuple[int, ...], advice: str = ""
 ) -> NoReturn:
     numbers_of_symbols = "" if needed is None else f" = {needed}"
@@ -52,64 +53,53 @@ def sizes(function: str, what: str, *lengths: int) -> None:
 # ---- recurrent cells ---------------------------------------------------------------------------------------------
 
 
-def inputs(function: str, x: Array, batch_first: bool) -> Array:
-    """x as (T, B, I), whichever way it came."""
+_FLAGS = ("reverse", "batch_first", "return_sequences")
+
+
+def inputs(
+    function: str, x: Array, reverse: Any, batch_first: Any, return_sequences: Any
+) -> tuple[Array, bool, bool, bool]:
+    """x as (T, B, I), whichever way it came, and the flags, which say what way that is."""
+    if type(reverse) is not bool or type(batch_first) is not bool or type(return_sequences) is not bool:
+        reverse, batch_first, return_sequences = flags(function, _FLAGS, (reverse, batch_first, return_sequences))
     if x.ndim != 3:
         advice = "For one sequence pass x[:, None]" if x.ndim == 2 and not batch_first else ""
         advice = "For one sequence pass x[None]" if x.ndim == 2 and batch_first else advice
-        _refuse_shape(function, "x", "(B, T, I)" if batch_first else "(T, B, I)", None, x.shape, advice)
-    return x.swapaxes(0, 1) if batch_first else x
+        refuse_shape(function, "x", "(B, T, I)" if batch_first else "(T, B, I)", None, x.shape, advice)
+    return x.swapaxes(0, 1) if batch_first else x, reverse, batch_first, return_sequences
 
 
-def weights(function: str, gates: int, features: int, W: Array, U: Array, b: Array | None) -> int:
-    """H, once W, U and b fit it, each other and I = `features`."""
-    shape_of_U = U.shape
-    if len(shape_of_U) == 2:
-        units: int
-        units, columns = shape_of_U
-        fits = columns == gates * units and units and W.shape == (features, columns)
-        if fits and (b is None or b.shape == (columns,) or b.shape == (2, columns)):
-            return units
-    _refuse_weights(function, gates, features, W.shape, shape_of_U, () if b is None else b.shape)
-
-
-def _refuse_weights(
-    function: str, gates: int, features: int, W: tuple[int, ...], U: tuple[int, ...], b: tuple[int, ...]
-) -> NoReturn:
-    columns = "H" if gates == 1 else f"{gates}*H"
-    units = _intended_units(gates, features, W, U)
-    if units is None:
-        _refuse_shape(function, "U", f"(H, {columns})", None, U)
-    if units == 0:
-        raise ValueError(f"{function}: U must be (H, {columns}) with H at least 1; got {U}")
-    needed = (features, gates * units)
-    transposed = "PyTorch stores weights transposed: pass weight_{}.T"
-    if gates == 3:  # the GRU, which would run and be wrong
-        transposed += ", its gates r, z, n put in the order z, r, n"
-    shape(function, "W", f"(I, {columns})", needed, W, transposed.format("ih") if W == needed[::-1] else "")
-    needed = (units, gates * units)
-    shape(function, "U", f"(H, {columns})", needed, U, transposed.format("hh") if U == needed[::-1] else "")
-    _refuse_shape(function, "b", f"({columns},) = {(gates * units,)} or (2, {columns})", (2, gates * units), b)
-
-
-def _intended_units(gates: int, features: int, W: tuple[int, ...], U: tuple[int, ...]) -> int | None:
-    """H as the weights most likely mean it."""
-    if len(U) == 2 and U[1] == gates * U[0]:
-        return U[0]
-    if len(U) == 2 and U[0] == gates * U[1]:
-        return U[1]
-    if len(W) == 2 and W[0] == features and W[1] % gates == 0:
-        return W[1] // gates
-    return None
-
-
-def state(function: str, name: str, value: ArrayLike, batch: int, units: int, dtype: np.dtype[Any]) -> Array:
-    """A state, or the gradient of one, as (B, H)."""
+def state(
+    function: str, name: str, value: ArrayLike, batch: int, units: int, dtype: np.dtype[Any], pair: bool = False
+) -> Array:
+    """A state, or the gradient of one, as (B, H); `pair`: the cell has c beside h, and some hold them as (h, c)."""
+    if pair and isinstance(value, (tuple, list)) and len(value) == 2 and np.ndim(value[0]) > 1:
+        raise ValueError(f"{function}: h0 must be (B, H) = {(batch, units)}; got a pair. Pass h0 and c0 separately")
     array = numbers(function, name, value, dtype)
     if array.shape != (batch, units):
         advice = f"PyTorch's states have a leading axis: pass {name}[0]" if array.shape == (1, batch, units) else ""
-        _refuse_shape(function, name, "(B, H)", (batch, units), array.shape, advice)
+        refuse_shape(function, name, "(B, H)", (batch, units), array.shape, advice)
     return array
+
+
+def recurrent_mask(function: str, value: ArrayLike, batch: int, units: int, dtype: np.dtype[Any]) -> Array:
+    """The factors of h_prev, as (B, H)."""
+    array = numbers(function, "recurrent_mask", value, dtype)
+    if array.shape != (batch, units):
+        advice = "One mask serves every step" if array.ndim == 3 else ""
+        if array.shape == (units,):
+            advice = f"For one mask for all rows pass np.broadcast_to(recurrent_mask, {(batch, units)})"
+        refuse_shape(function, "recurrent_mask", "(B, H)", (batch, units), array.shape, advice)
+    return array
+
+
+def peephole(function: str, value: ArrayLike, units: int, dtype: np.dtype[Any]) -> Array:
+    """The weights of c, as (3, H) in C order."""
+    array = numbers(function, "peephole", value, dtype)
+    if array.shape != (3, units):
+        advice = "Pass it with a row a gate: i, f, o" if array.shape == (3 * units,) else ""
+        refuse_shape(function, "peephole", "(3, H)", (3, units), array.shape, advice)
+    return np.ascontiguousarray(array)
 
 
 def real_steps(
@@ -143,15 +133,17 @@ def flags(function: str, names: Sequence[str], values: Sequence[object]) -> list
     return [bool(value) for value in values]
 
 
-def into(function: str, names: tuple[str, ...], given: Any, bias: bool) -> None:
-    """Refuse what is not one entry a name, the last of which, `db`, is None where there is no bias."""
+def into(function: str, names: Sequence[str], given: Any, absent: Sequence[str] = ()) -> None:
+    """Refuse what is not one entry a name, None for the `absent`: an argument that was None has no gradient."""
     listed = f"({', '.join(names)})"
     if not isinstance(given, (tuple, list)):
         raise TypeError(f"{function}: into must be a tuple {listed}; got {type(given).__name__}")
     if len(given) != len(names):
         raise ValueError(f"{function}: into must be a tuple {listed}; got {len(given)} entries")
-    if not bias and given[-1] is not None:
-        raise ValueError(f"{function}: into must have None for db, because b was None; got {type(given[-1]).__name__}")
+    for name, entry in zip(names, given):
+        if name in absent and entry is not None:
+            why = f"None for {name}, because {name[1:]} was None"
+            raise ValueError(f"{function}: into must have {why}; got {type(entry).__name__}")
 
 
 def integer(function: str, name: str, value: Any, low: int, high: int | None = None, bounds: str = "") -> int:
@@ -173,6 +165,8 @@ def real(function: str, name: str, value: Any, low: float | None = None) -> floa
         number = None if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
         number = None
+    except OverflowError:  # an integer beyond the largest float
+        number = math.inf if value > 0 else -math.inf
     if number is None:
         raise TypeError(f"{function}: {name} must be a real number; got {value!r}")
     if low is not None and not number >= low:
@@ -185,6 +179,16 @@ def fraction(function: str, name: str, value: Any) -> float:
     number = real(function, name, value)
     if not 0 <= number < 1:
         raise ValueError(f"{function}: {name} must be in [0, 1); got {number}")
+    return number
+
+
+def clip(function: str, value: Any) -> float:
+    """A limit: a single real number greater than 0."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{function}: clip must be a real number; got {value!r}")
+    number = real(function, "clip", value)
+    if not number > 0:
+        raise ValueError(f"{function}: clip must be greater than 0; got {number}. Pass None for no limit")
     return number
 
 

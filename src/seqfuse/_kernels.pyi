@@ -3,6 +3,10 @@
 There is no module of this name at run time. The arrays are checked and converted by `functional` before they come here:
 one type, native, aligned, last axis contiguous. Shapes are in the symbols of the recurrent functions' docstrings;
 `real` is None or which steps are real, bool (T, B) in C order. Every function takes the number of threads last.
+
+The recurrent functions begin alike. `cell` is "rnn", "lstm", "gru", "gru_reset_before", "indrnn" or "mingru"; U is (H,)
+for indrnn and None for mingru; `candidate` says what the GRU's update gate lets through. `options` is None for tanh and
+sigmoid, whatever the cell, without clip and peephole.
 """
 
 from typing import Any, Protocol, TypeAlias
@@ -10,6 +14,8 @@ from typing import Any, Protocol, TypeAlias
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
+# activation, alpha, beta, recurrent_activation, alpha, beta, clip (inf: off), peephole (3, H) in C order
+Options: TypeAlias = tuple[str, float, float, str, float, float, float, Array | None]
 
 class Stream(Protocol):
     def step(
@@ -30,14 +36,14 @@ class Recurrent(Protocol):
         h0: Array | None,
         c0: Array | None,
         real: Array | None,
+        recurrent_mask: Array | None,
         reverse: bool,
         y: Array | None,
         h: Array,
         c: Array | None,
-        keep: bool,
         threads: int,
         /,
-    ) -> Array | None: ...
+    ) -> None: ...
     def stream(self, batch: int, /) -> Stream: ...
 
 class Kernels(Protocol):
@@ -45,11 +51,11 @@ class Kernels(Protocol):
         self,
         cell: str,
         W: Array,
-        U: Array,
+        U: Array | None,
         bx: Array | None,
         bh: Array | None,
-        reset_after: bool,
         candidate: bool,
+        options: Options | None,
         threads: int,
         /,
     ) -> Recurrent: ...
@@ -57,56 +63,90 @@ class Kernels(Protocol):
         self,
         cell: str,
         W: Array,
-        U: Array,
+        U: Array | None,
         bx: Array | None,
         bh: Array | None,
-        reset_after: bool,
         candidate: bool,
+        options: Options | None,
         x: Array,
         h0: Array | None,
         c0: Array | None,
         real: Array | None,
+        recurrent_mask: Array | None,
         reverse: bool,
         y: Array | None,
         h: Array,
         c: Array | None,
         keep: bool,
+        checkpoint: int,  # k: states before every k-th step alone, y is not needed; 0: every step, y is
         threads: int,
         /,
-    ) -> Array | None: ...  # the saved activations, with keep
+    ) -> Array | None: ...  # what is saved, with keep
     def recurrent_backward(
         self,
         cell: str,
         W: Array,
-        U: Array,
+        U: Array | None,
         bx: Array | None,
         bh: Array | None,
-        reset_after: bool,
         candidate: bool,
+        options: Options | None,
         x: Array,
         h0: Array | None,
         c0: Array | None,
         real: Array | None,
+        recurrent_mask: Array | None,
         reverse: bool,
-        y: Array,
+        y: Array | None,
         saved: Array | None,
+        checkpoint: int,
         dy: Array | None,
         dh: Array | None,
         dc: Array | None,
         dx: Array | None,  # overwritten
-        dW: Array,  # dW, dU, db, dbh are added to
-        dU: Array,
+        dW: Array,  # dW, dU, db, dbh, dpeephole are added to
+        dU: Array | None,
         db: Array | None,
         dbh: Array | None,
+        dpeephole: Array | None,
         dh0: Array,  # overwritten
         dc0: Array | None,  # overwritten
+        added: bool,  # what is added to holds something already, and is not touched when Ctrl-C stops the call
         threads: int,
         /,
     ) -> None: ...
-    def dense_forward(self, x: Array, W: Array, b: Array | None, y: Array, threads: int, /) -> None: ...
+    def recurrent_tape(
+        self,
+        cell: str,
+        W: Array,
+        U: Array | None,
+        bx: Array | None,
+        bh: Array | None,
+        candidate: bool,
+        options: Options | None,
+        x: Array,
+        h0: Array | None,
+        c0: Array | None,
+        real: Array | None,
+        recurrent_mask: Array | None,
+        reverse: bool,
+        y: Array | None,
+        saved: Array | None,
+        checkpoint: int,
+        states: list[Array],  # (T, B, H) each, overwritten: h, and c where the cell has one; or none
+        gates: list[Array],  # (T, B, H) each, overwritten: all of the cell's, or none
+        threads: int,
+        /,
+    ) -> None: ...
+    def activation_forward(
+        self, a: Array, y: Array, slope: Array | None, name: str, alpha: float, beta: float, threads: int, /
+    ) -> None: ...  # flat; y may be a
+    def dense_forward(
+        self, x: Array, W: Array, b: Array | None, y: Array, add: bool, threads: int, /
+    ) -> None: ...  # add: y += x W, b None
     def dense_backward(
-        self, x: Array, W: Array, dy: Array, dx: Array | None, dW: Array, db: Array | None, threads: int, /
-    ) -> None: ...  # dx overwritten, dW and db added to
+        self, x: Array, W: Array, dy: Array, dx: Array | None, dW: Array, db: Array | None, added: bool, threads: int, /
+    ) -> None: ...  # dx overwritten, dW and db added to; added: they stay as they are when the call is stopped
     def embedding_forward(self, ids: Array, E: Array, y: Array, threads: int, /) -> None: ...
     def embedding_backward(self, ids: Array, dy: Array, dE: Array, threads: int, /) -> None: ...  # dE added to
     def dropout(self, x: Array, y: Array, rate: float, seed: int, threads: int, /) -> None: ...  # x, y flat

@@ -36,6 +36,20 @@ class LSTMOutput(NamedTuple):
     c: Array  # (B, H), after the last real step
 
 
+class IndRNNOutput(NamedTuple):
+    """Outputs of `indrnn`."""
+
+    y: Array | Any  # (T, B, H), h after every step, 0 at unreal ones; None without return_sequences
+    h: Array  # (B, H), after the last real step
+
+
+class MinGRUOutput(NamedTuple):
+    """Outputs of `mingru`."""
+
+    y: Array | Any  # (T, B, H), h after every step, 0 at unreal ones; None without return_sequences
+    h: Array  # (B, H), after the last real step
+
+
 class RNNGrads(NamedTuple):
     """Gradients of `rnn`."""
 
@@ -65,6 +79,26 @@ class LSTMGrads(NamedTuple):
     db: Array | Any  # as b: (4*H,), (2, 4*H) or None
     dh0: Array  # (B, H)
     dc0: Array  # (B, H)
+    dpeephole: Array | Any = None  # (3, H); None where peephole was None
+
+
+class IndRNNGrads(NamedTuple):
+    """Gradients of `indrnn`."""
+
+    dx: Array | Any  # (T, B, I); None without need_dx
+    dW: Array  # (I, H)
+    dU: Array  # (H,)
+    db: Array | Any  # as b: (H,), (2, H) or None
+    dh0: Array  # (B, H)
+
+
+class MinGRUGrads(NamedTuple):
+    """Gradients of `mingru`."""
+
+    dx: Array | Any  # (T, B, I); None without need_dx
+    dW: Array  # (I, 2*H)
+    db: Array | Any  # as b: (2*H,), (2, 2*H) or None
+    dh0: Array  # (B, H)
 
 
 class DenseGrads(NamedTuple):
@@ -73,3 +107,13 @@ class DenseGrads(NamedTuple):
     dx: Array | Any  # (..., I); None without need_dx
     dW: Array  # (I, O)
     db: Array | Any  # (O,); None where b was None
+
+
+class ReadoutGrads(NamedTuple):
+    """Gradients of `readout`."""
+
+    dh: Array  # (..., H)
+    dx: Array | Any  # (..., I); None without need_dx, and where V was None
+    dW: Array  # (H, O)
+    dV: Array | Any  # (I, O); None where V was None
+    dc: Array | Any  # (O,); None where c was None

@@ -12,8 +12,11 @@ SHAPE = Shape(4, 3, 2, 5)
 def test_make_gives_the_same_float32_arrays_each_time(cell):
     problem, again = make(cell, SHAPE), make(cell, SHAPE)
     assert problem.x.shape == (4, 3, 2)
-    assert problem.U.shape == (5, GATES[cell] * 5)
-    for a, b in zip(problem[2:], again[2:]):
+    assert problem.W.shape == (2, GATES[cell] * 5)
+    shapes = {"indrnn": (5,), "mingru": None}
+    assert (None if problem.U is None else problem.U.shape) == shapes.get(cell, (5, GATES[cell] * 5))
+    assert len(problem.weights) == (3 if shapes.get(cell, ()) is not None else 2)
+    for a, b in zip((problem.x, *problem.weights, problem.dy), (again.x, *again.weights, again.dy)):
         assert a.dtype == np.float32
         np.testing.assert_array_equal(a, b)
 
@@ -49,6 +52,16 @@ def test_expected_names_what_each_work_computes():
     }
 
 
+def test_expected_follows_the_options_of_the_problem():
+    problem = make("lstm", SHAPE)
+    padded = problem._replace(options={"lengths": [4, 0, 2]})
+    y = expected(padded, "forward")["y"]
+    assert not y[:, 1].any()
+    np.testing.assert_array_equal(y[:, 0], expected(problem, "forward")["y"][:, 0])
+    peephole = problem._replace(options={"peephole": np.zeros((3, 5))})
+    assert expected(peephole, "forward+backward")["dpeephole"].shape == (3, 5)
+
+
 def test_expected_step_goes_on_from_the_state_before():
     problem = make("rnn", Shape(1, 1, 2, 5))
     h = np.zeros((1, 5))
@@ -64,3 +77,29 @@ def test_disagreement_accepts_rounding_and_nothing_else():
     assert "shape (1, 1)" in str(disagreement({"y": right["y"][:, :1]}, right))
     assert "out by nan" in str(disagreement({"y": right["y"] * np.nan}, right))
     assert disagreement({"y": np.empty((0, 3))}, {"y": np.empty((0, 3))}) is None
+
+
+def test_disagreement_where_a_slope_jumps_takes_the_root_mean_square_of_gradients():
+    right = {"y": np.ones((100, 100)), "dx": np.ones((100, 100))}
+    one_unit = right["dx"].copy()
+    one_unit[0, 0] = 1.5
+    assert "dx is out by" in str(disagreement({**right, "dx": one_unit}, right))
+    assert disagreement({**right, "dx": one_unit}, right, kinked=True) is None
+    assert "y is out by" in str(disagreement({**right, "y": one_unit}, right, kinked=True))
+    for wrong in (1.1 * right["dx"], np.nan * right["dx"]):
+        assert "dx is out by" in str(disagreement({**right, "dx": wrong}, right, kinked=True))
+
+
+@pytest.mark.parametrize(
+    ("cell", "options", "kinked"),
+    [
+        ("rnn", {}, False),
+        ("indrnn", {}, True),
+        ("indrnn", {"activation": "elu"}, False),
+        ("lstm", {"recurrent_activation": "hard_sigmoid"}, True),
+        ("lstm", {"lengths": [1, 2, 3]}, False),
+        ("gru", {"clip": 3.0}, True),
+    ],
+)
+def test_problem_knows_where_a_slope_jumps(cell, options, kinked):
+    assert make(cell, SHAPE)._replace(options=options).kinked == kinked

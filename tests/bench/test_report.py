@@ -11,6 +11,7 @@ pytestmark = pytest.mark.once
 MEASURED = report.Measured(
     Case("lstm", "forward", Shape(100, 32, 128, 256), 2),
     Timing({"seqfuse": 0.02, "pytorch": 0.05}, {"pytorch": 2.5}, 250e9),
+    2_516_582_400,
 )
 
 
@@ -19,7 +20,14 @@ def test_line_says_rate_share_and_ratio_and_a_dash_for_who_is_missing():
     for part in ("20.0 ms", "125.8", "25%", "50.0 ms", "2.50x"):
         assert part in line
     assert line.endswith(" -")
-    assert len(line) == len(report.header(["pytorch", "onnxruntime"]))
+    assert len(line) == len(report.header() + report.header_of(["pytorch", "onnxruntime"]))
+
+
+def test_lines_have_the_plain_call_first_and_the_others_below():
+    first, second = report.lines(MEASURED).splitlines()
+    assert first == report.line(MEASURED, [])
+    assert second.split() == ["pytorch", "50.0", "ms", "2.50x"]
+    assert len(second) == len(report.header() + report.header_of(["of the plain call"]))
 
 
 @pytest.mark.parametrize(
@@ -32,10 +40,11 @@ def test_duration_has_a_unit(seconds, text):
 
 def test_save_writes_what_was_measured(tmp_path):
     path = tmp_path / "bench.json"
-    report.save(path, {"seqfuse": "1.2.3"}, {"isa": "x"}, 9, [MEASURED])
+    report.save(path, "cells", {"seqfuse": "1.2.3"}, {"isa": "x"}, 9, [MEASURED])
     document = json.loads(path.read_text(encoding="utf-8"))
-    assert set(document) == {"schema", "machine", "versions", "info", "rounds", "results"}
+    assert set(document) == {"schema", "table", "machine", "versions", "info", "rounds", "results"}
     assert document["schema"] == report.SCHEMA
+    assert document["table"] == "cells"
     assert document["versions"]["seqfuse"] == "1.2.3"
     assert document["machine"]["processor"]
     (row,) = document["results"]

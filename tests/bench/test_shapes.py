@@ -5,12 +5,17 @@ from seqfuse.bench.shapes import CELLS, SHAPES, Case, Shape, flops, step_shape
 pytestmark = pytest.mark.once
 
 
-@pytest.mark.parametrize(("cell", "gates"), [("rnn", 1), ("lstm", 4), ("gru", 3)])
-def test_flops_count_two_for_each_weight_step_and_row(cell, gates):
+@pytest.mark.parametrize(
+    ("cell", "gates", "recurrent"),
+    [("rnn", 1, 11), ("lstm", 4, 11), ("gru", 3, 11), ("indrnn", 1, 1), ("mingru", 2, 0)],
+)
+def test_flops_count_two_for_each_weight_step_and_row(cell, gates, recurrent):
     T, B, I, H = shape = Shape(7, 3, 5, 11)
-    assert flops(cell, "forward", shape) == 2 * T * B * gates * (I * H + H * H)
-    assert flops(cell, "forward+backward", shape) == 3 * flops(cell, "forward", shape)
-    assert flops(cell, "step", step_shape(11)) == 2 * gates * 2 * 11 * 11
+    one = 2 * gates * (I * H + recurrent * H)
+    assert flops(cell, "forward", shape) == T * B * one
+    assert flops(cell, "forward+backward", shape) == 3 * T * B * one
+    assert flops(cell, "forward", shape, real=8) == 8 * one
+    assert flops(cell, "step", step_shape(11)) == 2 * gates * 11 * (11 + recurrent)
 
 
 def test_shapes_are_six_and_print_in_the_glossarys_order():

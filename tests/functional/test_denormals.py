@@ -47,7 +47,7 @@ def environment():
 def everything(case):
     """Every way into the kernels: forward, backward, packed, stream."""
     case.run(F)
-    weights = [case.arguments[name] for name in ("W", "U", "b")]
+    weights = [case.arguments[name] for name in ("W", "U", "b") if name in case.arguments]
     packed = getattr(F, f"pack_{case.cell.name}")(*weights, **case.options)
     packed(case.arguments["x"])
     stream = packed.stream(case.arguments["x"].shape[1])
@@ -119,9 +119,11 @@ def test_gradients_that_vanish_into_denormals_have_the_same_bits_with_any_thread
     for threads in (1, 2, 3):
         with sf.num_threads(threads):
             results.append(case.run(F)[2])
-    assert any((np.abs(a) < np.finfo(dtype).tiny * 64).any() for a in results[0])
+    given = [name for name, a in results[0]._asdict().items() if a is not None]
+    assert any((np.abs(getattr(results[0], name)) < np.finfo(dtype).tiny * 64).any() for name in given)
     for grads in results:
-        for name, a, e in zip(grads._fields, grads, results[0], strict=True):
+        for name in given:
+            a, e = getattr(grads, name), getattr(results[0], name)
             np.testing.assert_array_equal(a.view(f"u{a.itemsize}"), e.view(f"u{e.itemsize}"), err_msg=name)
             assert ((a == 0) | (np.abs(a) >= np.finfo(dtype).tiny)).all(), f"{name} holds denormals"
 

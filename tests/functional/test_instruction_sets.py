@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import CALLS, VARIANTS, assert_accurate, assert_same_bits, make_case
+from cases import CALLS, OPTIONS, VARIANTS, assert_accurate, assert_same_bits, make_case
 
 import seqfuse as sf
 from seqfuse import _backend, reference
@@ -50,6 +50,13 @@ def test_instruction_sets_agree_for_every_call(cell, options, call, dtype, monke
 
 @needs_two
 @DTYPES
+@pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+def test_instruction_sets_agree_with_every_option(cell, settings, dtype, monkeypatch):
+    assert_all_agree(make_case(cell, settings=settings, T=6, B=7, I=5, H=37, dtype=dtype), monkeypatch)
+
+
+@needs_two
+@DTYPES
 @pytest.mark.parametrize("scale", [1e-30, 1e-3, 30, 1e4, 1e30])
 @EACH
 def test_instruction_sets_agree_where_gates_saturate_and_numbers_vanish(cell, options, scale, dtype, monkeypatch):
@@ -75,8 +82,8 @@ def test_every_instruction_set_keeps_the_rule_of_accuracy(cell, options, dtype, 
     for seed in range(4):  # together: the largest of a few errors says little
         case = make_case(cell, options, T=7, B=13, I=19, H=37, call="all", dtype=dtype, seed=seed)
         runs = case.run(F), case.run(reference), case.astype(wider).run(reference)
-        results.append([(*out, *grads) for out, _, grads in runs])
-    names = runs[0][0]._fields + runs[0][2]._fields
+        results.append([[a for a in (*out, *grads) if a is not None] for out, _, grads in runs])
+    names = [name for of in (runs[0][0], runs[0][2]) for name, a in of._asdict().items() if a is not None]
     for name, *parts in zip(names, *(map(np.stack, zip(*of)) for of in zip(*results))):
         assert_accurate(name, *parts)
 

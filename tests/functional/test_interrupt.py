@@ -32,20 +32,66 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+def interrupted(call, *, after=0.3):
+    """Make a call that ends by Ctrl-C, pressed `after` seconds, and not otherwise."""
+    timer = threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    timer.join()
+
+
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_stops_a_long_call_before_its_end(threads):
     _, W, U = small()
     x = np.broadcast_to(np.full(H, 0.5, np.float32), (4_000_000, 4 * threads, H))  # a minute of work in no memory
     h, c = np.full((2, x.shape[1], H), np.nan, np.float32)
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        _backend.kernels.recurrent_forward(
-            "lstm", W, U, None, None, True, False, x, None, None, None, False, None, h, c, False, threads
+    interrupted(
+        lambda: _backend.kernels.recurrent_forward(
+            "lstm", W, U, None, None, False, None, x, None, None, None, None, False, None, h, c, False, 0, threads
         )
-    timer.join()
+    )
     assert np.isnan(h).all(), "the final state is written last: this call came to its end"
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_stops_within_a_step_that_takes_long(threads):
+    """Seconds of work in one step: a single product of 137 thousand million multiply-adds."""
+    B, units = 8192, 2048
+    W, U = np.zeros((1, 4 * units), np.float32), np.zeros((units, 4 * units), np.float32)
+    kernel = _backend.kernels.Recurrent("lstm", W, U, None, None, False, None, threads)
+    x, (h, c) = np.zeros((1, B, 1), np.float32), np.full((2, B, units), np.nan, np.float32)
+    interrupted(lambda: kernel.forward(x, None, None, None, None, False, None, h, c, threads), after=0.1)
+    assert np.isnan(h).all()
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("checkpoint", [None, 500])
+def test_ctrl_c_in_a_backward_leaves_into_as_it_was(checkpoint):
+    """The gradients of segments that were done are not in the caller's arrays."""
+    T, B = 10_000, 8
+    rng = np.random.default_rng(0)
+    x = np.broadcast_to(rng.normal(size=(1, B, H)).astype(np.float32), (T, B, H))
+    _, W, U = small()
+    with sf.num_threads(1):
+        out, tape = F.lstm_forward(x, W, U, checkpoint=checkpoint)
+        into = (np.full_like(W, 3), np.full_like(U, 4), None)
+        dy = np.broadcast_to(np.float32(1), out.y.shape)
+
+        whole = F.lstm_backward(tape, dy)
+
+        def for_ever():
+            while True:
+                before = into[0].copy()
+                try:
+                    F.lstm_backward(tape, dy, into=into)
+                except KeyboardInterrupt:  # in the call, or right behind it
+                    assert np.array_equal(into[0], before) or np.array_equal(into[0], before + whole.dW)
+                    raise
+
+        interrupted(for_ever)
 
 
 def test_a_call_lets_other_python_threads_run():

@@ -66,7 +66,7 @@ def test_a_row_has_the_bits_of_its_real_steps_alone(cell, options, T, B, I, H, c
     out, _, grads = case.run(F)
     x, dy = (in_time_order(case, a) for a in (case.arguments["x"], case.doutputs["dy"]))
     y, dx = (in_time_order(case, a) for a in (out.y, grads.dx))
-    weights = {name: case.arguments[name] for name in ("W", "U", "b")}
+    weights = {name: case.arguments[name] for name in ("W", "U", "b") if name in case.arguments}
     for n in range(0, B, max(1, B // 5)):
         real = case.real[:, n]
         states = {f"{s}0": case.arguments[f"{s}0"][n : n + 1] for s in cell.states}
@@ -89,7 +89,8 @@ def test_nothing_real_leaves_the_states_and_makes_no_gradients(cell, options):
     for real in ({"lengths": np.zeros(5, int)}, {"mask": np.zeros((6, 5), bool)}):
         out, tape = case.forward(F, **real)
         grads = case.backward(F, tape)
-        assert not any(bits(a).any() for a in (out.y, grads.dx, grads.dW, grads.dU, grads.db))
+        zeros = [out.y, *(getattr(grads, name) for name in ("dx", "dW", "dU", "db") if hasattr(grads, name))]
+        assert not any(bits(a).any() for a in zeros)
         for state in cell.states:
             np.testing.assert_array_equal(bits(getattr(out, state)), bits(case.arguments[f"{state}0"]))
             np.testing.assert_array_equal(bits(getattr(grads, f"d{state}0")), bits(case.doutputs[f"d{state}"]))

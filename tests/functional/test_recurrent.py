@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from accuracy import assert_rule_of_accuracy, results_of
 from cases import BIASES, CALLS, VARIANTS, assert_gradient, assert_same_bits, central_differences, make_case
 
 from seqfuse import functional as F
@@ -11,8 +12,6 @@ from seqfuse import reference
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
-WIDER = {np.float32: np.float64, np.float64: np.longdouble}
-
 # (T, B, I, H): 1, a packet of 4, 8 and 16 less one, whole and plus one, primes.
 SMALL = [(1, 1, 1, 1), (2, 3, 4, 3), (3, 4, 3, 4), (2, 5, 5, 5), (3, 7, 8, 7), (2, 8, 7, 8), (3, 9, 9, 9)]
 SMALL += [(2, 15, 17, 15), (3, 16, 15, 16), (2, 17, 16, 17), (5, 2, 31, 33), (4, 13, 1, 61), (3, 1, 23, 129)]
@@ -22,43 +21,12 @@ LARGE = [(3, 2, 301, 5), (3, 5, 9, 277), (513, 1, 3, 5), (257, 2, 2, 3), (3, 601
 EMPTY = [(0, 2, 3, 2), (3, 0, 3, 2), (0, 0, 1, 1), (3, 2, 0, 5)]
 
 
-def results_of(case, module):
-    """Everything a case gives, by name."""
-    out, _, grads = case.run(module)
-    return {name: a for name, a in (out._asdict() | grads._asdict()).items() if a is not None}
-
-
-def assert_rule_of_accuracy(cases):
-    """At most twice the error of the reference and 1 ulp, in root mean square and in max norm.
-
-    A case is one way of calling with several seeds; its ulp is that of its largest number. The max norm is that of one
-    seed, averaged over the seeds and then over all cases: the largest of a few errors is a matter of luck, in the
-    reference too, and of the BLAS that NumPy came with.
-    """
-    largest = {}
-    for label, seeds in cases:
-        wider = [case.astype(WIDER[case.arguments["x"].dtype.type]) for case in seeds]
-        kernel, plain = ([results_of(case, module) for case in seeds] for module in (F, reference))
-        truth = [results_of(case, reference) for case in wider]
-        for name in truth[0]:
-            got, allowed, true = (np.stack([one[name].ravel() for one in of]) for of in (kernel, plain, truth))
-            if not true.size:
-                continue
-            ulp = np.spacing(np.abs(true).max().astype(got.dtype))
-            error, limit = (np.abs(rounded - true).astype(float) / ulp for rounded in (got, allowed))
-            rms, allowed_rms = (float(np.sqrt(np.mean(e * e))) for e in (error, limit))
-            assert rms <= 2 * allowed_rms + 1, f"{name} of {label}: rms error {rms:.2f} ulp, not 2 * {allowed_rms:.2f}"
-            largest.setdefault(name, []).append([error.max(axis=1).mean(), limit.max(axis=1).mean()])
-    for name, parts in largest.items():
-        worst, limit = np.mean(parts, axis=0)
-        assert worst <= 2 * limit + 1, f"{name}: mean largest error {worst:.2f} ulp, not 2 * {limit:.2f}"
-
-
 @DTYPES
 @EACH
 def test_kernels_keep_the_rule_of_accuracy_at_nasty_sizes(cell, options, dtype):
     def seeds(T, B, I, H):
-        few = int(np.clip(1000 // (T * B * H + 1), 2, 40))
+        least = 2 if cell.recurrence == "full" else 20  # an array of H numbers is few by itself
+        few = int(np.clip(1000 // (T * B * H + 1), least, 40))
         return [make_case(cell, options, T=T, B=B, I=I, H=H, dtype=dtype, seed=s) for s in range(few)]
 
     assert_rule_of_accuracy((f"(T, B, I, H) = {sizes}", seeds(*sizes)) for sizes in SMALL + LARGE)
@@ -109,7 +77,8 @@ def assert_matches_central_differences(case):
 @DTYPES
 @EACH
 def test_1e30_saturates(cell, options, dtype):
-    case, eps = make_case(cell, options, T=4, B=5, I=3, H=19, dtype=dtype), np.finfo(dtype).eps
+    options, eps = options | {"activation": "tanh"}, np.finfo(dtype).eps
+    case = make_case(cell, options, T=4, B=5, I=3, H=19, dtype=dtype)
     case.arguments["x"][...] = np.copysign(1e30, case.arguments["x"])
     got, wanted = results_of(case, F), results_of(case, reference)
     for name in wanted:
@@ -122,7 +91,8 @@ def test_1e30_saturates(cell, options, dtype):
 @DTYPES
 @EACH
 def test_inf_follows_ieee(cell, options, dtype):
-    case, eps = make_case(cell, options, T=4, B=5, I=1, H=19, dtype=dtype), np.finfo(dtype).eps  # I = 1: no inf - inf
+    options, eps = options | {"activation": "tanh"}, np.finfo(dtype).eps
+    case = make_case(cell, options, T=4, B=5, I=1, H=19, dtype=dtype)  # I = 1: no inf - inf
     x = case.arguments["x"]
     x[1, 1], x[2, 3], x[2, 4] = np.inf, -np.inf, np.inf
     with np.errstate(invalid="ignore"):
@@ -211,9 +181,10 @@ def test_need_dx_and_into_change_no_bits(cell, options, bias, call):
     without = case.backward(F, tape, need_dx=False)
     assert without.dx is None
     assert_same_bits(without._replace(dx=grads.dx), grads)
-    into = tuple(None if d is None else np.zeros_like(d) for d in grads[1:4])
+    names = [name for name in ("dW", "dU", "db") if hasattr(grads, name)]
+    into = tuple(None if (d := getattr(grads, name)) is None else np.zeros_like(d) for name in names)
     added = case.backward(F, tape, into=into)
-    assert all(a is b for a, b in zip(added[1:4], into))
+    assert all(getattr(added, name) is given for name, given in zip(names, into))
     assert_same_bits(added, grads)
 
 
@@ -222,7 +193,7 @@ def test_need_dx_and_into_change_no_bits(cell, options, bias, call):
 def test_backward_again_and_from_other_threads_gives_the_same_bits_and_leaves_the_tape_race(cell, options, call):
     case = make_case(cell, options, T=67, B=9, I=5, H=19, call=call)
     _, tape, grads = case.run(F)
-    arrays = [a for a in (*tape._initial, *tape._weights, tape._x, tape._y, tape._saved, tape._real) if a is not None]
+    arrays = [a for a in (*tape._arguments, tape._y, tape._saved) if isinstance(a, np.ndarray)]
     before = [a.tobytes() for a in arrays]
     with ThreadPoolExecutor(3) as pool:
         for again in pool.map(lambda _: case.backward(F, tape), range(6)):

@@ -5,7 +5,8 @@ import pytest
 from cases import CALLS, make_case
 
 from seqfuse import reference
-from seqfuse._cells import CELLS, sigmoid
+from seqfuse._activations import sigmoid
+from seqfuse._cells import CELLS
 
 from .torch_cell import assert_same_as_torch
 

@@ -13,10 +13,10 @@ namespace detail {
 // Rows of work at a time: what is turned or copied of them stays in the second-level cache.
 inline constexpr Index kDenseRows = 512;
 
-// to (N, units) = from (N, K) times packed panels, plus b; rows shared by a team.
+// to (N, units) = from (N, K) times packed panels, plus b or what is there with `add`; rows shared by a team.
 template <class T>
 void multiply_rows(const gemm::Layout<T>& layout, const T* panels, const T* b, const T* const* from, Index K,
-                   Index chunk, Index chunk_stride, Range share, Rows<T> to) {
+                   Index chunk, Index chunk_stride, Range share, Rows<T> to, bool add = false) {
   using V = Vec<T>;
   const gemm::Terms<T> terms{from + share.begin, K, chunk, chunk_stride};
   gemm::for_each_tile(layout, panels, {0, layout.blocks()}, terms, share.size(),
@@ -26,9 +26,15 @@ void multiply_rows(const gemm::Layout<T>& layout, const T* panels, const T* b, c
                             const Index unit = (block + i) * V::kSize, left = layout.units - unit;
                             V y = V::load(sums + (r * width + i) * V::kSize);
                             if (b != nullptr) y = V::load_first(b + unit, left) + y;
+                            if (add) y = V::load_first(to.row(share.begin + row + r) + unit, left) + y;
                             y.store_first(to.row(share.begin + row + r) + unit, left);
                           }
                       });
+}
+
+// Between questions whether to stop lies at most this much work (about 50 ms), where a piece is no more.
+inline Index pieces_at_once(Index multiply_adds_of_one) {
+  return std::max<Index>((Index(1) << 31) / std::max<Index>(multiply_adds_of_one, 1), 1);
 }
 
 inline int dense_threads(int threads, Index N, Index I, Index O) { return N * I * O > 400'000 ? threads : 1; }
@@ -36,53 +42,70 @@ inline int dense_threads(int threads, Index N, Index I, Index O) { return N * I 
 }  // namespace detail
 
 template <class T>
-void dense_forward(const DenseForwardArgs<T>& args) {
+bool dense_forward(const DenseForwardArgs<T>& args) {
   const gemm::Layout<T> layout{args.O, 1, gemm::kPanelPackets};
-  const Index column = 0;
+  const Index column = 0, most = round_up(detail::pieces_at_once(args.I * args.O), detail::kDenseRows);
   Buffer<T> panels(layout.size(args.I));
   Buffer<const T*> from(args.N);
   for (Index n = 0; n < args.N; ++n) from[n] = args.x.row(n);
   parallel::Barrier barrier;
-  parallel::run(detail::dense_threads(args.threads, args.N, args.I, args.O), [&](int thread, int team) {
-    gemm::pack_columns(layout, &column, args.W, args.I, share_of(layout.panels(), thread, team), panels.data());
-    barrier.wait(team);
-    detail::multiply_rows(layout, panels.data(), args.b, from.data(), args.I, std::max<Index>(args.I, 1), Index(0),
-                          share_of(args.N, thread, team), args.y);
-  });
+  for (Index first = 0; first < args.N; first += most) {
+    if (args.stop()) return false;
+    parallel::run(detail::dense_threads(args.threads, args.N, args.I, args.O), [&](int thread, int team) {
+      if (first == 0) {
+        gemm::pack_columns(layout, &column, args.W, args.I, share_of(layout.panels(), thread, team), panels.data());
+        barrier.wait(team);
+      }
+      const Range share = share_of(std::min(most, args.N - first), thread, team);
+      detail::multiply_rows(layout, panels.data(), args.b, from.data(), args.I, std::max<Index>(args.I, 1), Index(0),
+                            {first + share.begin, first + share.end}, args.y, args.add);
+    });
+  }
+  return true;
 }
 
 template <class T>
-void dense_backward(const DenseBackwardArgs<T>& args) {
+bool dense_backward(const DenseBackwardArgs<T>& args) {
   const Index padded = round_up(args.O, kLine<T>), most = std::min(args.N, detail::kDenseRows);
   const Index column = 0, stride = round_up(most, kLine<T>) + kLine<T>;
+  const Index group = most * detail::pieces_at_once(2 * most * args.I * args.O);
   const gemm::Layout<T> layout{args.I, 1, gemm::kPanelPackets};
   Buffer<T> panels(args.dx ? layout.size(padded) : 0), turned(checked_product({args.I + 1, stride}));
   GateGradients<T> dy(padded, most);
   Buffer<const T*> from(most);
   for (Index n = 0; n < most; ++n) from[n] = dy.at(n, 0);
-  const OuterProduct<T> product{{turned.data(), stride}, args.I, 0, 1, &column, args.dW, args.db};
+  Rows<T> dW = args.dW, db{args.db, 0};
+  SumsApart<T> sums;
+  if (args.added && group < args.N) sums.take(dW, args.I, args.O), sums.take(db, 1, args.O);
+  const OuterProduct<T> product{{turned.data(), stride}, args.I, 0, 1, &column, dW, db.data};
   parallel::Barrier barrier;
-  parallel::run(detail::dense_threads(args.threads, args.N, args.I, args.O), [&](int thread, int team) {
+  const auto piece = [&](Index first, int thread, int team) {
+    const Index rows = std::min(most, args.N - first);
+    const Range mine = share_of(rows, thread, team);
+    for (Index n = mine.begin; n < mine.end; ++n)
+      for (Index o = 0; o < args.O; o += Vec<T>::kSize)
+        Vec<T>::load_first(args.dy.row(first + n) + o, args.O - o).store(dy.at(n, o));
+    gemm::transpose_into<T>([&](Index n) { return args.x.row(first + n); }, rows, share_of(args.I, thread, team),
+                            Rows<T>{turned.data(), stride});
+    if (thread == 0) std::fill_n(turned.data() + args.I * stride, rows, T(1));
+    barrier.wait(team);
+    outer_product(product, dy, rows, args.O, thread, team);
     if (args.dx)
-      gemm::pack_rows(layout, &column, 1, args.O, padded, args.W, share_of(layout.panels(), thread, team),
-                      panels.data());
-    for (Index first = 0; first < args.N; first += most) {
-      const Index rows = std::min(most, args.N - first);
-      const Range mine = share_of(rows, thread, team);
-      for (Index n = mine.begin; n < mine.end; ++n)
-        for (Index o = 0; o < args.O; o += Vec<T>::kSize)
-          Vec<T>::load_first(args.dy.row(first + n) + o, args.O - o).store(dy.at(n, o));
-      gemm::transpose_into<T>([&](Index n) { return args.x.row(first + n); }, rows, share_of(args.I, thread, team),
-                              Rows<T>{turned.data(), stride});
-      if (thread == 0) std::fill_n(turned.data() + args.I * stride, rows, T(1));
-      barrier.wait(team);
-      outer_product(product, dy, rows, args.O, thread, team);
-      if (args.dx)
-        detail::multiply_rows<T>(layout, panels.data(), nullptr, from.data(), padded, kLine<T>, dy.stride, mine,
-                                 Rows<T>{args.dx.row(first), args.dx.stride});
-      barrier.wait(team);
-    }
-  });
+      detail::multiply_rows<T>(layout, panels.data(), nullptr, from.data(), padded, kLine<T>, dy.stride, mine,
+                               Rows<T>{args.dx.row(first), args.dx.stride});
+    barrier.wait(team);
+  };
+  for (Index begin = 0; begin < args.N; begin += group) {
+    if (args.stop()) return false;
+    parallel::run(detail::dense_threads(args.threads, args.N, args.I, args.O), [&](int thread, int team) {
+      if (args.dx && begin == 0)
+        gemm::pack_rows(layout, &column, 1, args.O, padded, args.W, share_of(layout.panels(), thread, team),
+                        panels.data());
+      for (Index first = begin; first < std::min(begin + group, args.N); first += most) piece(first, thread, team);
+    });
+  }
+  sums.store();
+  return true;
 }
 
 }  // namespace seqfuse

@@ -5,6 +5,8 @@
 // under x makes db by the same product.
 #pragma once
 
+#include <vector>
+
 #include "seqfuse/pack.hpp"
 #include "seqfuse/parallel.hpp"
 
@@ -78,5 +80,35 @@ void outer_product(const OuterProduct<T>& product, GateGradients<T>& da, Index r
     }
   }
 }
+
+// Arrays of our own in the place of the caller's, so that a call that is stopped half way leaves those as they were.
+template <class T>
+class SumsApart {
+ public:
+  // `target` (rows, n) becomes zeros of ours; store() adds them to what it was.
+  void take(Rows<T>& target, Index rows, Index n) {
+    if (!target) return;
+    Buffer<T> own(checked_product({rows, n}));
+    own.fill_zero();
+    const Rows<T> given = target;
+    target = {own.data(), n};
+    taken_.push_back({given, rows, n, std::move(own)});
+  }
+
+  void store() {
+    parallel::FlushDenormals flush;
+    for (Taken& one : taken_)
+      for (Index r = 0; r < one.rows; ++r)
+        for (Index i = 0; i < one.n; ++i) one.given.row(r)[i] += one.own[r * one.n + i];
+  }
+
+ private:
+  struct Taken {
+    Rows<T> given;
+    Index rows, n;
+    Buffer<T> own;
+  };
+  std::vector<Taken> taken_;
+};
 
 }  // namespace seqfuse

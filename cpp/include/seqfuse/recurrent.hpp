@@ -7,7 +7,9 @@
 #include <memory>
 #include <string_view>
 
+#include "seqfuse/cell_options.hpp"
 #include "seqfuse/memory.hpp"
+#include "seqfuse/stop_check.hpp"
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
@@ -19,11 +21,12 @@ struct RecurrentKernels;
 template <class T>
 struct Weights {
   Index I = 0, H = 0;
-  Rows<const T> W;         // (I, G*H)
-  Rows<const T> U;         // (H, G*H)
-  const T* bx = nullptr;   // (G*H,), joins x W; none is zeros
-  const T* bh = nullptr;   // (G*H,), joins h U; none is zeros
-  bool candidate = false;  // GRU: which way the update gate points
+  Rows<const T> W;           // (I, G*H)
+  Rows<const T> U;           // (H, G*H); none where h enters without a product
+  const T* bx = nullptr;     // (G*H,), joins x W; none is zeros
+  const T* bh = nullptr;     // (G*H,), joins h U; none is zeros
+  Rows<const T> parameters;  // (kParameters, H): peephole weights of an LSTM, u of an IndRNN; none is zeros
+  CellOptions<T> options;
 };
 
 // The weights as the kernels read them. One for all cells; what lies in it only the packer knows.
@@ -32,17 +35,11 @@ template <class T>
 struct PackedWeights {
   const RecurrentKernels<T>* kernels = nullptr;  // those that packed them
   Index I = 0, H = 0;
-  bool candidate = false;
+  CellOptions<T> options;
   Buffer<T> W, U, U_reset;  // panels; U_reset: the gate behind the reset, where there is a second pass
   Rows<const T> lying_W, lying_U;
   Buffer<T> bias, bias_apart;  // (blocks, G, lanes): bx + bh; (blocks, lanes): bh of the gate apart
-};
-
-// Asked between pieces of work whether to give up; then the call returns false and its outputs are undefined.
-struct StopCheck {
-  bool (*ask)(void*) = nullptr;
-  void* context = nullptr;
-  bool operator()() const { return ask != nullptr && ask(context); }
+  Buffer<T> parameters;        // (blocks, kParameters, lanes)
 };
 
 // What forward and backward have in common: the sequence and how it is read.
@@ -53,30 +50,51 @@ struct Sequence {
   const unsigned char* real = nullptr;  // (T, B), 0 where a step is not real; none: all are
   bool reverse = false;                 // reads T-1 .. 0
   Rows<const T> h0, c0;                 // (B, H); none is zeros
+  Rows<const T> recurrent_mask;         // (B, H), multiplies h_prev where it enters U; none is ones
 };
 
 template <class T>
 struct ForwardArgs {
   Sequence<T> sequence;
-  Steps<T> y;          // (T, B, H) out, zeros at unreal steps; may be none
-  Rows<T> h, c;        // (B, H) out: the final state
-  T* saved = nullptr;  // saved_size elements out, for backward; may be none. It needs y.
+  Steps<T> y;            // (T, B, H) out, zeros at unreal steps; may be none
+  Rows<T> h, c;          // (B, H) out: the final state
+  T* saved = nullptr;    // out, for backward: tape_size elements; may be none
+  Index checkpoint = 0;  // what is saved: 0, everything, which needs y; k >= 1, the states before every k-th step read
   int threads = 1;
   StopCheck stop;
 };
 
+// What a forward left.
+template <class T>
+struct Tape {
+  Sequence<T> sequence;
+  Steps<const T> y;          // as forward wrote it; none where there are checkpoints
+  const T* saved = nullptr;  // as forward wrote it
+  Index checkpoint = 0;      // as forward had it
+};
+
 template <class T>
 struct BackwardArgs {
-  Sequence<T> sequence;
-  Steps<const T> y;          // as forward wrote it
-  const T* saved = nullptr;  // as forward wrote it
-  Steps<const T> dy;         // (T, B, H); none is zeros; not read at unreal steps
-  Rows<const T> dh, dc;      // (B, H), of the final state; none is zeros
-  Steps<T> dx;               // (T, B, I) overwritten, zeros at unreal steps; may be none
-  Rows<T> dW, dU;            // (I, G*H), (H, G*H), added to
-  T* db = nullptr;           // (G*H,), added to; may be none
-  T* dbh = nullptr;          // (G*H,), added to; may be none
-  Rows<T> dh0, dc0;          // (B, H) overwritten
+  Tape<T> tape;
+  Steps<const T> dy;     // (T, B, H); none is zeros; not read at unreal steps
+  Rows<const T> dh, dc;  // (B, H), of the final state; none is zeros
+  Steps<T> dx;           // (T, B, I) overwritten, zeros at unreal steps; may be none
+  Rows<T> dW, dU;        // (I, G*H), (H, G*H), added to; dU none where there is no U
+  T* db = nullptr;       // (G*H,), added to; may be none
+  T* dbh = nullptr;      // (G*H,), added to; may be none
+  Rows<T> dparameters;   // (kParameters, H), added to; may be none
+  bool added = false;    // dW .. dparameters hold something, and stay as they are when the call is stopped
+  Rows<T> dh0, dc0;      // (B, H) overwritten
+  int threads = 1;
+  StopCheck stop;
+};
+
+// The state after every step, carried over at unreal ones, and the gates, zeros there.
+template <class T>
+struct InspectArgs {
+  Tape<T> tape;
+  Steps<T> states[2];  // h, c: (T, B, H) out; may be none
+  Steps<T> gates[4];   // (T, B, H) out, in the order of the columns of W; may be none
   int threads = 1;
   StopCheck stop;
 };
@@ -95,13 +113,15 @@ class Stream {
 // The functions for one cell, and how much a tape holds.
 template <class T>
 struct RecurrentKernels {
+  Index gates;
   PackedWeights<T> (*pack)(const Weights<T>&, int threads);
-  PackedWeights<T> (*prepare)(const Weights<T>&, Index T_, Index B,
-                              int threads);  // packs where T_ steps of B rows pay for it
+  // Packs where T_ steps of B rows pay for it.
+  PackedWeights<T> (*prepare)(const Weights<T>&, Index T_, Index B, int threads);
   bool (*forward)(const PackedWeights<T>&, const ForwardArgs<T>&);
   bool (*backward)(const Weights<T>&, const BackwardArgs<T>&);
+  bool (*inspect)(const Weights<T>&, const InspectArgs<T>&);
   std::unique_ptr<Stream<T>> (*stream)(std::shared_ptr<const PackedWeights<T>>, Index batch);
-  Index (*saved_size)(Index T_, Index B, Index H);
+  Index (*tape_size)(const CellOptions<T>&, Index T_, Index B, Index H, Index checkpoint);
 };
 
 // The kernels of the cell of that name (cells.hpp); none where there is no such cell.

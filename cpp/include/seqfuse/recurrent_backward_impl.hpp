@@ -6,16 +6,16 @@
 // of pre-activations while the sums are in the first-level cache. Cost: twice forward's
 // multiply-adds; bound by them where forward is.
 //
-// Sums: dh_prev is its own sum from zero, plus what the cell carries, then plus dy. Weights'
-// gradients are one sum a segment (cut at gemm::kSumBlock rows) added to what was there. Segments
-// begin at multiples of their length in t, so that steps added behind a sequence change nothing.
+// Sums: dh_prev is its own sum from zero (times the mask of what entered U), plus what the cell
+// carries, then plus dy. Weights' gradients are one sum a segment (cut at gemm::kSumBlock rows) added
+// to what was there. Segments begin at multiples of their length in t, so that steps added behind a
+// sequence change nothing.
 #pragma once
 
 #include <vector>
 
-#include "seqfuse/outer_product_impl.hpp"
-#include "seqfuse/recurrent_schedule_impl.hpp"
-#include "seqfuse/recurrent_step_impl.hpp"
+#include "seqfuse/recurrent_replay_impl.hpp"
+#include "seqfuse/recurrent_weight_gradients_impl.hpp"
 
 namespace seqfuse {
 
@@ -25,41 +25,43 @@ class BackwardDriver {
   BackwardDriver(const Weights<T>& weights, const BackwardArgs<T>& args)
       : weights_(weights),
         args_(args),
-        seq_(args.sequence),
+        seq_(args.tape.sequence),
         layout_{weights.H},
         padded_(layout_.padded()),
         steps_(std::clamp<Index>(kSegmentRows / std::max<Index>(seq_.B, 1), 1, std::max<Index>(seq_.T_, 1))),
-        schedule_(steps_, seq_.B) {
-    const Index B = seq_.B, H = weights.H, I = weights.I, rows = steps_ * B;
+        schedule_(steps_, seq_.B),
+        replay_(weights, args.tape, steps_, args.threads, args.stop),
+        gradients_(weights.I, weights.H, steps_ * seq_.B, bool(seq_.recurrent_mask)),
+        targets_(args, weights.I, weights.H, Cell::kGates * weights.H, Cell::kParameters,
+                 args.added && seq_.T_ > steps_),
+        saved_block_(seq_.B * replay_.values() * kLanes),
+        stopping_(args.stop) {
+    const Index B = seq_.B, H = weights.H, rows = steps_ * B;
     split_ = Split::choose(args.threads, seq_.T_, B, kFirst * H * H + H * H * (Cell::kTwoStage ? 1 : 0),
                            output_layout().panels());
+    split_.balance(seq_.real, seq_.T_, B);
     da_ = GateGradients<T>(Cell::kGrads * padded_, rows);
     carry_ = initial(args.dh), dstate_ = Cell::kStates ? initial(args.dc) : Buffer<T>();
-    zeros_ = Buffer<T>(H);
-    zeros_.fill_zero();
-    // One line more than the rows take, so that rows of the turned arrays do not share cache sets.
-    turned_stride_ = round_up(rows, kLine<T>) + kLine<T>;
-    x_turned_ = Buffer<T>(checked_product({I + 1, turned_stride_}));
-    h_turned_ = Buffer<T>(checked_product({H + 1, turned_stride_}));
-    if (Cell::kTwoStage) {
-      reset_h_ = Buffer<T>(checked_product({rows, H}));
-      reset_turned_ = Buffer<T>(checked_product({H + 1, turned_stride_}));
-    }
-    entries_ = Buffer<Entry>(rows);
+    if (Cell::kTwoStage) reset_h_ = Buffer<T>(checked_product({rows, H}));
+    entries_ = Buffer<Entry<T>>(rows);
     da_rows_ = Buffer<const T*>(rows);
     for (Index e = 0; e < rows; ++e) da_rows_[e] = da_.at(e, Cell::kFirstX * padded_);
     for (int i = 0; i < split_.threads; ++i) workers_.emplace_back(B);
     if (seq_.real != nullptr) find_previous_steps();
+    parameters_ = lay_out_parameters<Cell>(weights);
     pack();
   }
 
   bool run() {
     const Index segments = divide_up(seq_.T_, steps_);
     for (Index i = 0; i < segments; ++i) {
-      if (args_.stop()) return false;
       const Index first = (seq_.reverse ? i : segments - 1 - i) * steps_;
-      segment({first, std::min(first + steps_, seq_.T_)});
+      const Range steps{first, std::min(first + steps_, seq_.T_)};
+      if (stopping_.ask() || !replay_.require(steps)) return false;
+      segment(steps);
+      if (stopping_.stopped()) return false;
     }
+    targets_.sums.store();
     for (Index b = 0; b < seq_.B; ++b) {
       std::copy_n(carry_.data() + b * padded_, weights_.H, args_.dh0.row(b));
       if (Cell::kStates) std::copy_n(dstate_.data() + b * padded_, weights_.H, args_.dc0.row(b));
@@ -74,12 +76,6 @@ class BackwardDriver {
   // Rows of a segment: their gate gradients are still in the second- or third-level cache when the
   // weights' product reads them, and that many rows make the adding to dW small beside the product.
   static constexpr Index kSegmentRows = 512;
-
-  // One real row of one step: what its step reads and writes, each pointer at its first unit or feature.
-  struct Entry {
-    const T *x, *h_prev, *saved, *dy;  // saved: of the first block of units; dy: null where it is zeros
-    T *carry, *dstate, *dx;            // dstate, dx: null where there are none
-  };
 
   // What one thread follows: where each row's later gate gradients are (-1: none in this segment).
   struct Worker {
@@ -115,20 +111,7 @@ class BackwardDriver {
 
   Index previous(Index t, Index b) const {
     if (seq_.real != nullptr) return previous_[t * seq_.B + b];
-    if (seq_.reverse) return t + 1 < seq_.T_ ? t + 1 : -1;
-    return t - 1;
-  }
-
-  Entry entry(Index t, Index b) {
-    const Index before = previous(t, b);
-    const T* start = seq_.h0 ? seq_.h0.row(b) : zeros_.data();
-    return {seq_.x.at(t, b),
-            before >= 0 ? args_.y.at(before, b) : start,
-            args_.saved + (t * layout_.blocks() * seq_.B + b) * Cell::kSaved * kLanes,
-            args_.dy ? args_.dy.at(t, b) : nullptr,
-            carry_.data() + b * padded_,
-            Cell::kStates ? dstate_.data() + b * padded_ : nullptr,
-            args_.dx ? args_.dx.at(t, b) : nullptr};
+    return seq_.reverse ? t + 1 : t - 1;
   }
 
   void pack() {
@@ -136,54 +119,79 @@ class BackwardDriver {
     Index of_x[Cell::kGates], of_h[Cell::kGates];
     for (int g = 0; g < Cell::kGates; ++g) of_x[g] = Cell::kGateOfX[g] * H, of_h[g] = Cell::kGateOfH[g] * H;
     const auto out = output_layout(), in = input_layout();
-    U_ = Buffer<T>(out.size(kFirst * padded_));
+    if (Cell::kProduct) U_ = Buffer<T>(out.size(kFirst * padded_));
     if (Cell::kTwoStage) U_reset_ = Buffer<T>(out.size(padded_));
     if (args_.dx) W_ = Buffer<T>(in.size(Cell::kGates * padded_));
     const bool large = (weights_.I + H) * Cell::kGates * H > 131072;
     parallel::run(large ? args_.threads : 1, [&](int thread, int team) {
       const Range units = share_of(out.panels(), thread, team);
-      gemm::pack_rows(out, of_h, kFirst, H, padded_, weights_.U, units, U_.data());
+      if (Cell::kProduct) gemm::pack_rows(out, of_h, kFirst, H, padded_, weights_.U, units, U_.data());
       if (Cell::kTwoStage) gemm::pack_rows(out, of_h + kFirst, 1, H, padded_, weights_.U, units, U_reset_.data());
       if (args_.dx)
         gemm::pack_rows(in, of_x, Cell::kGates, H, padded_, weights_.W, share_of(in.panels(), thread, team), W_.data());
     });
   }
 
+  // The entries of step t.
+  void collect(Index t, Range entries) {
+    const auto chunk = replay_.chunk(t);
+    const T* saved = chunk.saved + (t - chunk.steps.begin) * replay_.step_size();
+    for (Index e = entries.begin; e < entries.end; ++e) {
+      const Index b = schedule_.row(e), before = previous(t, b);
+      const bool at_hand = before >= chunk.steps.begin && before < chunk.steps.end;
+      entries_[e] = {.x = seq_.x.at(t, b),
+                     .h_prev = at_hand ? chunk.y.at(before - chunk.steps.begin, b) : chunk.h0.row(b),
+                     .mask = seq_.recurrent_mask ? seq_.recurrent_mask.row(b) : nullptr,
+                     .saved = saved + b * replay_.values() * kLanes,
+                     .dy = args_.dy ? args_.dy.at(t, b) : nullptr,
+                     .carry = carry_.data() + b * padded_,
+                     .dstate = Cell::kStates ? dstate_.data() + b * padded_ : nullptr,
+                     .dx = args_.dx ? args_.dx.at(t, b) : nullptr};
+    }
+  }
+
   void segment(Range steps) {
     const Index first = seq_.reverse ? steps.begin : steps.end - 1, by = seq_.reverse ? 1 : -1;
     schedule_.fill(seq_.real, seq_.B, {0, seq_.B}, first, by, steps.size());
-    for (Index s = 0; s < steps.size(); ++s)
-      for (Index e = schedule_.step(s).begin; e < schedule_.step(s).end; ++e) {
-        entries_[e] = entry(first + s * by, schedule_.row(e));
-      }
+    for (Index s = 0; s < steps.size(); ++s) collect(first + s * by, schedule_.step(s));
     parallel::run(split_.threads, [&](int thread, int team) {
       Worker& worker = workers_[static_cast<std::size_t>(thread)];
       const Range rows = split_.rows(seq_.B, thread, team);
       const Range blocks = split_.by_rows ? Range{0, layout_.blocks()} : layout_.share(thread, team);
       std::fill_n(worker.pending.data(), seq_.B, Index(-1));
-      for (Index s = 0; s < steps.size(); ++s) one_step(worker, schedule_.step(s, rows), blocks, team);
-      hand_over(worker, rows, blocks);
+      for (Index s = 0; s < steps.size(); ++s) one_step(worker, schedule_.step(s, rows), blocks, thread, team);
+      if (Cell::kProduct) hand_over(worker, rows, blocks);
     });
-    gradients(steps, schedule_.step(steps.size() - 1).end);
+    if (args_.dx && seq_.real != nullptr) clear_unreal(steps);
+    if (const Index rows = schedule_.step(steps.size() - 1).end; rows > 0 && !stopping_.stopped()) gradients(rows);
   }
 
   // What a block of units of entry e saved in forward.
-  void load_saved(const Entry& entry, Index j, V* saved) const {
-    const T* kept = entry.saved + j * seq_.B * Cell::kSaved * kLanes;
-#pragma GCC unroll 8
-    for (int s = 0; s < Cell::kSaved; ++s) saved[s] = V::load(kept + s * kLanes);
+  template <class Act>
+  void load_saved(const Entry<T>& entry, Index j, V* saved) const {
+    constexpr int kKept = Cell::kSaved + (Act::kStandard ? 0 : Cell::kSlopes);
+    const T* kept = entry.saved + j * saved_block_;
+#pragma GCC unroll 16
+    for (int s = 0; s < kKept; ++s) saved[s] = V::load(kept + s * kLanes);
+  }
+
+  // What comes back through h U to h_prev, of block j: the mask stood in between.
+  static V through_mask(const Entry<T>& entry, Index at, Index left, V sum) {
+    return entry.mask == nullptr ? sum : sum * V::load_first(entry.mask + at, left);
   }
 
   // One block of units of entry e: dh = sum (+ carried) + dy, then the cell.
+  template <class Act>
   void unit(Index e, Index j, V sum) {
-    const Entry& entry = entries_[e];
+    const Entry<T>& entry = entries_[e];
     const Index at = j * kLanes, left = weights_.H - at;
-    V dh = sum + V::load(entry.carry + at);
+    V dh = through_mask(entry, at, left, sum) + V::load(entry.carry + at);
     if (entry.dy != nullptr) dh = dh + V::load_first(entry.dy + at, left);
-    V saved[Cell::kSaved], dstate[1], da[Cell::kGrads], dh_prev = V::zero();
-    load_saved(entry, j, saved);
+    V saved[Cell::kSaved + Cell::kSlopes], dstate[1], da[Cell::kGrads], dh_prev = V::zero();
+    load_saved<Act>(entry, j, saved);
     if constexpr (Cell::kStates) dstate[0] = V::load(entry.dstate + at);
-    Cell::backward(CellOptions{weights_.candidate}, saved, dh, dstate, da, dh_prev);
+    const Act act = functions_of<Cell, Act, T>(weights_.options, parameters_, entry.mask, j, left);
+    Cell::backward(act, saved, dh, dstate, da, dh_prev);
     if constexpr (Cell::kStates) dstate[0].store(entry.dstate + at);
     dh_prev.store(entry.carry + at);
 #pragma GCC unroll 8
@@ -191,28 +199,41 @@ class BackwardDriver {
       if (!Cell::kTwoStage || g != 1) da[g].first(left).store(da_.at(e, g * padded_ + at));
   }
 
-  void one_step(Worker& worker, Range entries, Range blocks, int team) {
+  // A tile of units of the entries which[row ..], whose sums are behind one another; no sums are zeros.
+  template <class Act>
+  void units(const Index* which, Index block, Index width, Index rows, const T* sums) {
+    for (Index r = 0; r < rows; ++r)
+      for (Index i = 0; i < width; ++i)
+        unit<Act>(which[r], block + i, sums != nullptr ? V::load(sums + (r * width + i) * kLanes) : V::zero());
+  }
+
+  void one_step(Worker& worker, Range entries, Range blocks, int thread, int team) {
     Index n = 0, fresh = 0;
     for (Index e = entries.begin; e < entries.end; ++e) {
       Index& pending = worker.pending[schedule_.row(e)];
-      if (pending >= 0)
+      if (Cell::kProduct && pending >= 0)
         worker.later[n] = da_.at(pending, Cell::kFirstH * padded_), worker.entry[n++] = e;
       else
         worker.fresh[fresh++] = e;
       pending = e;
     }
-    const gemm::Terms<T> later{worker.later.data(), kFirst * padded_, kLine<T>, da_.stride};
-    gemm::for_each_tile(output_layout(), U_.data(), blocks, later, n,
-                        [&](Index block, Index width, Index row, Index rows, const T* sums) {
-                          for (Index r = 0; r < rows; ++r)
-                            for (Index i = 0; i < width; ++i)
-                              unit(worker.entry[row + r], block + i, V::load(sums + (r * width + i) * kLanes));
-                        });
-    for (Index i = 0; i < fresh; ++i)
-      for (Index j = blocks.begin; j < blocks.end; ++j) unit(worker.fresh[i], j, V::zero());
-    meet(team);
+    const bool standard = weights_.options.standard();
+    const auto finish =
+        standard ? &BackwardDriver::template units<Standard<T>> : &BackwardDriver::template units<Chosen<T>>;
+    if constexpr (Cell::kProduct) {
+      const gemm::Terms<T> later{worker.later.data(), kFirst * padded_, kLine<T>, da_.stride};
+      stopping_.in_parts(blocks, n * later.K * kLanes, thread, [&](Range some) {
+        gemm::for_each_tile(output_layout(), U_.data(), some, later, n,
+                            [&](Index block, Index width, Index row, Index rows, const T* sums) {
+                              (this->*finish)(worker.entry.data() + row, block, width, rows, sums);
+                            });
+      });
+    }
+    if (fresh > 0) (this->*finish)(worker.fresh.data(), blocks.begin, blocks.size(), fresh, nullptr);
+    if (Cell::kProduct) meet(team);
     if constexpr (Cell::kTwoStage) {
-      reset_step(worker, entries, blocks);
+      stopping_.in_parts(blocks, entries.size() * padded_ * kLanes, thread,
+                         [&](Range some) { reset_step(worker, entries, some); });
       meet(team);
     }
   }
@@ -221,21 +242,28 @@ class BackwardDriver {
   void reset_step(Worker& worker, Range entries, Range blocks) {
     for (Index e = entries.begin; e < entries.end; ++e) worker.later[e - entries.begin] = da_.at(e, kFirst * padded_);
     const gemm::Terms<T> terms{worker.later.data(), padded_, kLine<T>, da_.stride};
+    const auto finish = weights_.options.standard() ? &BackwardDriver::template reset_unit<Standard<T>>
+                                                    : &BackwardDriver::template reset_unit<Chosen<T>>;
     gemm::for_each_tile(output_layout(), U_reset_.data(), blocks, terms, entries.size(),
                         [&](Index block, Index width, Index row, Index rows, const T* sums) {
                           for (Index r = 0; r < rows; ++r)
-                            for (Index i = 0; i < width; ++i) {
-                              const Index e = entries.begin + row + r, at = (block + i) * kLanes;
-                              T* carry = entries_[e].carry + at;
-                              V saved[Cell::kSaved], da[Cell::kGrads], dh_prev = V::load(carry), reset_h;
-                              load_saved(entries_[e], block + i, saved);
-                              Cell::backward_reset(saved, V::load(sums + (r * width + i) * kLanes), da, dh_prev,
-                                                   reset_h);
-                              dh_prev.store(carry);
-                              reset_h.store_first(reset_h_.data() + e * weights_.H + at, weights_.H - at);
-                              da[1].first(weights_.H - at).store(da_.at(e, padded_ + at));
-                            }
+                            for (Index i = 0; i < width; ++i)
+                              (this->*finish)(entries.begin + row + r, block + i,
+                                              V::load(sums + (r * width + i) * kLanes));
                         });
+  }
+
+  template <class Act>
+  void reset_unit(Index e, Index j, V sum) {
+    const Entry<T>& entry = entries_[e];
+    const Index at = j * kLanes, left = weights_.H - at;
+    V saved[Cell::kSaved + Cell::kSlopes], da[Cell::kGrads], dh_prev = V::load(entry.carry + at), reset_h;
+    load_saved<Act>(entry, j, saved);
+    const Act act = functions_of<Cell, Act, T>(weights_.options, parameters_, entry.mask, j, left);
+    Cell::backward_reset(act, saved, sum, da, dh_prev, reset_h);
+    dh_prev.store(entry.carry + at);
+    reset_h.store_first(reset_h_.data() + e * weights_.H + at, left);
+    da[1].first(left).store(da_.at(e, padded_ + at));
   }
 
   // At a segment's end the rows' products with U^T that the next step would have made go into carry.
@@ -243,46 +271,26 @@ class BackwardDriver {
     Index n = 0;
     for (Index b = rows.begin; b < rows.end; ++b)
       if (worker.pending[b] >= 0)
-        worker.later[n] = da_.at(worker.pending[b], Cell::kFirstH * padded_), worker.entry[n++] = b;
+        worker.later[n] = da_.at(worker.pending[b], Cell::kFirstH * padded_), worker.entry[n++] = worker.pending[b];
     const gemm::Terms<T> later{worker.later.data(), kFirst * padded_, kLine<T>, da_.stride};
-    gemm::for_each_tile(output_layout(), U_.data(), blocks, later, n,
-                        [&](Index block, Index width, Index row, Index height, const T* sums) {
-                          for (Index r = 0; r < height; ++r)
-                            for (Index i = 0; i < width; ++i) {
-                              T* carry = carry_.data() + worker.entry[row + r] * padded_ + (block + i) * kLanes;
-                              (V::load(sums + (r * width + i) * kLanes) + V::load(carry)).store(carry);
-                            }
-                        });
+    gemm::for_each_tile(
+        output_layout(), U_.data(), blocks, later, n,
+        [&](Index block, Index width, Index row, Index height, const T* sums) {
+          for (Index r = 0; r < height; ++r)
+            for (Index i = 0; i < width; ++i) {
+              const Entry<T>& entry = entries_[worker.entry[row + r]];
+              const Index at = (block + i) * kLanes;
+              const V sum = V::load(sums + (r * width + i) * kLanes);
+              (through_mask(entry, at, weights_.H - at, sum) + V::load(entry.carry + at)).store(entry.carry + at);
+            }
+        });
   }
 
-  // dW, dU, db and dx of a segment with `rows` entries.
-  void gradients(Range steps, Index rows) {
-    const Index I = weights_.I, H = weights_.H;
-    if (args_.dx && seq_.real != nullptr)
-      for (Index t = steps.begin; t < steps.end; ++t)
-        for (Index b = 0; b < seq_.B; ++b)
-          if (!seq_.real[t * seq_.B + b]) std::fill_n(args_.dx.at(t, b), I, T(0));
-    if (rows == 0) return;
-    const Rows<T> x{x_turned_.data(), turned_stride_}, h{h_turned_.data(), turned_stride_};
-    const Rows<T> reset{reset_turned_.data(), turned_stride_};
-    const auto fixed = [](Rows<T> turned) { return Rows<const T>{turned.data, turned.stride}; };
-    const OuterProduct<T> of_x{fixed(x), I, Cell::kFirstX, Cell::kGates, Cell::kGateOfX, args_.dW, args_.db};
-    const OuterProduct<T> of_h{fixed(h), H, Cell::kFirstH, kFirst, Cell::kGateOfH, args_.dU, args_.dbh};
-    const OuterProduct<T> of_reset{fixed(reset), H, kFirst, 1, Cell::kGateOfH + kFirst, args_.dU, args_.dbh};
-
-    const bool large = rows * (I + H) * Cell::kGates * H > 400'000;
+  // The weights' gradients and dx over `rows` entries.
+  void gradients(Index rows) {
+    const bool large = rows * (weights_.I + weights_.H) * Cell::kGates * weights_.H > 400'000;
     parallel::run(large ? args_.threads : 1, [&](int thread, int team) {
-      const auto turn = [&](auto&& row_of, Index features, Rows<T> to) {
-        gemm::transpose_into<T>(row_of, rows, share_of(features, thread, team), to);
-        if (thread == 0) std::fill_n(to.row(features), rows, T(1));
-      };
-      turn([&](Index e) { return entries_[e].x; }, I, x);
-      turn([&](Index e) { return entries_[e].h_prev; }, H, h);
-      if (Cell::kTwoStage) turn([&](Index e) { return reset_h_.data() + e * H; }, H, reset);
-      barrier_.wait(team);
-      outer_product(of_x, da_, rows, H, thread, team);
-      outer_product(of_h, da_, rows, H, thread, team);
-      if (Cell::kTwoStage) outer_product(of_reset, da_, rows, H, thread, team);
+      gradients_.add(entries_.data(), rows, reset_h_.data(), saved_block_, da_, targets_, thread, team);
       if (args_.dx) input_gradients(share_of(rows, thread, team));
     });
   }
@@ -302,6 +310,12 @@ class BackwardDriver {
                         });
   }
 
+  void clear_unreal(Range steps) {
+    for (Index t = steps.begin; t < steps.end; ++t)
+      for (Index b = 0; b < seq_.B; ++b)
+        if (!seq_.real[t * seq_.B + b]) std::fill_n(args_.dx.at(t, b), weights_.I, T(0));
+  }
+
   void meet(int team) {
     if (!split_.by_rows) barrier_.wait(team);
   }
@@ -310,12 +324,17 @@ class BackwardDriver {
   const BackwardArgs<T>& args_;
   const Sequence<T>& seq_;
   CellLayout<Cell, T> layout_;
-  Index padded_, steps_, turned_stride_ = 0;
+  Index padded_, steps_;
   Schedule schedule_;
+  Replay<Cell, T> replay_;
+  WeightGradients<Cell, T> gradients_;
+  GradientTargets<T> targets_;
+  Index saved_block_;  // elements of the tape from one block of units to the next
+  Stopping stopping_;
   Split split_;
   GateGradients<T> da_;
-  Buffer<T> U_, U_reset_, W_, carry_, dstate_, zeros_, x_turned_, h_turned_, reset_h_, reset_turned_;
-  Buffer<Entry> entries_;
+  Buffer<T> U_, U_reset_, W_, parameters_, carry_, dstate_, reset_h_;
+  Buffer<Entry<T>> entries_;
   Buffer<const T*> da_rows_;  // of each entry, the gradients that join x
   Buffer<Index> previous_;
   std::vector<Worker> workers_;

@@ -3,6 +3,7 @@
 // A piece is a few steps whose input products fit the second-level cache beside U. Each thread makes
 // the input products of its part of the piece, then walks the steps. Cost: T * B * (I + H) * G * H
 // multiply-adds; bound by them from about four rows on, below that by reading U once a step.
+// A thin tape keeps the states before every k-th step: pieces end there.
 #pragma once
 
 #include <vector>
@@ -12,24 +13,34 @@
 
 namespace seqfuse {
 
-// Elements of `saved`: (T, blocks, B, kSaved, lanes).
+// Elements of one step's part of a full tape: (blocks, B, saved, lanes).
 template <class Cell, class T>
-Index saved_size(Index T_, Index B, Index H) {
-  return checked_product({T_, CellLayout<Cell, T>{H}.blocks(), B, Cell::kSaved, Vec<T>::kSize});
+Index saved_of_step(const CellOptions<T>& options, Index B, Index H) {
+  using Layout = CellLayout<Cell, T>;
+  return checked_product({Layout{H}.blocks(), B, Layout::saved(options), Vec<T>::kSize});
+}
+
+// Elements of a tape: all steps' parts; or of a thin one (divide_up(T, k), 1 + kStates, B, H), h and then c.
+template <class Cell, class T>
+Index tape_size(const CellOptions<T>& options, Index T_, Index B, Index H, Index checkpoint) {
+  if (checkpoint > 0) return checked_product({divide_up(T_, checkpoint), 1 + Cell::kStates, B, H});
+  return checked_product({T_, saved_of_step<Cell, T>(options, B, H)});
 }
 
 template <class Cell, class T>
 class ForwardDriver {
  public:
   ForwardDriver(const PackedWeights<T>& packed, const ForwardArgs<T>& args)
-      : packed_(packed), args_(args), seq_(args.sequence), layout_{packed.H} {
+      : packed_(packed), args_(args), seq_(args.sequence), layout_{packed.H}, stopping_(args.stop) {
     const Index B = seq_.B, H = packed.H;
-    split_ = Split::choose(args.threads, seq_.T_, B, Cell::kGates * H * (packed.I + H),
+    split_ = Split::choose(args.threads, seq_.T_, B, Cell::kGates * H * (packed.I + (Cell::kProduct ? H : 0)),
                            divide_up(layout_.blocks(), gemm::kPanelPackets));
-    if (packed.lying_U) split_ = {};  // bound by reading the weights, which a sweep does whole
+    if (packed.lying_W) split_ = {};  // bound by reading the weights, which a sweep does whole
+    split_.balance(seq_.real, seq_.T_, B);
     const Index step_bytes = checked_product({B, Cell::kGates, layout_.padded(), Index(sizeof(T))});
     piece_steps_ = std::clamp<Index>(kPieceBytes / std::max<Index>(step_bytes, 1), 1, std::max<Index>(seq_.T_, 1));
-    saved_block_ = B * Cell::kSaved * kLanes;
+    keep_ = args.saved != nullptr && args.checkpoint == 0;
+    saved_block_ = B * CellLayout<Cell, T>::saved(packed.options) * kLanes;
 
     if (!args.y) ring_ = Buffer<T>(checked_product({2, B, H}));
     zeros_ = Buffer<T>(H);
@@ -42,16 +53,28 @@ class ForwardDriver {
     }
     if (Cell::kTwoStage) {
       reset_h_ = Buffer<T>(checked_product({B, H}));
-      if (args.saved == nullptr) step_saved_ = Buffer<T>(layout_.blocks() * saved_block_);
+      if (!keep_) step_saved_ = Buffer<T>(layout_.blocks() * saved_block_);
     }
-    for (int i = 0; i < split_.threads; ++i) workers_.emplace_back(piece_steps_, B, layout_.blocks());
-    for (Index b = 0; b < B; ++b) workers_[0].h_prev[b] = seq_.h0 ? seq_.h0.row(b) : zeros_.data();
+    masked_ = Cell::kProduct && seq_.recurrent_mask;
+    if (masked_) h_in_ = Buffer<T>(checked_product({2, B, H}));
+    const Index rows = split_.most_rows(B);
+    for (int i = 0; i < split_.threads; ++i)
+      workers_.emplace_back(piece_steps_, B, rows, layout_.blocks(), bool(seq_.recurrent_mask), masked_);
+    parallel::FlushDenormals flush;
+    for (Index b = 0; b < B; ++b) start_row(b);
   }
 
   bool run() {
-    for (Index s = 0; s < seq_.T_; s += piece_steps_) {
-      if (args_.stop()) return false;
-      piece(s, std::min(piece_steps_, seq_.T_ - s));
+    for (Index s = 0; s < seq_.T_;) {
+      if (stopping_.ask()) return false;
+      Index steps = std::min(piece_steps_, seq_.T_ - s);
+      if (args_.checkpoint > 0) {
+        if (s % args_.checkpoint == 0) keep_states(s / args_.checkpoint);
+        steps = std::min(steps, args_.checkpoint - s % args_.checkpoint);
+      }
+      piece(s, steps);
+      if (stopping_.stopped()) return false;
+      s += steps;
     }
     for (Index b = 0; b < seq_.B; ++b) {
       std::copy_n(workers_[0].h_prev[b], packed_.H, args_.h.row(b));
@@ -61,90 +84,145 @@ class ForwardDriver {
   }
 
  private:
-  static constexpr Index kLanes = Vec<T>::kSize;
+  using V = Vec<T>;
+  static constexpr Index kLanes = V::kSize;
   // 256 KB of input products leave most of a second-level cache of 1 MB to U.
   static constexpr Index kPieceBytes = 256 * 1024;
 
-  // What one thread needs; the pointer arrays are over rows of a step, px over all of a piece.
+  // What one thread needs; the cursors are over all rows, the `now` arrays over rows of a step, px over all of a piece.
   struct Worker {
-    Worker(Index steps, Index B, Index blocks)
-        : schedule(steps, B),
-          x(steps * B),
+    Worker(Index steps, Index B, Index rows, Index blocks, bool mask, bool masked)
+        : schedule(steps, rows),
+          x(steps * rows),
           h_prev(B),
-          now_h_prev(B),
-          now_h(B),
-          now_state(B),
-          now_saved(B),
-          now_reset(B),
-          px(checked_product({steps, B, blocks, Cell::kGates, kLanes})) {}
+          h_in(masked ? B : 0),
+          now_h_prev(rows),
+          now_h_in(masked ? rows : 0),
+          now_mask(mask ? rows : 0),
+          now_h(rows),
+          now_state(Cell::kStates ? rows : 0),
+          now_saved(rows),
+          now_reset(Cell::kTwoStage ? rows : 0),
+          now_h_out(masked ? rows : 0),
+          px(checked_product({steps, rows, blocks, Cell::kGates, kLanes})) {}
     Schedule schedule;
-    Buffer<const T*> x, h_prev, now_h_prev;
-    Buffer<T*> now_h, now_state, now_saved, now_reset;
+    Buffer<const T*> x, h_prev, h_in, now_h_prev, now_h_in, now_mask;
+    Buffer<T*> now_h, now_state, now_saved, now_reset, now_h_out;
     Buffer<T> px;
   };
 
   T* state_row(Index b) { return state_.data() + b * layout_.padded(); }
   Index time(Index s) const { return seq_.reverse ? seq_.T_ - 1 - s : s; }
 
+  // The cursors of row b before the first step.
+  void start_row(Index b) {
+    const T* h0 = seq_.h0 ? seq_.h0.row(b) : zeros_.data();
+    workers_[0].h_prev[b] = h0;
+    if (!masked_) return;
+    T* to = h_in_.data() + b * packed_.H;
+    for (Index u = 0; u < packed_.H; ++u) to[u] = seq_.recurrent_mask.row(b)[u] * h0[u];
+    workers_[0].h_in[b] = to;
+  }
+
+  // Checkpoint c: the states as they are between two pieces.
+  void keep_states(Index c) {
+    T* to = args_.saved + c * (1 + Cell::kStates) * seq_.B * packed_.H;
+    for (Index b = 0; b < seq_.B; ++b) {
+      std::copy_n(workers_[0].h_prev[b], packed_.H, to + b * packed_.H);
+      if (Cell::kStates) std::copy_n(state_row(b), packed_.H, to + (seq_.B + b) * packed_.H);
+    }
+  }
+
   void piece(Index first, Index steps) {
     // By units, every thread follows all rows: it starts from the rows' states as they are now.
     if (!split_.by_rows)
-      for (std::size_t i = 1; i < workers_.size(); ++i)
+      for (std::size_t i = 1; i < workers_.size(); ++i) {
         std::copy_n(workers_[0].h_prev.data(), seq_.B, workers_[i].h_prev.data());
+        if (masked_) std::copy_n(workers_[0].h_in.data(), seq_.B, workers_[i].h_in.data());
+      }
     parallel::run(split_.threads, [&](int thread, int team) {
-      // By rows the rows' cursors are shared: each thread moves its own.
-      Worker& worker = workers_[static_cast<std::size_t>(thread)];
-      const T** h_prev = workers_[split_.by_rows ? 0 : static_cast<std::size_t>(thread)].h_prev.data();
-      const Range rows = split_.rows(seq_.B, thread, team);
-      const Range blocks = split_.by_rows ? Range{0, layout_.blocks()} : layout_.share(thread, team);
-      worker.schedule.fill(seq_.real, seq_.B, rows, time(first), seq_.reverse ? -1 : 1, steps);
-      const Index entries = worker.schedule.step(steps - 1).end;
-      for (Index s = 0; s < steps; ++s)
-        for (Index e = worker.schedule.step(s).begin; e < worker.schedule.step(s).end; ++e)
-          worker.x[e] = seq_.x.at(time(first + s), worker.schedule.row(e));
-      if (entries > 0) input_product<Cell>(packed_, worker.x.data(), entries, blocks, worker.px.data());
-      for (Index s = 0; s < steps; ++s) one_step(worker, h_prev, rows, blocks, time(first + s), s, entries, team);
+      if (!split_.by_rows) return part_of_piece(first, steps, thread, team, thread);
+      // A team may be smaller than it was asked to be: every part is done, in whatever thread.
+      for (int part = thread; part < split_.threads; part += team)
+        part_of_piece(first, steps, part, split_.threads, thread);
     });
   }
 
+  void part_of_piece(Index first, Index steps, int part, int parts, int thread) {
+    // By rows the rows' cursors are shared: each thread moves its own.
+    Worker& worker = workers_[static_cast<std::size_t>(part)];
+    Worker& cursors = workers_[split_.by_rows ? 0 : static_cast<std::size_t>(part)];
+    const Range rows = split_.rows(seq_.B, part, parts);
+    const Range blocks = split_.by_rows ? Range{0, layout_.blocks()} : layout_.share(part, parts);
+    worker.schedule.fill(seq_.real, seq_.B, rows, time(first), seq_.reverse ? -1 : 1, steps);
+    const Index entries = worker.schedule.step(steps - 1).end;
+    for (Index s = 0; s < steps; ++s)
+      for (Index e = worker.schedule.step(s).begin; e < worker.schedule.step(s).end; ++e)
+        worker.x[e] = seq_.x.at(time(first + s), worker.schedule.row(e));
+    if (entries > 0)
+      in_parts(blocks, entries * packed_.I, thread,
+               [&](Range some) { input_product<Cell>(packed_, worker.x.data(), entries, some, worker.px.data()); });
+    for (Index s = 0; s < steps; ++s)
+      one_step(worker, cursors, rows, blocks, time(first + s), s, entries, parts, thread);
+  }
+
   // Step t, the s-th of the piece: collects its rows' pointers, runs it, moves the rows' cursors on.
-  void one_step(Worker& worker, const T** h_prev, Range rows, Range blocks, Index t, Index s, Index entries, int team) {
+  void one_step(Worker& worker, Worker& cursors, Range rows, Range blocks, Index t, Index s, Index entries, int team,
+                int thread) {
     const Range now = worker.schedule.step(s);
-    T* saved = args_.saved != nullptr ? args_.saved + t * layout_.blocks() * saved_block_ : step_saved_.data();
+    T* saved = keep_ ? args_.saved + t * layout_.blocks() * saved_block_ : step_saved_.data();
     for (Index e = now.begin, i = 0; e < now.end; ++e, ++i) {
       const Index b = worker.schedule.row(e);
-      worker.now_h_prev[i] = h_prev[b];
-      worker.now_h[i] = args_.y ? args_.y.at(t, b) : other_slot(b, h_prev[b]);
+      worker.now_h_prev[i] = cursors.h_prev[b];
+      worker.now_h[i] = args_.y ? args_.y.at(t, b) : other_slot(ring_, b, cursors.h_prev[b]);
       if (Cell::kStates) worker.now_state[i] = state_row(b);
-      if (saved != nullptr) worker.now_saved[i] = saved + b * Cell::kSaved * kLanes;
+      if (saved != nullptr) worker.now_saved[i] = saved + b * (saved_block_ / seq_.B);
       if (Cell::kTwoStage) worker.now_reset[i] = reset_h_.data() + b * packed_.H;
+      if (seq_.recurrent_mask) worker.now_mask[i] = seq_.recurrent_mask.row(b);
+      if (!masked_) continue;
+      worker.now_h_in[i] = cursors.h_in[b];
+      worker.now_h_out[i] = other_slot(h_in_, b, cursors.h_in[b]);
     }
-    const StepRows<T> step_rows{now.size(),
-                                worker.now_h_prev.data(),
-                                worker.now_h.data(),
-                                worker.now_state.data(),
-                                saved != nullptr ? worker.now_saved.data() : nullptr,
-                                saved_block_,
-                                worker.px.data() + now.begin * Cell::kGates * kLanes,
-                                entries,
-                                worker.now_reset.data()};
-    if (!now.empty()) step<Cell>(packed_, step_rows, blocks);
+    const StepRows<T> step_rows{.n = now.size(),
+                                .h_prev = worker.now_h_prev.data(),
+                                .h_in = (masked_ ? worker.now_h_in : worker.now_h_prev).data(),
+                                .h = worker.now_h.data(),
+                                .state = worker.now_state.data(),
+                                .saved = saved != nullptr ? worker.now_saved.data() : nullptr,
+                                .saved_block = saved_block_,
+                                .px = worker.px.data() + now.begin * Cell::kGates * kLanes,
+                                .px_rows = entries,
+                                .reset_h = worker.now_reset.data(),
+                                .mask = seq_.recurrent_mask ? worker.now_mask.data() : nullptr,
+                                .h_out = worker.now_h_out.data()};
+    const Index cost = Cell::kProduct ? now.size() * packed_.H : 0;
+    if (!now.empty()) in_parts(blocks, cost, thread, [&](Range some) { step<Cell>(packed_, step_rows, some); });
     if constexpr (Cell::kTwoStage) {
       meet(team);
-      if (!now.empty()) reset_step<Cell>(packed_, step_rows, blocks);
+      if (!now.empty()) in_parts(blocks, cost, thread, [&](Range some) { reset_step<Cell>(packed_, step_rows, some); });
     }
-    for (Index e = now.begin, i = 0; e < now.end; ++e, ++i) h_prev[worker.schedule.row(e)] = worker.now_h[i];
+    for (Index e = now.begin, i = 0; e < now.end; ++e, ++i) {
+      cursors.h_prev[worker.schedule.row(e)] = worker.now_h[i];
+      if (masked_) cursors.h_in[worker.schedule.row(e)] = worker.now_h_out[i];
+    }
     if (args_.y && now.size() < rows.size()) clear_unreal(t, rows, blocks);
-    meet(team);
+    if (Cell::kProduct) meet(team);  // without a product no unit reads another
   }
 
   void meet(int team) {
     if (!split_.by_rows) barrier_.wait(team);
   }
 
-  // Without y, a row's states alternate between two places, whatever steps are left out between.
-  T* other_slot(Index b, const T* current) {
-    T* slot = ring_.data() + b * packed_.H;
+  // `cost`: multiply-adds of one unit and gate. Weights that are not packed are read whole, whatever the part.
+  template <class F>
+  void in_parts(Range blocks, Index cost, int thread, F&& f) {
+    if (packed_.lying_W) return f(blocks);
+    stopping_.in_parts(blocks, cost * Cell::kGates * kLanes, thread, f);
+  }
+
+  // A row that is kept in no array of the caller's alternates between two places, whatever steps are left out between.
+  T* other_slot(Buffer<T>& slots, Index b, const T* current) {
+    T* slot = slots.data() + b * packed_.H;
     return current == slot ? slot + seq_.B * packed_.H : slot;
   }
 
@@ -158,9 +236,11 @@ class ForwardDriver {
   const ForwardArgs<T>& args_;
   const Sequence<T>& seq_;
   CellLayout<Cell, T> layout_;
+  Stopping stopping_;
   Split split_;
   Index piece_steps_ = 1, saved_block_ = 0;
-  Buffer<T> ring_, zeros_, state_, reset_h_, step_saved_;
+  bool keep_ = false, masked_ = false;  // everything for backward; a mask on what enters U
+  Buffer<T> ring_, zeros_, state_, reset_h_, step_saved_, h_in_;
   std::vector<Worker> workers_;
   parallel::Barrier barrier_;
 };

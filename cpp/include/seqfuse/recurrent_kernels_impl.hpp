@@ -2,15 +2,16 @@
 #pragma once
 
 #include "seqfuse/recurrent_backward_impl.hpp"
-#include "seqfuse/recurrent_forward_impl.hpp"
+#include "seqfuse/recurrent_inspect_impl.hpp"
 #include "seqfuse/recurrent_stream_impl.hpp"
 
 namespace seqfuse {
 
 template <class Cell, class T>
 const RecurrentKernels<T>& kernels_of() {
-  static constexpr RecurrentKernels<T> kernels{&pack_weights<Cell, T>, &prepare_weights<Cell, T>, &forward<Cell, T>,
-                                               &backward<Cell, T>,     &make_stream<Cell, T>,     &saved_size<Cell, T>};
+  static constexpr RecurrentKernels<T> kernels{Cell::kGates,          &pack_weights<Cell, T>, &prepare_weights<Cell, T>,
+                                               &forward<Cell, T>,     &backward<Cell, T>,     &inspect<Cell, T>,
+                                               &make_stream<Cell, T>, &tape_size<Cell, T>};
   return kernels;
 }
 

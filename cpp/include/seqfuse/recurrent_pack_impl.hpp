@@ -29,6 +29,10 @@ struct CellLayout {
 
   Index blocks() const { return divide_up(H, kLanes); }
   Index padded() const { return round_up(H, kLine<T>); }
+  // Values that a unit of one row leaves on the tape at one step.
+  static constexpr Index saved(const CellOptions<T>& options) {
+    return Cell::kSaved + (options.standard() ? 0 : Cell::kSlopes);
+  }
   // The share of blocks of a thread: a multiple of every panel's width.
   Range share(int thread, int team) const {
     const Index panels = divide_up(blocks(), gemm::kPanelPackets);
@@ -64,9 +68,39 @@ void for_each_product(const gemm::Layout<T>& layout, const ProductWeights<T>& we
     }
 }
 
+// (blocks, kParameters, lanes), zeros behind H.
+template <class Cell, class T>
+Buffer<T> lay_out_parameters(const Weights<T>& weights) {
+  constexpr Index kLanes = Vec<T>::kSize;
+  Buffer<T> parameters(CellLayout<Cell, T>{weights.H}.blocks() * Cell::kParameters * kLanes);
+  parameters.fill_zero();
+  if (weights.parameters)
+    for (int k = 0; k < Cell::kParameters; ++k)
+      for (Index unit = 0; unit < weights.H; ++unit)
+        parameters[(unit / kLanes * Cell::kParameters + k) * kLanes + unit % kLanes] = weights.parameters.row(k)[unit];
+  return parameters;
+}
+
+template <class Cell, class T>
+void lay_out_bias(const Weights<T>& weights, PackedWeights<T>& packed) {
+  constexpr Index kLanes = Vec<T>::kSize, G = Cell::kGates;
+  const Index H = weights.H, blocks = CellLayout<Cell, T>{H}.blocks();
+  packed.bias = Buffer<T>(blocks * G * kLanes);
+  if (Cell::kApart) packed.bias_apart = Buffer<T>(blocks * kLanes);
+  const auto at = [H](const T* b, Index g, Index unit) { return b != nullptr && unit < H ? b[g * H + unit] : T(0); };
+  for (Index unit = 0; unit < blocks * kLanes; ++unit) {
+    for (Index g = 0; g < G; ++g) {
+      const bool apart = Cell::kApart && g == G - 1;
+      packed.bias[(unit / kLanes * G + g) * kLanes + unit % kLanes] =
+          at(weights.bx, g, unit) + (apart ? T(0) : at(weights.bh, g, unit));
+    }
+    if (Cell::kApart) packed.bias_apart[unit] = at(weights.bh, G - 1, unit);
+  }
+}
+
 template <class Cell, class T>
 PackedWeights<T> lay_out_weights(const Weights<T>& weights, bool lying, int threads) {
-  constexpr Index kLanes = Vec<T>::kSize;
+  parallel::FlushDenormals flush;  // the caller's flags stay as they are
   constexpr int G = Cell::kGates;
   const Index I = weights.I, H = weights.H;
   const CellLayout<Cell, T> layout{H};
@@ -76,36 +110,27 @@ PackedWeights<T> lay_out_weights(const Weights<T>& weights, bool lying, int thre
 
   PackedWeights<T> packed;
   packed.kernels = &kernels_of<Cell, T>();
-  packed.I = I, packed.H = H, packed.candidate = weights.candidate;
-  packed.bias = Buffer<T>(layout.blocks() * G * kLanes);
-  packed.bias_apart = Buffer<T>(layout.blocks() * kLanes);
+  packed.I = I, packed.H = H, packed.options = weights.options;
   if (lying) {
     packed.lying_W = weights.W, packed.lying_U = weights.U;
   } else {
     packed.W = Buffer<T>(input.size(I));
-    packed.U = Buffer<T>(recurrent.size(H));
+    if (Cell::kProduct) packed.U = Buffer<T>(recurrent.size(H));
     if (Cell::kTwoStage) packed.U_reset = Buffer<T>(reset.size(H));
     // 128k numbers are packed in about 30 us: below that a second thread does not pay.
     const bool large = (I + H) * G * H > 131072;
     parallel::run(large ? threads : 1, [&](int thread, int team) {
       gemm::pack_columns(input, column, weights.W, I, share_of(input.panels(), thread, team), packed.W.data());
-      gemm::pack_columns(recurrent, column, weights.U, H, share_of(recurrent.panels(), thread, team), packed.U.data());
+      if (Cell::kProduct)
+        gemm::pack_columns(recurrent, column, weights.U, H, share_of(recurrent.panels(), thread, team),
+                           packed.U.data());
       if (Cell::kTwoStage)
         gemm::pack_columns(reset, column + G - 1, weights.U, H, share_of(reset.panels(), thread, team),
                            packed.U_reset.data());
     });
   }
-
-  const auto bias_at = [H](const T* b, int g, Index unit) { return b != nullptr && unit < H ? b[g * H + unit] : T(0); };
-  for (Index unit = 0; unit < layout.blocks() * kLanes; ++unit) {
-    const Index j = unit / kLanes, lane = unit % kLanes;
-    for (int g = 0; g < G; ++g) {
-      const bool apart = Cell::kApart && g == G - 1;
-      packed.bias[(j * G + g) * kLanes + lane] =
-          bias_at(weights.bx, g, unit) + (apart ? T(0) : bias_at(weights.bh, g, unit));
-    }
-    packed.bias_apart[unit] = bias_at(weights.bh, G - 1, unit);
-  }
+  lay_out_bias<Cell>(weights, packed);
+  packed.parameters = lay_out_parameters<Cell>(weights);
   return packed;
 }
 

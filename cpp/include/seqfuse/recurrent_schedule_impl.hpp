@@ -1,8 +1,11 @@
-// Which rows are real at which step, in the order of reading, and how threads share a step.
+// Which rows are real at which step, in the order of reading, how threads share a step, and when they stop.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <vector>
 
+#include "seqfuse/gemm.hpp"
 #include "seqfuse/memory.hpp"
 #include "seqfuse/recurrent.hpp"
 
@@ -45,6 +48,7 @@ class Schedule {
 struct Split {
   int threads = 1;
   bool by_rows = true;
+  std::vector<Index> cuts;  // by rows: part p has the rows cuts[p] .. cuts[p+1], about as many real steps as any other
 
   // `step`: multiply-adds in one step of one row; `panels`: as many shares as there can be by units.
   static Split choose(int threads, Index T_, Index B, Index step, Index panels) {
@@ -52,13 +56,74 @@ struct Split {
     // at best, and one row reads weights at 8 a ns.
     constexpr Index kWorthARegion = 400'000, kWorthABarrier = 100'000;
     if (threads <= 1 || T_ * B * step < kWorthARegion) return {};
-    if (B >= 4 * threads) return {threads, true};
+    if (B >= 4 * threads) return {threads, true, {}};
     const Index shares = std::min<Index>(threads, panels);
-    if (shares > 1 && B * step >= kWorthABarrier) return {static_cast<int>(shares), false};
-    return B > 1 ? Split{static_cast<int>(std::min<Index>(threads, B)), true} : Split{};
+    if (shares > 1 && B * step >= kWorthABarrier) return {static_cast<int>(shares), false, {}};
+    return B > 1 ? Split{static_cast<int>(std::min<Index>(threads, B)), true, {}} : Split{};
   }
 
-  Range rows(Index B, int thread, int team) const { return by_rows ? share_of(B, thread, team) : Range{0, B}; }
+  // Rows of different lengths: moves the cuts between the parts to where they share the real steps.
+  void balance(const unsigned char* real, Index T_, Index B) {
+    if (!by_rows || threads == 1 || real == nullptr) return;
+    std::vector<Index> before(static_cast<std::size_t>(B) + 1, 0);  // real steps of the rows before this one
+    for (Index t = 0; t < T_; ++t)
+      for (Index b = 0; b < B; ++b) before[static_cast<std::size_t>(b) + 1] += real[t * B + b] != 0;
+    for (std::size_t b = 1; b < before.size(); ++b) before[b] += before[b - 1];
+    cuts = {0};
+    for (int part = 1; part < threads; ++part) {
+      const Index wanted = before.back() / threads * part;
+      const auto above = std::lower_bound(before.begin(), before.end(), wanted);
+      const bool below = above != before.begin() && wanted - above[-1] < *above - wanted;  // the nearer of the two
+      cuts.push_back(std::max<Index>(cuts.back(), above - before.begin() - (below ? 1 : 0)));
+    }
+    cuts.push_back(B);
+  }
+
+  Range rows(Index B, int part, int parts) const {
+    if (!by_rows) return {0, B};
+    if (cuts.empty() || parts != threads) return share_of(B, part, parts);
+    const auto p = static_cast<std::size_t>(part);
+    return {cuts[p], cuts[p + 1]};
+  }
+  Index most_rows(Index B) const {
+    Index most = 0;
+    for (int part = 0; part < threads; ++part) most = std::max(most, rows(B, part, threads).size());
+    return most;
+  }
+};
+
+// Asks whether to stop, also in the middle of a step that takes seconds. Only the caller's thread asks; once it
+// has been told to stop, what follows is left out on all threads, and they still meet at every barrier.
+class Stopping {
+ public:
+  explicit Stopping(const StopCheck& check) : check_(check) {}
+
+  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+  // Between pieces of work.
+  bool ask() {
+    if (check_()) stopped_.store(true, std::memory_order_relaxed);
+    return stopped();
+  }
+  // f(some blocks) over all of `blocks`, in parts of at most about 50 ms; `cost`: multiply-adds of a block.
+  template <class F>
+  void in_parts(Range blocks, Index cost, int thread, F&& f) {
+    constexpr Index kMost = Index(1) << 31;
+    const Index panels = std::max<Index>(kMost / std::max<Index>(cost, 1) / gemm::kPanelPackets, 1);
+    const Index each = std::min(panels, blocks.size()) * gemm::kPanelPackets;
+    if (blocks.size() <= each) {
+      if (!stopped()) f(blocks);
+      return;
+    }
+    for (Index first = blocks.begin; first < blocks.end; first += each) {
+      if (thread == 0) ask();
+      if (stopped()) return;
+      f(Range{first, std::min(first + each, blocks.end)});
+    }
+  }
+
+ private:
+  StopCheck check_;
+  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace seqfuse

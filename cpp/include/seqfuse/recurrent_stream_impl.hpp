@@ -16,7 +16,7 @@ class StreamOf final : public Stream<T> {
         h_(checked_product({2, batch, padded_})),
         c_(Cell::kStates ? batch * padded_ : 0),
         px_(checked_product({batch, layout_.blocks(), Cell::kGates, kLanes})),
-        saved_(Cell::kTwoStage ? px_.size() / Cell::kGates * Cell::kSaved : 0),
+        saved_(Cell::kTwoStage ? px_.size() / Cell::kGates * saved_values() : 0),
         reset_h_(Cell::kTwoStage ? batch * padded_ : 0),
         x_rows_(batch),
         h_prev_rows_(batch),
@@ -29,7 +29,7 @@ class StreamOf final : public Stream<T> {
     for (Index b = 0; b < batch; ++b) {
       if (Cell::kStates) c_rows_[b] = c_.data() + b * padded_;
       if (Cell::kTwoStage) {
-        saved_rows_[b] = saved_.data() + b * Cell::kSaved * kLanes;
+        saved_rows_[b] = saved_.data() + b * saved_values() * kLanes;
         reset_rows_[b] = reset_h_.data() + b * padded_;
       }
     }
@@ -40,15 +40,16 @@ class StreamOf final : public Stream<T> {
     T* now = h_.data() + (1 - current_) * batch_ * padded_;
     for (Index b = 0; b < batch_; ++b)
       x_rows_[b] = x.row(b), h_prev_rows_[b] = h().row(b), h_rows_[b] = now + b * padded_;
-    const StepRows<T> rows{batch_,
-                           h_prev_rows_.data(),
-                           h_rows_.data(),
-                           c_rows_.data(),
-                           Cell::kTwoStage ? saved_rows_.data() : nullptr,
-                           batch_ * Cell::kSaved * kLanes,
-                           px_.data(),
-                           batch_,
-                           reset_rows_.data()};
+    const StepRows<T> rows{.n = batch_,
+                           .h_prev = h_prev_rows_.data(),
+                           .h_in = h_prev_rows_.data(),
+                           .h = h_rows_.data(),
+                           .state = c_rows_.data(),
+                           .saved = Cell::kTwoStage ? saved_rows_.data() : nullptr,
+                           .saved_block = batch_ * saved_values() * kLanes,
+                           .px = px_.data(),
+                           .px_rows = batch_,
+                           .reset_h = reset_rows_.data()};
     const Range all{0, layout_.blocks()};
     input_product<Cell>(*packed_, x_rows_.data(), batch_, all, px_.data());
     seqfuse::step<Cell>(*packed_, rows, all);
@@ -70,6 +71,7 @@ class StreamOf final : public Stream<T> {
 
  private:
   static constexpr Index kLanes = Vec<T>::kSize;
+  Index saved_values() const { return CellLayout<Cell, T>::saved(packed_->options); }
 
   std::shared_ptr<const PackedWeights<T>> packed_;
   CellLayout<Cell, T> layout_;

@@ -66,6 +66,10 @@ struct Vec {
   friend Vec abs(Vec a) { return {packet::pabs(a.v)}; }
   friend Vec minus_abs(Vec a) { return {packet::por(a.v, all(T(-0.0)).v)}; }
   friend Vec sqrt(Vec a) { return {packet::psqrt(a.v)}; }
+  friend Vec less(Vec a, Vec b) { return {packet::pcmp_lt(a.v, b.v)}; }  // all bits where a < b, none where not or NaN
+  friend Vec select(Vec mask, Vec a, Vec b) {
+    return {packet::por(packet::pand(mask.v, a.v), packet::pandnot(b.v, mask.v))};
+  }
   // |a| with the sign of s, where a >= 0 or NaN.
   friend Vec with_sign_of(Vec a, Vec s) { return {packet::por(a.v, packet::pand(s.v, all(T(-0.0)).v))}; }
 };

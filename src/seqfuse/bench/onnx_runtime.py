@@ -34,9 +34,12 @@ def contender(problem: Problem, work: Work, threads: int) -> Contender:
             feeds.update(zip(states, after))
             return after
 
-        return Contender("onnxruntime", step, lambda after: {"h": after[0][0]})
+        return Contender("onnxruntime", problem, step, lambda after: {"h": after[0][0]})
 
-    return Contender("onnxruntime", lambda: session.run(None, feeds), lambda out: {"y": out[0][:, 0], "h": out[1][0]})
+    def forward() -> Any:
+        return session.run(None, feeds)
+
+    return Contender("onnxruntime", problem, forward, lambda out: {"y": out[0][:, 0], "h": out[1][0]})
 
 
 def _model(problem: Problem) -> bytes:
@@ -51,6 +54,7 @@ def _model(problem: Problem) -> bytes:
     def weights(name: str, a: Array) -> Any:
         return numpy_helper.from_array(np.ascontiguousarray(a[np.newaxis]), name)
 
+    assert problem.U is not None  # every cell that ONNX has has it
     b = problem.b if problem.b.ndim == 2 else np.stack([problem.b, np.zeros_like(problem.b)])
     both = np.concatenate([to_peer("onnx", cell, b[0]), to_peer("onnx", cell, b[1])])
     constants = [

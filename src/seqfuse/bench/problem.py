@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqfuse import _cells, reference
-from seqfuse.bench.shapes import GATES, Cell, Shape, Work
+from seqfuse.bench.shapes import GATES, Cell, Shape, Work, flops
 
 Array = NDArray[Any]
 Results = Mapping[str, Array]  # y, h, dx, dW, dU, as the functional API names them; all in our layout
@@ -20,6 +21,12 @@ STEPS = 3  # how many steps of a stream are validated
 # a gate or a step taken for another is out by a tenth and more.
 TOLERANCE = 1e-4
 
+# Where an activation has a kink, a few of a million units fall on its other side in float32, and take another slope: in
+# an RNN with relu at (50, 64, 512, 512) single gradients are out by 3e-2 then. Their root mean square is out by 2e-3
+# at most, and by a tenth for a wrong gate: it is what counts there.
+KINKED = ("relu", "leaky_relu", "hard_sigmoid")
+KINK_TOLERANCE = 1e-2
+
 
 class Problem(NamedTuple):
     """A cell with weights, an input and the gradient of its output, float32.
@@ -27,18 +34,41 @@ class Problem(NamedTuple):
     Attributes
     ----------
     x : (T, B, I)
-    W, U : (I, G*H), (H, G*H)
+    W, U : (I, G*H), (H, G*H); U is (H,) where a unit sees itself alone, None where no state enters the gates
     b : (G*H,); for the GRU (2, 3*H), as every peer has it
     dy : (T, B, H)
+    options : further arguments of the call
     """
 
     cell: Cell
     shape: Shape
     x: Array
     W: Array
-    U: Array
+    U: Array | None
     b: Array
     dy: Array
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """W, U and b, as far as the cell has them: the arguments after x."""
+        return (self.W, self.b) if self.U is None else (self.W, self.U, self.b)
+
+    @property
+    def kinked(self) -> bool:
+        """Whether a slope jumps somewhere."""
+        usual = {name: activation.name for name, activation in _cells.CELLS[self.cell].activations.items()}
+        return "clip" in self.options or any(self.options.get(name, usual[name]) in KINKED for name in usual)
+
+    def flops(self, work: Work) -> int:
+        """Operations of the products in the steps that are real."""
+        T, B, _, _ = self.shape
+        real = np.ones((T, B), bool)
+        if "lengths" in self.options:
+            real &= np.arange(T)[:, None] < self.options["lengths"]
+        if "mask" in self.options:
+            real &= self.options["mask"]
+        return flops(self.cell, work, self.shape, int(np.count_nonzero(real)))
 
 
 def make(cell: Cell, shape: Shape) -> Problem:
@@ -54,7 +84,9 @@ def make(cell: Cell, shape: Shape) -> Problem:
     x = random.standard_normal((T, B, I)).astype(np.float32)
     dy = random.standard_normal((T, B, H)).astype(np.float32)
     b = weights(2, columns) if cell == "gru" else weights(columns)
-    return Problem(cell, shape, x, weights(I, columns), weights(H, columns), b, dy)
+    W = weights(I, columns)
+    of_U = _cells.CELLS[cell].shape_of_U(H)
+    return Problem(cell, shape, x, W, None if of_U is None else weights(*of_U), b, dy)
 
 
 def to_peer(peer: str, cell: Cell, a: Array) -> Array:
@@ -69,25 +101,38 @@ def from_peer(peer: str, cell: Cell, a: Array) -> Array:
 
 def expected(problem: Problem, work: Work) -> Results:
     """What the work comes to, computed by `seqfuse.reference` in float64."""
-    x, W, U, b, dy = (a.astype(np.float64) for a in problem[2:])
+    x, dy = problem.x.astype(np.float64), problem.dy.astype(np.float64)
+    weights = [a.astype(np.float64) for a in problem.weights]
     if work == "step":
         x = np.repeat(x, STEPS, axis=0)
     if work == "forward+backward":
-        out, tape = getattr(reference, f"{problem.cell}_forward")(x, W, U, b)
-        grads = getattr(reference, f"{problem.cell}_backward")(tape, dy)
-        return {"y": out.y, "dx": grads.dx, "dW": grads.dW, "dU": grads.dU}
-    out = getattr(reference, problem.cell)(x, W, U, b)
+        out, tape = getattr(reference, f"{problem.cell}_forward")(x, *weights, **problem.options)
+        return trained(out, getattr(reference, f"{problem.cell}_backward")(tape, dy))
+    out = getattr(reference, problem.cell)(x, *weights, **problem.options)
     return {"h": out.h} if work == "step" else {"y": out.y, "h": out.h}
 
 
-def disagreement(results: Results, wanted: Results) -> str | None:
+def trained(out: Any, grads: Any) -> Results:
+    """What is compared after forward and backward: the output, and every gradient that the benchmark asks of all."""
+    results = {"y": out.y} | {name: getattr(grads, name, None) for name in ("dx", "dW", "dU", "dpeephole")}
+    return {name: a for name, a in results.items() if a is not None}
+
+
+def disagreement(results: Results, wanted: Results, kinked: bool = False) -> str | None:
     """Which of the results is wrong and by how much; None when all are right."""
     for name, right in wanted.items():
         got = results[name]
         if got.shape != right.shape:
             return f"{name} has the shape {got.shape}, not {right.shape}"
-        error = float(np.abs(got - right).max(initial=0.0))
-        limit = TOLERANCE * float(np.abs(right).max(initial=0.0))
+        if kinked and name.startswith("d"):
+            error, limit = _root_mean_square(got - right), KINK_TOLERANCE * _root_mean_square(right)
+        else:
+            error, limit = (float(np.abs(a).max(initial=0.0)) for a in (got - right, right))
+            limit *= TOLERANCE
         if not error <= limit:  # catches NaN too
             return f"{name} is out by {error:.2e}; rounding reaches {limit:.2e} at most"
     return None
+
+
+def _root_mean_square(a: Array) -> float:
+    return float(np.sqrt(np.mean(a * a))) if a.size else 0.0

@@ -13,7 +13,7 @@ from seqfuse.bench.shapes import Work
 
 
 def contender(problem: Problem, work: Work, threads: int) -> Contender:
-    """The same work in PyTorch, with the same weights."""
+    """The same work in PyTorch, with the same weights; with `lengths` as packed sequences, packing included."""
     torch: Any = importlib.import_module("torch")
     torch.set_num_threads(threads)
     kind = problem.cell.upper() + ("Cell" if work == "step" else "")
@@ -21,11 +21,13 @@ def contender(problem: Problem, work: Work, threads: int) -> Contender:
     _load(torch, module, problem, "" if work == "step" else "_l0")
     if work == "step":
         return _step(torch, module, problem)
-    return _forward(torch, module, problem) if work == "forward" else _train(torch, module, problem)
+    over = _over_sequences(torch, module, problem)
+    return _forward(torch, over, problem) if work == "forward" else _train(torch, module, over, problem)
 
 
 def _load(torch: Any, module: Any, problem: Problem, suffix: str) -> None:
     b = problem.b if problem.b.ndim == 2 else np.stack([problem.b, np.zeros_like(problem.b)])
+    assert problem.U is not None  # every cell that PyTorch has has it
     values = {"weight_ih": problem.W, "weight_hh": problem.U, "bias_ih": b[0], "bias_hh": b[1]}
     with torch.no_grad():
         for name, value in values.items():
@@ -33,29 +35,43 @@ def _load(torch: Any, module: Any, problem: Problem, suffix: str) -> None:
             getattr(module, name + suffix).copy_(torch.from_numpy(theirs))
 
 
-def _forward(torch: Any, module: Any, problem: Problem) -> Contender:
+def _over_sequences(torch: Any, module: Any, problem: Problem) -> Any:
+    """The module as a function of x (T, B, I), which gives y (T, B, H) and the final state."""
+    if "lengths" not in problem.options:
+        return module
+    rnn = torch.nn.utils.rnn
+    lengths = torch.from_numpy(problem.options["lengths"])
+
+    def over(x: Any) -> Any:
+        y, state = module(rnn.pack_padded_sequence(x, lengths, enforce_sorted=False))
+        return rnn.pad_packed_sequence(y, total_length=problem.shape.T)[0], state
+
+    return over
+
+
+def _forward(torch: Any, over: Any, problem: Problem) -> Contender:
     x = torch.from_numpy(problem.x)
 
     def run() -> Any:
         with torch.no_grad():
-            return module(x)
+            return over(x)
 
     def read(result: Any) -> Results:
         y, state = result
         h = state[0] if problem.cell == "lstm" else state
         return {"y": y.numpy(), "h": h[0].numpy()}
 
-    return Contender("pytorch", run, read)
+    return Contender("pytorch", problem, run, read)
 
 
-def _train(torch: Any, module: Any, problem: Problem) -> Contender:
+def _train(torch: Any, module: Any, over: Any, problem: Problem) -> Contender:
     x = torch.from_numpy(problem.x).requires_grad_()
     dy = torch.from_numpy(problem.dy)
 
     def run() -> Any:
         module.zero_grad(set_to_none=True)
         x.grad = None
-        y, _ = module(x)
+        y, _ = over(x)
         y.backward(dy)
         return y
 
@@ -64,7 +80,7 @@ def _train(torch: Any, module: Any, problem: Problem) -> Contender:
         dW, dU = (from_peer("pytorch", problem.cell, w.grad.numpy().T) for w in weights)
         return {"y": y.detach().numpy(), "dx": x.grad.numpy(), "dW": dW, "dU": dU}
 
-    return Contender("pytorch", run, read)
+    return Contender("pytorch", problem, run, read)
 
 
 def _step(torch: Any, module: Any, problem: Problem) -> Contender:
@@ -81,4 +97,4 @@ def _step(torch: Any, module: Any, problem: Problem) -> Contender:
         h = result[0] if problem.cell == "lstm" else result
         return {"h": h.numpy()}
 
-    return Contender("pytorch", run, read)
+    return Contender("pytorch", problem, run, read)

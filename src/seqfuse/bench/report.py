@@ -11,23 +11,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqfuse.bench.shapes import Case, flops
+from seqfuse.bench.shapes import Case
 from seqfuse.bench.timing import Timing
 
-SCHEMA = 1
+SCHEMA = 2
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 
 
 class Measured(NamedTuple):
-    """A case and its timing."""
+    """A case, its timing, and how many operations the first contender's products take in it."""
 
     case: Case
     timing: Timing
+    flops: int
 
     @property
     def rate(self) -> float:
         """Ours, in FLOP/s."""
-        return flops(self.case.cell, self.case.work, self.case.shape) / self.timing.seconds["seqfuse"]
+        return self.flops / self.timing.seconds["seqfuse"]
 
     @property
     def share(self) -> float:
@@ -36,13 +37,13 @@ class Measured(NamedTuple):
 
     def row(self) -> dict[str, Any]:
         """All of it, for JSON."""
-        case, timing = self
+        case, timing, flops = self
         return {
             "cell": case.cell,
             "work": case.work,
             "shape": case.shape._asdict(),
             "threads": case.threads,
-            "flops": flops(case.cell, case.work, case.shape),
+            "flops": flops,
             "peak_flops_per_core": timing.peak,
             "share_of_peak": self.share,
             "seconds": timing.seconds,
@@ -50,25 +51,37 @@ class Measured(NamedTuple):
         }
 
 
-def header(peers: Sequence[str]) -> str:
-    """The head of the table."""
-    columns = "".join(f"{peer:>22}" for peer in peers)
-    return f"{'cell':5}{'work':17}{'(T, B, I, H)':22}{'threads':>7}{'seqfuse':>12}{'GFLOP/s':>9}{'% peak':>8}{columns}"
+def header() -> str:
+    """The head of our columns, which every table begins with."""
+    return f"{'cell':8}{'work':17}{'(T, B, I, H)':22}{'threads':>7}{'seqfuse':>12}{'GFLOP/s':>9}{'% peak':>8}"
 
 
-def line(measured: Measured, peers: Sequence[str]) -> str:
-    """One line of the table: our time, then each peer's and how many times longer it took."""
-    case, timing = measured
-    columns = ""
-    for peer in peers:
-        if peer in timing.seconds:
-            columns += f"{duration(timing.seconds[peer]):>13} {timing.ratios[peer]:7.2f}x"
-        else:
-            columns += f"{'-':>22}"
+def header_of(others: Sequence[str]) -> str:
+    """The head of the columns that `column` fills."""
+    return "".join(f"{name:>22}" for name in others)
+
+
+def line(measured: Measured, others: Sequence[str]) -> str:
+    """One line of the table: our time, then each of the others' and how many times longer it took."""
+    case, timing, _ = measured
     return (
-        f"{case.cell:5}{case.work:17}{case.shape!s:22}{case.threads:7d}{duration(timing.seconds['seqfuse']):>12}"
-        f"{measured.rate / 1e9:9.1f}{measured.share:8.0%}{columns}"
+        f"{case.cell:8}{case.work:17}{case.shape!s:22}{case.threads:7d}{duration(timing.seconds['seqfuse']):>12}"
+        f"{measured.rate / 1e9:9.1f}{measured.share:8.0%}" + "".join(column(timing, name) for name in others)
     )
+
+
+def column(timing: Timing, name: str) -> str:
+    """One of the others: its time, and how many times longer than the first it took."""
+    if name not in timing.seconds:
+        return f"{'-':>22}"
+    return f"{duration(timing.seconds[name]):>13} {timing.ratios[name]:7.2f}x"
+
+
+def lines(measured: Measured) -> str:
+    """The line of the plain call, and one for each of the others below it."""
+    width = len(header()) - 8
+    others = [f"{'':8}{name:{width}}{column(measured.timing, name)}" for name in measured.timing.ratios]
+    return "\n".join([line(measured, []), *others])
 
 
 def duration(seconds: float) -> str:
@@ -96,11 +109,17 @@ def processor() -> str:
 
 
 def save(
-    path: Path, versions: Mapping[str, str], info: Mapping[str, Any], rounds: int, all_: Sequence[Measured]
+    path: Path,
+    table: str,
+    versions: Mapping[str, str],
+    info: Mapping[str, Any],
+    rounds: int,
+    all_: Sequence[Measured],
 ) -> None:
     """Write everything as JSON."""
     document = {
         "schema": SCHEMA,
+        "table": table,
         "machine": {"processor": processor(), "cpus": os.cpu_count(), "platform": platform.platform()},
         "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},
         "info": {str(key): value for key, value in info.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from seqfuse import _cells
@@ -35,9 +36,13 @@ SHAPES = (
     Shape(50, 128, 256, 1024),
 )
 STEP_SIZES = (64, 128, 256, 512)  # I = H, batch 1
+LENGTHS_SHAPES = (Shape(400, 8, 64, 64), Shape(100, 32, 128, 256))
+OPTIONS_SHAPES = (Shape(10, 32, 1, 64), Shape(100, 32, 128, 256))
 
 QUICK_SHAPES = (Shape(10, 32, 1, 64), Shape(20, 8, 64, 128))
 QUICK_STEP_SIZES = (64,)
+QUICK_LENGTHS_SHAPES = (Shape(40, 8, 64, 64),)
+QUICK_OPTIONS_SHAPES = (Shape(10, 32, 1, 64),)
 
 
 class Case(NamedTuple):
@@ -57,10 +62,11 @@ def step_shape(size: int) -> Shape:
     return Shape(1, 1, size, size)
 
 
-def flops(cell: Cell, work: Work, shape: Shape) -> int:
-    """Floating-point operations of the products alone, a multiply-add counted as two.
+def flops(cell: Cell, work: Work, shape: Shape, real: int | None = None) -> int:
+    """Floating-point operations of the products with W and U alone, a multiply-add counted as two.
 
-    forward: 2 T B (I + H) G H; backward: twice that again, for dx and dh and for dW and dU.
+    forward: 2 T B (I G H + H G H); U counts with the H numbers that an IndRNN has of it, or with none of a minGRU;
+    backward: twice that again, for dx and dh and for dW and dU. `real` is how many of the T B steps of rows are real.
 
     Examples
     --------
@@ -68,5 +74,6 @@ def flops(cell: Cell, work: Work, shape: Shape) -> int:
     2516582400
     """
     T, B, I, H = shape
-    forward = 2 * T * B * (I + H) * GATES[cell] * H
+    weights = I * GATES[cell] * H + math.prod(_cells.CELLS[cell].shape_of_U(H) or (0,))
+    forward = 2 * (T * B if real is None else real) * weights
     return 3 * forward if work == "forward+backward" else forward

@@ -34,7 +34,7 @@ class Timing(NamedTuple):
     peak: float
 
 
-def measure(runs: Mapping[str, Callable[[], Any]], rounds: int, enough: float = ENOUGH) -> Timing:
+def measure(runs: Mapping[str, Callable[[], Any]], rounds: int, enough: float = ENOUGH, rest: float = REST) -> Timing:
     """Time `runs` in `rounds` rounds, each in another order; the first of `runs` is what others are compared with."""
     names = list(runs)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -44,7 +44,7 @@ def measure(runs: Mapping[str, Callable[[], Any]], rounds: int, enough: float = 
         peaks.append(float(_backend.kernels.peak_flops("float32", min(enough, PEAK))))
         turn = round_ % len(names)
         for name in names[turn:] + names[:turn]:
-            time.sleep(REST)
+            time.sleep(rest)
             if counts[name] > 1 or _median(times[name]) < SHORT:
                 runs[name]()
             times[name].append(_seconds(runs[name], counts[name]))

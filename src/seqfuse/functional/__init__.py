@@ -11,8 +11,12 @@ from seqfuse.functional.dense import DenseTape, dense, dense_backward, dense_for
 from seqfuse.functional.dropout import DropoutTape, dropout, dropout_backward, dropout_forward
 from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
 from seqfuse.functional.gru import GRUTape, gru, gru_backward, gru_forward
+from seqfuse.functional.indrnn import IndRNNTape, indrnn, indrnn_backward, indrnn_forward
 from seqfuse.functional.lstm import LSTMTape, lstm, lstm_backward, lstm_forward
-from seqfuse.functional.packed import Packed, pack_gru, pack_lstm, pack_rnn
+from seqfuse.functional.mingru import MinGRUTape, mingru, mingru_backward, mingru_forward
+from seqfuse.functional.pack import pack_gru, pack_indrnn, pack_lstm, pack_mingru, pack_rnn
+from seqfuse.functional.packed import Packed
+from seqfuse.functional.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.functional.rnn import RNNTape, rnn, rnn_backward, rnn_forward
 from seqfuse.functional.stream import Stream
 
@@ -21,9 +25,12 @@ __all__ = [
     "DropoutTape",
     "EmbeddingTape",
     "GRUTape",
+    "IndRNNTape",
     "LSTMTape",
+    "MinGRUTape",
     "Packed",
     "RNNTape",
+    "ReadoutTape",
     "SoftmaxCrossEntropyTape",
     "Stream",
     "adam_update",
@@ -39,12 +46,23 @@ __all__ = [
     "gru",
     "gru_backward",
     "gru_forward",
+    "indrnn",
+    "indrnn_backward",
+    "indrnn_forward",
     "lstm",
     "lstm_backward",
     "lstm_forward",
+    "mingru",
+    "mingru_backward",
+    "mingru_forward",
     "pack_gru",
+    "pack_indrnn",
     "pack_lstm",
+    "pack_mingru",
     "pack_rnn",
+    "readout",
+    "readout_backward",
+    "readout_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",

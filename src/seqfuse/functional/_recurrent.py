@@ -1,144 +1,109 @@
-"""What rnn, lstm and gru share: arguments become one kernel call, and its tape another."""
+"""What the recurrent cells share: arguments become one kernel call, and its tape another."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _threads
-from seqfuse._cells import CELLS
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
     from seqfuse._kernels import Kernels, Recurrent
+    from seqfuse.functional._form import Form, Options
+    from seqfuse.functional._tape import Tape
 
-GATES = {name: len(cell.gates) for name, cell in CELLS.items()}
-HAS_C = {name: "c" in cell.states for name, cell in CELLS.items()}
-_FLAGS = ("reverse", "batch_first", "return_sequences")
-
-
-class Tape:
-    """What a backward reads. Opaque; refers to x, W, U and y, so change none of them before the backward.
-
-    A backward never changes it, and may be called again and from any thread. It belongs to the kernel module that made
-    it, because the layout of `saved` is that module's own.
-    """
-
-    __slots__ = (
-        "_b",  # b as it was given, for its shape
-        "_batch_first",
-        "_candidate",
-        "_cell",
-        "_initial",  # h0, c0: copies, since a caller who carries states on may write them
-        "_kernels",
-        "_real",
-        "_reset_after",
-        "_return_sequences",
-        "_reverse",
-        "_saved",  # what the kernels keep, in a layout of their own
-        "_weights",  # W, U
-        "_x",  # (T, B, I)
-        "_y",  # (T, B, H)
-    )
-
-    _b: Array | None
-    _batch_first: bool
-    _candidate: bool
-    _cell: str
-    _initial: tuple[Array | None, Array | None]
-    _kernels: Kernels
-    _real: Array | None
-    _reset_after: bool
-    _return_sequences: bool
-    _reverse: bool
-    _saved: Array | None
-    _weights: tuple[Array, Array]
-    _x: Array
-    _y: Array
-
-    def __repr__(self) -> str:
-        steps, batch, units = self._y.shape
-        return f"<{type(self).__name__} T={steps} B={batch} H={units} {self._y.dtype}>"
+# As a caller gives them. Plain tuples: they are made at every call.
+Weights: TypeAlias = tuple[Any, Any, Any]  # W, U, b
+States: TypeAlias = tuple[Any, Any]  # h0, c0
+# lengths, mask, reverse, batch_first, return_sequences, recurrent_mask
+Reading: TypeAlias = tuple[Any, Any, Any, Any, Any, Any]
 
 
 def forward(
     function: str,
-    cell: str,
+    form: Form,
+    options: Options | None,
     x: Any,
-    W: Any,
-    U: Any,
-    b: Any,
-    h0: Any,
-    c0: Any,
-    lengths: Any,
-    mask: Any,
-    reverse: Any,
-    batch_first: Any,
-    return_sequences: Any,
-    tape: Tape | None = None,
-    reset_after: bool = True,
-    candidate: bool = False,
-) -> tuple[Any, Array, Any]:
-    """y or None, h, and c or None; a tape given is filled in."""
-    if type(reverse) is not bool or type(batch_first) is not bool or type(return_sequences) is not bool:
-        reverse, batch_first, return_sequences = _checks.flags(
-            function, _FLAGS, (reverse, batch_first, return_sequences)
-        )
-    x, W, U, b = _arrays.widest(function, ("x", "W", "U"), (x, W, U), b)
-    x = _checks.inputs(function, x, batch_first)
-    units = _checks.weights(function, GATES[cell], x.shape[2], W, U, b)
-    keep = tape is not None
-    h0, c0, real, y, h, c = _sequence(
-        function, cell, x, units, h0, c0, lengths, mask, batch_first, return_sequences or keep
-    )
+    weights: Weights,
+    initial: States,
+    reading: Reading,
+    kind: type[Tape] | None = None,
+    checkpoint: Any = None,
+) -> tuple[Any, Array, Any, Any]:
+    """y or None, h, c or None, and a tape of the kind that is asked for or None."""
+    W, U, b = weights
+    lengths, mask, reverse, batch_first, return_sequences, recurrent_mask = reading
+    if form.has_U:
+        x, W, U, b = _arrays.widest(function, ("x", "W", "U"), (x, W, U), b)
+    else:
+        x, W, b = _arrays.widest(function, ("x", "W"), (x, W), b)
+    x, reverse, batch_first, return_sequences = _checks.inputs(function, x, reverse, batch_first, return_sequences)
+    steps, batch, features = x.shape
+    units = form.units(function, form.gates, features, W, U, b)
+    if options is not None and options.peephole is not None:
+        options = options._replace(peephole=_checks.peephole(function, options.peephole, units, x.dtype))
+    every = 0
+    if checkpoint is not None:
+        every = min(_checks.integer(function, "checkpoint", checkpoint, 1), max(steps, 1))
+    keep = kind is not None
+    h0, c0, real, recurrent_mask, y, h, c = _sequence(
+        function, form, x, units, initial, lengths, mask, batch_first, recurrent_mask,
+        return_sequences or (keep and not every),
+    )  # fmt: skip
     kernels: Kernels = _backend.kernels
     bx, bh = halves(b)
     saved = None
-    if x.shape[0] and x.shape[1]:
+    if steps and batch:
         saved = kernels.recurrent_forward(
-            cell, W, U, bx, bh, reset_after, candidate, x, h0, c0, real, reverse, y, h, c, keep, _threads.current()
+            form.kernel, W, U, bx, bh, form.candidate, options, x, h0, c0, real, recurrent_mask, reverse,
+            y, h, c, keep, every, _threads.current(),
         )  # fmt: skip
     else:
         _stay(h, h0, c, c0)
-    if tape is not None:
-        tape._b, tape._batch_first, tape._candidate, tape._cell = b, batch_first, candidate, cell
-        tape._initial = None if h0 is None else h0.copy(), None if c0 is None else c0.copy()
-        tape._kernels, tape._real, tape._reset_after, tape._reverse = kernels, real, reset_after, reverse
-        tape._return_sequences, tape._saved, tape._weights, tape._x, tape._y = return_sequences, saved, (W, U), x, y
-    return _as_asked(y, batch_first, return_sequences), h, c
+    tape = None
+    if kind is not None:
+        # Copies of what a caller may write before the backward: states are carried on, a mask is drawn anew.
+        arguments = (
+            form.kernel, W, U, bx, bh, form.candidate, options, x, None if h0 is None else h0.copy(),
+            None if c0 is None else c0.copy(), real, None if recurrent_mask is None else recurrent_mask.copy(), reverse,
+        )  # fmt: skip
+        tape = kind(
+            kernels, form, options, arguments, x, (W, U, b), None if every else y, saved, every, (steps, batch, units),
+            batch_first, return_sequences,
+        )  # fmt: skip
+    if batch_first and y is not None:
+        y = y.swapaxes(0, 1)
+    return y if return_sequences else None, h, c, tape
 
 
 def forward_packed(
     function: str,
-    cell: str,
+    form: Form,
     packed: Recurrent,
     features: int,
     units: int,
     dtype: np.dtype[Any],
     x: Any,
-    h0: Any,
-    c0: Any,
-    lengths: Any,
-    mask: Any,
-    reverse: Any,
-    batch_first: Any,
-    return_sequences: Any,
+    initial: States,
+    reading: Reading,
 ) -> tuple[Any, Array, Any]:
     """As `forward`, with weights that are packed already."""
-    if type(reverse) is not bool or type(batch_first) is not bool or type(return_sequences) is not bool:
-        reverse, batch_first, return_sequences = _checks.flags(
-            function, _FLAGS, (reverse, batch_first, return_sequences)
-        )
-    x = _checks.inputs(function, packed_input(function, x, dtype), batch_first)
-    if x.shape[2] != features:
-        _checks.shape(function, "x", "(T, B, I)", (*x.shape[:2], features), x.shape)
-    h0, c0, real, y, h, c = _sequence(function, cell, x, units, h0, c0, lengths, mask, batch_first, return_sequences)
-    if x.shape[0] and x.shape[1]:
-        packed.forward(x, h0, c0, real, reverse, y, h, c, False, _threads.current())
+    lengths, mask, reverse, batch_first, return_sequences, recurrent_mask = reading
+    x = packed_input(function, x, dtype)
+    x, reverse, batch_first, return_sequences = _checks.inputs(function, x, reverse, batch_first, return_sequences)
+    steps, batch, given = x.shape
+    if given != features:
+        _checks.shape(function, "x", "(T, B, I)", (steps, batch, features), x.shape)
+    h0, c0, real, recurrent_mask, y, h, c = _sequence(
+        function, form, x, units, initial, lengths, mask, batch_first, recurrent_mask, return_sequences
+    )
+    if steps and batch:
+        packed.forward(x, h0, c0, real, recurrent_mask, reverse, y, h, c, _threads.current())
     else:
         _stay(h, h0, c, c0)
-    return _as_asked(y, batch_first, return_sequences), h, c
+    return y.swapaxes(0, 1) if batch_first and return_sequences else y, h, c
 
 
 def packed_input(function: str, x: Any, dtype: np.dtype[Any]) -> Array:
@@ -155,36 +120,43 @@ def packed_input(function: str, x: Any, dtype: np.dtype[Any]) -> Array:
 
 def _sequence(
     function: str,
-    cell: str,
+    form: Form,
     x: Array,
     units: int,
-    h0: Any,
-    c0: Any,
+    initial: States,
     lengths: Any,
     mask: Any,
-    batch_first: Any,
+    batch_first: bool,
+    recurrent_mask: Any,
     need_y: bool,
-) -> tuple[Any, Any, Array | None, Any, Array, Array | None]:
-    """h0, c0 and real, checked, and memory for y (T, B, H), h and c."""
+) -> tuple[Any, Any, Array | None, Any, Any, Array, Array | None]:
+    """h0, c0, real and recurrent_mask, checked, and memory for y (T, B, H), h and c."""
     steps, batch, _ = x.shape
-    _checks.sizes(function, "y (T, B, H)", steps, batch, units)
+    if not 0 < steps * batch * units <= _checks.MOST_ELEMENTS:
+        _checks.sizes(function, "y (T, B, H)", steps, batch, units)
     dtype = x.dtype
+    h0, c0 = initial
     if h0 is not None:
-        h0 = _checks.state(function, "h0", h0, batch, units, dtype)
+        h0 = _checks.state(function, "h0", h0, batch, units, dtype, form.has_c)
     if c0 is not None:
-        if not HAS_C[cell]:
-            raise ValueError(f"{function}: c0 must be None, {cell} has no such state; got {type(c0).__name__}")
+        if not form.has_c:
+            raise ValueError(f"{function}: c0 must be None, {form.cell} has no such state; got {type(c0).__name__}")
         c0 = _checks.state(function, "c0", c0, batch, units, dtype)
     real = None
     if lengths is not None or mask is not None:
         real = _checks.real_steps(function, lengths, mask, steps, batch, batch_first)
+    if recurrent_mask is not None:
+        if not form.has_U:
+            got = f"{form.cell} has no U that h_prev enters; got {type(recurrent_mask).__name__}"
+            raise ValueError(f"{function}: recurrent_mask must be None, {got}")
+        recurrent_mask = _checks.recurrent_mask(function, recurrent_mask, batch, units, dtype)
     y = None
     if need_y and batch_first:
         y = np.empty((batch, steps, units), dtype).swapaxes(0, 1)
     elif need_y:
         y = np.empty((steps, batch, units), dtype)
     h = np.empty((batch, units), dtype)
-    return h0, c0, real, y, h, np.empty((batch, units), dtype) if HAS_C[cell] else None
+    return h0, c0, real, recurrent_mask, y, h, np.empty((batch, units), dtype) if form.has_c else None
 
 
 def halves(b: Array | None) -> tuple[Array | None, Array | None]:
@@ -199,12 +171,6 @@ def _stay(h: Array, h0: Array | None, c: Array | None, c0: Array | None) -> None
         c[...] = 0 if c0 is None else c0
 
 
-def _as_asked(y: Array | None, batch_first: bool, return_sequences: bool) -> Array | None:
-    if y is None or not return_sequences:
-        return None
-    return y.swapaxes(0, 1) if batch_first else y
-
-
 def backward(
     function: str,
     kind: type[Tape],
@@ -214,17 +180,16 @@ def backward(
     dc: Any,
     need_dx: Any,
     into: Any,
-) -> tuple[Any, Array, Array, Any, Array, Any]:
-    """dx, dW, dU, db, dh0, dc0; the ones that do not apply are None."""
-    if type(tape) is not kind or not hasattr(tape, "_y"):
+) -> tuple[Any, Array, Any, Any, Array, Any, Any]:
+    """dx, dW, dU, db, dh0, dc0, dpeephole; the ones that do not apply are None."""
+    if type(tape) is not kind:
         made_by = function.replace("backward", "forward")
-        got = f"an empty {kind.__name__}" if type(tape) is kind else type(tape).__name__
-        raise TypeError(f"{function}: tape must be what {made_by} returned; got {got}")
+        raise TypeError(f"{function}: tape must be what {made_by} returned; got {type(tape).__name__}")
     if type(need_dx) is not bool:
         (need_dx,) = _checks.flags(function, ("need_dx",), (need_dx,))
-    x, y, (W, U), b = tape._x, tape._y, tape._weights, tape._b
-    steps, batch, units = y.shape
-    dtype = y.dtype
+    x, weights, form, options = tape._x, tape._weights, tape._form, tape._options
+    steps, batch, units = tape._size
+    dtype = x.dtype
     if dy is not None:
         dy = _output_gradient(function, tape, dy)
     if dh is not None:
@@ -232,11 +197,13 @@ def backward(
     if dc is not None:
         dc = _checks.state(function, "dc", dc, batch, units, dtype)
     targets = None
+    dW: Any
     if into is None:
-        dW, dU, db = np.zeros(W.shape, dtype), np.zeros(U.shape, dtype), None if b is None else np.zeros(b.shape, dtype)
+        dW, dU, db = [None if w is None else np.zeros(w.shape, dtype) for w in weights]
     else:
         targets = _targets(function, tape, into, (dy, dh, dc))
-        dW, dU, db = *targets.work[:2], None if b is None else targets.work[2]
+        dW, dU, db = _each(targets.work, weights)
+    dpeephole = None if options is None or options.peephole is None else np.zeros((3, units), dtype)
 
     dx = None
     if need_dx and tape._batch_first:
@@ -244,27 +211,32 @@ def backward(
     elif need_dx:
         dx = np.empty((steps, batch, x.shape[2]), dtype)
     dh0 = np.empty((batch, units), dtype)
-    dc0 = np.empty((batch, units), dtype) if HAS_C[tape._cell] else None
+    dc0 = np.empty((batch, units), dtype) if form.has_c else None
     if not (steps and batch):
         _stay(dh0, dh, dc0, dc)
     else:
         tape._kernels.recurrent_backward(
-            tape._cell, W, U, *halves(b), tape._reset_after, tape._candidate,
-            x, *tape._initial, tape._real, tape._reverse, y, tape._saved,
-            dy, dh, dc, dx, dW, dU, *halves(db), dh0, dc0, _threads.current(),
+            *tape._arguments, tape._y, tape._saved, tape._checkpoint,
+            dy, dh, dc, dx, dW, dU, *halves(db), dpeephole, dh0, dc0, targets is not None, _threads.current(),
         )  # fmt: skip
-    if targets is not None:
+    if targets is not None:  # not reached when Ctrl-C has stopped the kernel, which left `targets.work` as it was
         targets.store()
-        dW, dU, db = *targets.given[:2], None if b is None else targets.given[2]
-    return dx.swapaxes(0, 1) if dx is not None and tape._batch_first else dx, dW, dU, db, dh0, dc0
+        dW, dU, db = _each(targets.given, weights)
+    return dx.swapaxes(0, 1) if dx is not None and tape._batch_first else dx, dW, dU, db, dh0, dc0, dpeephole
+
+
+def _each(arrays: tuple[Array, ...], weights: Weights) -> list[Any]:
+    """The arrays in the places of the weights that there are, None in those of the others."""
+    left = iter(arrays)
+    return [None if w is None else next(left) for w in weights]
 
 
 def _output_gradient(function: str, tape: Tape, dy: Any) -> Array:
     """dy as (T, B, H)."""
     if not tape._return_sequences:
         raise ValueError(f"{function}: dy must be None after return_sequences=False; got {type(dy).__name__}. Pass dh")
-    gradient = _arrays.numbers(function, "dy", dy, tape._y.dtype)
-    steps, batch, units = tape._y.shape
+    gradient = _arrays.numbers(function, "dy", dy, tape._x.dtype)
+    steps, batch, units = tape._size
     if tape._batch_first:
         _checks.shape(function, "dy", "(B, T, H)", (batch, steps, units), gradient.shape)
         return gradient.swapaxes(0, 1)
@@ -273,14 +245,14 @@ def _output_gradient(function: str, tape: Tape, dy: Any) -> Array:
 
 
 def _targets(function: str, tape: Tape, into: Any, gradients: tuple[Array | None, ...]) -> _arrays.Targets:
-    """The arrays of `into`, which dW, dU and, where there is a bias, db are added to."""
-    _checks.into(function, ("dW", "dU", "db"), into, tape._b is not None)
-    (W, U), b = tape._weights, tape._b
-    columns = "H" if GATES[tape._cell] == 1 else f"{GATES[tape._cell]}*H"
-    names, symbols, shapes = ["dW", "dU"], [f"(I, {columns})", f"(H, {columns})"], [W.shape, U.shape]
-    if b is not None:
-        names.append("db")
-        symbols.append(f"({columns},)" if b.ndim == 1 else f"(2, {columns})")
-        shapes.append(b.shape)
-    reads = (tape._x, W, U, tape._y, tape._real, *tape._initial, *gradients)
-    return _arrays.Targets(function, names, into[: len(names)], symbols, shapes, tape._y.dtype, reads)
+    """The arrays of `into`, which dW and, where there are such weights, dU and db are added to."""
+    form, weights, options = tape._form, tape._weights, tape._options
+    b = weights[2]
+    names = ("dW", "dU", "db") if form.has_U else ("dW", "db")
+    _checks.into(function, names, into, ("db",) if b is None else ())
+    of_b = f"({form.columns},)" if b is None or b.ndim == 1 else f"(2, {form.columns})"
+    symbols = (*form.symbols, of_b)
+    shapes = [w.shape for w in weights if w is not None]
+    reads = [a for a in tape._arguments if isinstance(a, np.ndarray)]
+    reads += [a for a in (tape._y, options and options.peephole, *gradients) if a is not None]
+    return _arrays.Targets(function, names, into[: len(shapes)], symbols, shapes, tape._x.dtype, reads)

@@ -105,7 +105,7 @@ def _forward(function: str, x: Any, W: Any, b: Any) -> tuple[Array, DenseTape]:
     y = np.empty((*x.shape[:-1], outputs), x.dtype)
     kernels = _backend.kernels
     if y.size:
-        kernels.dense_forward(_arrays.rows(x), W, b, _arrays.rows(y), _threads.current())
+        kernels.dense_forward(_arrays.rows(x), W, b, _arrays.rows(y), False, _threads.current())
     return y, DenseTape(kernels, x, W, b is not None)
 
 
@@ -152,7 +152,7 @@ def dense_backward(
     if into is None:
         dW, db = np.zeros(W.shape, dtype), np.zeros(outputs, dtype) if tape._bias else None
     else:
-        _checks.into(function, ("dW", "db"), into, tape._bias)
+        _checks.into(function, ("dW", "db"), into, () if tape._bias else ("db",))
         count = 2 if tape._bias else 1
         names, symbols, shapes = ("dW", "db"), ("(I, O)", "(O,)"), (W.shape, (outputs,))
         targets = _arrays.Targets(function, names[:count], into[:count], symbols, shapes, dtype, (x, W, gradient))
@@ -166,6 +166,7 @@ def dense_backward(
             None if dx is None else _arrays.rows(dx),
             dW,
             db,
+            into is not None,
             _threads.current(),
         )
     elif dx is not None:

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seqfuse import _checks
 from seqfuse._results import GRUGrads, GRUOutput
 from seqfuse.functional import _recurrent
+from seqfuse.functional._form import FORMS, SIGMOID, TANH, options_of
+from seqfuse.functional._tape import Tape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from seqfuse._activations import ActivationLike
     from seqfuse._arrays import Array
+    from seqfuse.functional._form import Form
+
+GRUS = {  # (reset_after, update_gate) -> form
+    (after, gate): replace(FORMS["gru" if after else "gru_reset_before"], candidate=gate == "candidate")
+    for after in (True, False)
+    for gate in ("previous", "candidate")
+}
 
 
-class GRUTape(_recurrent.Tape):
-    """What `gru_backward` reads; opaque, refers to x, W, U and y of its `gru_forward`."""
+class GRUTape(Tape):
+    """What `gru_backward` reads, with `states()` and `gates()`; refers to x, W, U and y of its `gru_forward`."""
 
     __slots__ = ()
 
 
-def cell_options(function: str, reset_after: Any, update_gate: Any) -> tuple[bool, bool]:
-    """Whether the reset acts after the product, and whether the update gate weighs the candidate."""
+def form_of(function: str, reset_after: Any, update_gate: Any) -> Form:
+    """Which of the four GRUs is meant."""
     if type(reset_after) is not bool:
         (reset_after,) = _checks.flags(function, ("reset_after",), (reset_after,))
     if not isinstance(update_gate, str) or update_gate not in ("previous", "candidate"):
         raise ValueError(f'{function}: update_gate must be "previous" or "candidate"; got {update_gate!r}')
-    return reset_after, update_gate == "candidate"
+    return GRUS[reset_after, update_gate]
 
 
 def gru(
@@ -43,6 +54,10 @@ def gru(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = TANH,
+    recurrent_activation: ActivationLike = SIGMOID,
+    clip: float | None = None,
+    recurrent_mask: ArrayLike | None = None,
 ) -> GRUOutput:
     """Run a GRU over a sequence.
 
@@ -66,6 +81,10 @@ def gru(
     reverse : bool        read steps T-1 to 0; y stays in the order of x
     batch_first : bool        exchange the first two axes of x, y and mask
     return_sequences : bool        False: y is None
+    activation : str or tuple        what takes the place of tanh: a name, or a name and its constants, see Notes
+    recurrent_activation : str or tuple        what takes the place of sigmoid, likewise
+    clip : float        limits what an activation is taken of to [-clip, clip]; None: no limit
+    recurrent_mask : (B, H)        multiplies h_prev where it enters U, not in z * h_prev: recurrent dropout
 
     Returns
     -------
@@ -84,6 +103,10 @@ def gru(
     2014, arXiv:1412.3555. The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch
     has the gates in the order r, z, n.
 
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple gives
+    constants: ("hard_sigmoid", alpha, beta) is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ("elu", alpha)
+    is alpha * (exp(a) - 1) below 0, 1 by default; ("leaky_relu", alpha) is alpha * a below 0, 0.2 by default.
+
     Examples
     --------
     >>> import numpy as np
@@ -97,10 +120,12 @@ def gru(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    reset_after, candidate = cell_options("gru", reset_after, update_gate)
-    y, h, _ = _recurrent.forward(
-        "gru", "gru", x, W, U, b, h0, None, lengths, mask, reverse, batch_first, return_sequences, None,
-        reset_after, candidate,
+    options = None
+    if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None:
+        options = options_of("gru", activation, recurrent_activation, clip)
+    y, h, _, _ = _recurrent.forward(
+        "gru", form_of("gru", reset_after, update_gate), options, x, (W, U, b), (h0, None),
+        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
     )  # fmt: skip
     return GRUOutput(y, h)
 
@@ -119,6 +144,11 @@ def gru_forward(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = TANH,
+    recurrent_activation: ActivationLike = SIGMOID,
+    clip: float | None = None,
+    recurrent_mask: ArrayLike | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[GRUOutput, GRUTape]:
     """Run a GRU over a sequence and keep the tape for `gru_backward`.
 
@@ -132,11 +162,13 @@ def gru_forward(
     Parameters
     ----------
     x, W, U, b, h0, lengths, mask, ...        as in `gru`
+    checkpoint : int        k: the tape keeps the states before every k-th step that is read, and not y; what reads it
+        computes k steps at a time again, to the same bits. None: it keeps every step
 
     Returns
     -------
     GRUOutput        as `gru` gives it, the same bits
-    GRUTape        opaque, for `gru_backward`; refers to x, W, U and y: change none of them in between
+    GRUTape        for `gru_backward`; refers to x, W, U and y: change none of them in between
 
     Raises
     ------
@@ -159,11 +191,12 @@ def gru_forward(
     >>> tape
     <GRUTape T=5 B=2 H=4 float64>
     """
-    reset_after, candidate = cell_options("gru_forward", reset_after, update_gate)
-    tape = GRUTape()
-    y, h, _ = _recurrent.forward(
-        "gru_forward", "gru", x, W, U, b, h0, None, lengths, mask, reverse, batch_first, return_sequences, tape,
-        reset_after, candidate,
+    options = None
+    if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None:
+        options = options_of("gru_forward", activation, recurrent_activation, clip)
+    y, h, _, tape = _recurrent.forward(
+        "gru_forward", form_of("gru_forward", reset_after, update_gate), options, x, (W, U, b), (h0, None),
+        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask), GRUTape, checkpoint,
     )  # fmt: skip
     return GRUOutput(y, h), tape
 
@@ -184,7 +217,9 @@ def gru_backward(
         dx, dh = da W^T, dh * z + dq U^T                               dh: for the step before
         dW, dU, db, db' += x^T da, h_prev^T dq, da, dq
 
-    That is for `reset_after` and `update_gate="previous"`; the other forms likewise.
+    That is for `reset_after` and `update_gate="previous"`; the other forms likewise. Other activations f have f'(a) in
+    the places of 1 - n^2 and z * (1 - z); with clip, da is 0 where a is beyond it. With recurrent_mask m, what enters U
+    is m * h_prev, and the gradient dq U^T is multiplied by m.
 
     Parameters
     ----------
@@ -192,7 +227,8 @@ def gru_backward(
     dy : (T, B, H)        gradient of y, (B, T, H) with batch_first; ignored at unreal steps. None: zeros
     dh : (B, H)        gradient of the final state. None: zeros
     need_dx : bool        False: dx is None and costs nothing
-    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was
+    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was.
+        They stay as they were where Ctrl-C stops the call
 
     Returns
     -------
@@ -219,5 +255,5 @@ def gru_backward(
     >>> grads.dW.shape, grads.dU.shape, grads.db.shape
     ((3, 12), (4, 12), (12,))
     """
-    dx, dW, dU, db, dh0, _ = _recurrent.backward("gru_backward", GRUTape, tape, dy, dh, None, need_dx, into)
+    dx, dW, dU, db, dh0, _, _ = _recurrent.backward("gru_backward", GRUTape, tape, dy, dh, None, need_dx, into)
     return GRUGrads(dx, dW, dU, db, dh0)

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 from seqfuse._results import LSTMGrads, LSTMOutput
 from seqfuse.functional import _recurrent
+from seqfuse.functional._form import FORMS, SIGMOID, TANH, options_of
+from seqfuse.functional._tape import Tape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from seqfuse._activations import ActivationLike
     from seqfuse._arrays import Array
 
+LSTM = FORMS["lstm"]
 
-class LSTMTape(_recurrent.Tape):
-    """What `lstm_backward` reads; opaque, refers to x, W, U and y of its `lstm_forward`."""
+
+class LSTMTape(Tape):
+    """What `lstm_backward` reads, with `states()` and `gates()`; refers to x, W, U and y of its `lstm_forward`."""
 
     __slots__ = ()
 
@@ -32,6 +37,11 @@ def lstm(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = TANH,
+    recurrent_activation: ActivationLike = SIGMOID,
+    peephole: ArrayLike | None = None,
+    clip: float | None = None,
+    recurrent_mask: ArrayLike | None = None,
 ) -> LSTMOutput:
     """Run an LSTM over a sequence.
 
@@ -51,6 +61,11 @@ def lstm(
     reverse : bool        read steps T-1 to 0; y stays in the order of x
     batch_first : bool        exchange the first two axes of x, y and mask
     return_sequences : bool        False: y is None
+    activation : str or tuple        what takes the place of tanh: a name, or a name and its constants, see Notes
+    recurrent_activation : str or tuple        what takes the place of sigmoid, likewise
+    peephole : (3, H)        weights of c_prev in the pre-activations of i and f, and of c in that of o
+    clip : float        limits what an activation is taken of, tanh(c) excepted, to [-clip, clip]; None: no limit
+    recurrent_mask : (B, H)        multiplies h_prev where it enters U, the same at every step: recurrent dropout
 
     Returns
     -------
@@ -67,6 +82,10 @@ def lstm(
     state is carried over and y is 0; what x holds there reaches nothing. Hochreiter and Schmidhuber
     1997, with the forget gate of Gers, Schmidhuber and Cummins 2000; the gates in the order of Keras and PyTorch.
 
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple gives
+    constants: ("hard_sigmoid", alpha, beta) is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ("elu", alpha)
+    is alpha * (exp(a) - 1) below 0, 1 by default; ("leaky_relu", alpha) is alpha * a below 0, 0.2 by default.
+
     Examples
     --------
     >>> import numpy as np
@@ -80,9 +99,13 @@ def lstm(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    y, h, c = _recurrent.forward(
-        "lstm", "lstm", x, W, U, b, h0, c0, lengths, mask, reverse, batch_first, return_sequences, None
-    )
+    options = None
+    if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None or peephole is not None:
+        options = options_of("lstm", activation, recurrent_activation, clip, peephole)
+    y, h, c, _ = _recurrent.forward(
+        "lstm", LSTM, options, x, (W, U, b), (h0, c0),
+        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
+    )  # fmt: skip
     return LSTMOutput(y, h, c)
 
 
@@ -99,6 +122,12 @@ def lstm_forward(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = TANH,
+    recurrent_activation: ActivationLike = SIGMOID,
+    peephole: ArrayLike | None = None,
+    clip: float | None = None,
+    recurrent_mask: ArrayLike | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[LSTMOutput, LSTMTape]:
     """Run an LSTM over a sequence and keep the tape for `lstm_backward`.
 
@@ -110,11 +139,13 @@ def lstm_forward(
     Parameters
     ----------
     x, W, U, b, h0, c0, lengths, mask, ...        as in `lstm`
+    checkpoint : int        k: the tape keeps the states before every k-th step that is read, and not y; what reads it
+        computes k steps at a time again, to the same bits. None: it keeps every step
 
     Returns
     -------
     LSTMOutput        as `lstm` gives it, the same bits
-    LSTMTape        opaque, for `lstm_backward`; refers to x, W, U and y: change none of them in between
+    LSTMTape        for `lstm_backward`; refers to x, W, U and y: change none of them in between
 
     Raises
     ------
@@ -135,10 +166,13 @@ def lstm_forward(
     >>> tape
     <LSTMTape T=5 B=2 H=4 float64>
     """
-    tape = LSTMTape()
-    y, h, c = _recurrent.forward(
-        "lstm_forward", "lstm", x, W, U, b, h0, c0, lengths, mask, reverse, batch_first, return_sequences, tape
-    )
+    options = None
+    if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None or peephole is not None:
+        options = options_of("lstm_forward", activation, recurrent_activation, clip, peephole)
+    y, h, c, tape = _recurrent.forward(
+        "lstm_forward", LSTM, options, x, (W, U, b), (h0, c0),
+        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask), LSTMTape, checkpoint,
+    )  # fmt: skip
     return LSTMOutput(y, h, c), tape
 
 
@@ -159,17 +193,23 @@ def lstm_backward(
         dx, dh, dc = da W^T, da U^T, dc * f                            dh, dc: for the step before
         dW, dU, db += x^T da, h_prev^T da, da
 
+    Other activations f have f'(a) in the places of 1 - tanh^2 and s * (1 - s); with clip, da is 0 where a is beyond it.
+    With peephole P, dc += P_o * da_o before it is used and dc_prev = dc * f + P_i * da_i + P_f * da_f; dpeephole is the
+    sum of da_i * c_prev, da_f * c_prev, da_o * c. With recurrent_mask m, h_prev is m * h_prev and da U^T m * (da U^T).
+
     Parameters
     ----------
     tape : LSTMTape        from `lstm_forward`; not changed, it may be read again
     dy : (T, B, H)        gradient of y, (B, T, H) with batch_first; ignored at unreal steps. None: zeros
     dh, dc : (B, H)        gradient of the final state. None: zeros
     need_dx : bool        False: dx is None and costs nothing
-    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was
+    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was.
+        They stay as they were where Ctrl-C stops the call
 
     Returns
     -------
-    LSTMGrads        dx, dW, dU, db, dh0, dc0: of the shapes of what they differentiate; db None where b was
+    LSTMGrads        dx, dW, dU, db, dh0, dc0, dpeephole: of the shapes of what they differentiate; db and dpeephole
+        are None where b and peephole were
 
     Raises
     ------
@@ -192,5 +232,4 @@ def lstm_backward(
     >>> grads.dW.shape, grads.dU.shape, grads.db.shape
     ((3, 16), (4, 16), (16,))
     """
-    dx, dW, dU, db, dh0, dc0 = _recurrent.backward("lstm_backward", LSTMTape, tape, dy, dh, dc, need_dx, into)
-    return LSTMGrads(dx, dW, dU, db, dh0, dc0)
+    return LSTMGrads(*_recurrent.backward("lstm_backward", LSTMTape, tape, dy, dh, dc, need_dx, into))

@@ -1,61 +1,75 @@
-"""Weights laid out once for the kernels, and recurrences that take one step at a time with them."""
+"""Weights laid out once for the kernels: many calls, or single steps, without laying them out again."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy as np
-
 from seqfuse import _arrays, _backend, _checks, _threads
-from seqfuse._results import GRUOutput, LSTMOutput, RNNOutput
+from seqfuse._results import GRUOutput, IndRNNOutput, LSTMOutput, MinGRUOutput, RNNOutput
 from seqfuse.functional import _recurrent
-from seqfuse.functional.gru import cell_options
+from seqfuse.functional._form import FORMS, Options
 from seqfuse.functional.stream import Stream
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import ArrayLike
 
-    from seqfuse._arrays import Array
-
-Output = TypeVar("Output", RNNOutput, GRUOutput, LSTMOutput)
-_OUTPUTS: dict[str, Any] = {"rnn": RNNOutput, "gru": GRUOutput, "lstm": LSTMOutput}
+Output = TypeVar("Output", RNNOutput, LSTMOutput, GRUOutput, IndRNNOutput, MinGRUOutput)
+_OUTPUTS: dict[str, Any] = {
+    "rnn": RNNOutput,
+    "lstm": LSTMOutput,
+    "gru": GRUOutput,
+    "indrnn": IndRNNOutput,
+    "mingru": MinGRUOutput,
+}
 
 
 class Packed(Generic[Output]):
-    """The weights of a cell, laid out for the kernels: what `pack_rnn`, `pack_lstm` and `pack_gru` return.
+    """The weights and options of a cell, laid out for the kernels: what `pack_lstm`, `pack_gru` and their like return.
 
     Immutable: it keeps copies, and changing W, U or b afterwards changes nothing. Several threads may use one. It can
     be pickled; the layout is that of the processor at hand, so the copies travel, and are packed again on arrival.
 
     Attributes
     ----------
-    cell : str        "rnn", "lstm" or "gru"
+    cell : str        "rnn", "lstm", "gru", "indrnn" or "mingru"
     dtype : numpy.dtype        what is computed in, the widest of W, U and b
     """
 
-    __slots__ = ("_candidate", "_cell", "_features", "_kernel", "_reset_after", "_units", "_weights")
+    __slots__ = ("_features", "_form", "_kernel", "_options", "_units", "_weights")
 
     def __init__(
-        self, cell: str, W: ArrayLike, U: ArrayLike, b: ArrayLike | None, reset_after: bool, candidate: bool
+        self,
+        kernel: str,
+        candidate: bool,
+        options: tuple[Any, ...] | None,
+        W: ArrayLike,
+        U: Any,
+        b: ArrayLike | None,
     ) -> None:
-        function = f"pack_{cell}"
-        weights = _arrays.widest(function, ("W", "U"), (W, U), b)
-        if weights[0].ndim != 2:
-            columns = "H" if _recurrent.GATES[cell] == 1 else f"{_recurrent.GATES[cell]}*H"
-            raise ValueError(f"{function}: W must be (I, {columns}); got {weights[0].shape}")
-        self._features: int = weights[0].shape[0]
-        self._units = _checks.weights(function, _recurrent.GATES[cell], self._features, *weights)
-        self._weights = tuple(_own(array, given) for array, given in zip(weights, (W, U, b)))
-        self._cell, self._reset_after, self._candidate = cell, reset_after, candidate
-        own_W, own_U, own_b = self._weights
-        bx, bh = _recurrent.halves(own_b)
+        form = replace(FORMS[kernel], candidate=candidate)
+        function = f"pack_{form.cell}"
+        if form.has_U:
+            W, U, b = _arrays.widest(function, ("W", "U"), (W, U), b)
+        else:
+            W, b = _arrays.widest(function, ("W",), (W,), b)
+        own_W, own_U, own_b = self._weights = _own(W), _own(U), _own(b)
+        if own_W.ndim != 2:
+            raise ValueError(f"{function}: W must be {form.symbols[0]}; got {own_W.shape}")
+        self._form, self._options = form, None if options is None else Options(*options)
+        self._features: int = own_W.shape[0]
+        self._units = form.units(function, form.gates, self._features, own_W, own_U, own_b)
+        if self._options is not None and self._options.peephole is not None:
+            peephole = _checks.peephole(function, self._options.peephole, self._units, own_W.dtype)
+            self._options = self._options._replace(peephole=_own(peephole))
         self._kernel = _backend.kernels.Recurrent(
-            cell, own_W, own_U, bx, bh, reset_after, candidate, _threads.current()
+            kernel, own_W, own_U, *_recurrent.halves(own_b), candidate, self._options, _threads.current()
         )
 
     @property
     def cell(self) -> str:
-        return self._cell
+        return self._form.cell
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -70,21 +84,23 @@ class Packed(Generic[Output]):
         *,
         lengths: ArrayLike | None = None,
         mask: ArrayLike | None = None,
+        recurrent_mask: ArrayLike | None = None,
         reverse: bool = False,
         batch_first: bool = False,
         return_sequences: bool = True,
     ) -> Output:
-        """Run the cell over a sequence, as `rnn`, `lstm` or `gru` would: the same bits.
+        """Run the cell over a sequence, as `lstm`, `gru` or the like would: the same bits.
 
         Parameters
         ----------
         x : (T, B, I)        inputs, of no wider type than the weights: they are not packed again
         h0, c0 : (B, H)        initial state, zeros by default; c0 for an LSTM alone
         lengths, mask, reverse, batch_first, return_sequences        as there
+        recurrent_mask : (B, H)        as there; None for a cell without U
 
         Returns
         -------
-        RNNOutput, LSTMOutput or GRUOutput
+        RNNOutput, LSTMOutput, GRUOutput, IndRNNOutput or MinGRUOutput
 
         Raises
         ------
@@ -101,11 +117,12 @@ class Packed(Generic[Output]):
         >>> bool((packed(x).y == F.lstm(x, W, U).y).all())
         True
         """
+        cell = self._form.cell
         y, h, c = _recurrent.forward_packed(
-            f"packed_{self._cell}", self._cell, self._kernel, self._features, self._units, self._weights[0].dtype,
-            x, h0, c0, lengths, mask, reverse, batch_first, return_sequences,
+            f"packed_{cell}", self._form, self._kernel, self._features, self._units, self._weights[0].dtype,
+            x, (h0, c0), (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
         )  # fmt: skip
-        return _OUTPUTS[self._cell](y, h) if c is None else _OUTPUTS[self._cell](y, h, c)  # type: ignore[no-any-return]
+        return _OUTPUTS[cell](y, h) if c is None else _OUTPUTS[cell](y, h, c)  # type: ignore[no-any-return]
 
     def stream(self, batch: int = 1) -> Stream:
         """A recurrence over `batch` rows that is taken one step at a time and keeps its state; zeros at first.
@@ -124,10 +141,11 @@ class Packed(Generic[Output]):
         """
         batch = _checks.integer("stream", "batch", batch, 1)
         _checks.sizes("stream", "the state (batch, H)", batch, self._units)
-        return Stream(self._kernel.stream(batch), self._cell, batch, self._features, self._units, self.dtype)
+        return Stream(self._kernel.stream(batch), self._form, batch, self._features, self._units, self.dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Packed, (self._cell, *self._weights, self._reset_after, self._candidate)
+        options = None if self._options is None else tuple(self._options)
+        return Packed, (self._form.kernel, self._form.candidate, options, *self._weights)
 
     def __copy__(self) -> Packed[Output]:
         return self
@@ -136,95 +154,13 @@ class Packed(Generic[Output]):
         return self
 
     def __repr__(self) -> str:
-        return f"<Packed {self._cell} I={self._features} H={self._units} {self.dtype}>"
+        return f"<Packed {self._form.cell} I={self._features} H={self._units} {self.dtype}>"
 
 
-def _own(array: Array | None, given: object) -> Any:
-    """The array, read-only, and no one else's."""
+def _own(array: Any) -> Any:
+    """A read-only copy."""
     if array is None:
         return None
-    array = array if array is not given and array.flags.owndata else array.copy(order="C")
+    array = array.copy(order="C")
     array.flags.writeable = False
     return array
-
-
-def pack_rnn(W: ArrayLike, U: ArrayLike, b: ArrayLike | None = None) -> Packed[RNNOutput]:
-    """Lay out the weights of an RNN once, for many calls or for single steps.
-
-    Parameters
-    ----------
-    W, U, b        as in `rnn`; copied
-
-    Returns
-    -------
-    Packed        called as `rnn` without its weights
-
-    Raises
-    ------
-    ValueError, TypeError        as `rnn`
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from seqfuse import functional as F
-    >>> F.pack_rnn(np.zeros((3, 4), np.float32), np.zeros((4, 4), np.float32))
-    <Packed rnn I=3 H=4 float32>
-    """
-    return Packed("rnn", W, U, b, True, False)
-
-
-def pack_lstm(W: ArrayLike, U: ArrayLike, b: ArrayLike | None = None) -> Packed[LSTMOutput]:
-    """Lay out the weights of an LSTM once, for many calls or for single steps.
-
-    Parameters
-    ----------
-    W, U, b        as in `lstm`; copied
-
-    Returns
-    -------
-    Packed        called as `lstm` without its weights
-
-    Raises
-    ------
-    ValueError, TypeError        as `lstm`
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from seqfuse import functional as F
-    >>> F.pack_lstm(np.zeros((3, 16), np.float32), np.zeros((4, 16), np.float32))
-    <Packed lstm I=3 H=4 float32>
-    """
-    return Packed("lstm", W, U, b, True, False)
-
-
-def pack_gru(
-    W: ArrayLike,
-    U: ArrayLike,
-    b: ArrayLike | None = None,
-    *,
-    reset_after: bool = True,
-    update_gate: str = "previous",
-) -> Packed[GRUOutput]:
-    """Lay out the weights of a GRU once, for many calls or for single steps.
-
-    Parameters
-    ----------
-    W, U, b, reset_after, update_gate        as in `gru`; W, U and b are copied
-
-    Returns
-    -------
-    Packed        called as `gru` without its weights
-
-    Raises
-    ------
-    ValueError, TypeError        as `gru`
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from seqfuse import functional as F
-    >>> F.pack_gru(np.zeros((3, 12), np.float32), np.zeros((4, 12), np.float32))
-    <Packed gru I=3 H=4 float32>
-    """
-    return Packed("gru", W, U, b, *cell_options("pack_gru", reset_after, update_gate))

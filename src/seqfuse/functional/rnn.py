@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 from seqfuse._results import RNNGrads, RNNOutput
 from seqfuse.functional import _recurrent
+from seqfuse.functional._form import FORMS, SIGMOID, TANH, options_of
+from seqfuse.functional._tape import Tape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from seqfuse._activations import ActivationLike
     from seqfuse._arrays import Array
 
+RNN = FORMS["rnn"]
 
-class RNNTape(_recurrent.Tape):
-    """What `rnn_backward` reads; opaque, refers to x, W, U and y of its `rnn_forward`."""
+
+class RNNTape(Tape):
+    """What `rnn_backward` reads, with `states()` and `gates()`; refers to x, W, U and y of its `rnn_forward`."""
 
     __slots__ = ()
 
@@ -31,6 +36,9 @@ def rnn(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = TANH,
+    clip: float | None = None,
+    recurrent_mask: ArrayLike | None = None,
 ) -> RNNOutput:
     """Run an RNN over a sequence.
 
@@ -47,6 +55,9 @@ def rnn(
     reverse : bool        read steps T-1 to 0; y stays in the order of x
     batch_first : bool        exchange the first two axes of x, y and mask
     return_sequences : bool        False: y is None
+    activation : str or tuple        what takes the place of tanh: a name, or a name and its constants, see Notes
+    clip : float        limits what an activation is taken of to [-clip, clip]; None: no limit
+    recurrent_mask : (B, H)        multiplies h_prev where it enters U, the same at every step: recurrent dropout
 
     Returns
     -------
@@ -63,6 +74,10 @@ def rnn(
     state is carried over and y is 0; what x holds there reaches nothing. J. L. Elman,
     "Finding structure in time", Cognitive Science 1990.
 
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple gives
+    constants: ("hard_sigmoid", alpha, beta) is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ("elu", alpha)
+    is alpha * (exp(a) - 1) below 0, 1 by default; ("leaky_relu", alpha) is alpha * a below 0, 0.2 by default.
+
     Examples
     --------
     >>> import numpy as np
@@ -76,9 +91,13 @@ def rnn(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    y, h, _ = _recurrent.forward(
-        "rnn", "rnn", x, W, U, b, h0, None, lengths, mask, reverse, batch_first, return_sequences, None
-    )
+    options = None
+    if activation is not TANH or clip is not None:
+        options = options_of("rnn", activation, SIGMOID, clip)
+    y, h, _, _ = _recurrent.forward(
+        "rnn", RNN, options, x, (W, U, b), (h0, None),
+        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
+    )  # fmt: skip
     return RNNOutput(y, h)
 
 
@@ -94,6 +113,10 @@ def rnn_forward(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = TANH,
+    clip: float | None = None,
+    recurrent_mask: ArrayLike | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[RNNOutput, RNNTape]:
     """Run an RNN over a sequence and keep the tape for `rnn_backward`.
 
@@ -102,11 +125,13 @@ def rnn_forward(
     Parameters
     ----------
     x, W, U, b, h0, lengths, mask, ...        as in `rnn`
+    checkpoint : int        k: the tape keeps the states before every k-th step that is read, and not y; what reads it
+        computes k steps at a time again, to the same bits. None: it keeps every step
 
     Returns
     -------
     RNNOutput        as `rnn` gives it, the same bits
-    RNNTape        opaque, for `rnn_backward`; refers to x, W, U and y: change none of them in between
+    RNNTape        for `rnn_backward`; refers to x, W, U and y: change none of them in between
 
     Raises
     ------
@@ -127,10 +152,13 @@ def rnn_forward(
     >>> tape
     <RNNTape T=5 B=2 H=4 float64>
     """
-    tape = RNNTape()
-    y, h, _ = _recurrent.forward(
-        "rnn_forward", "rnn", x, W, U, b, h0, None, lengths, mask, reverse, batch_first, return_sequences, tape
-    )
+    options = None
+    if activation is not TANH or clip is not None:
+        options = options_of("rnn_forward", activation, SIGMOID, clip)
+    y, h, _, tape = _recurrent.forward(
+        "rnn_forward", RNN, options, x, (W, U, b), (h0, None),
+        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask), RNNTape, checkpoint,
+    )  # fmt: skip
     return RNNOutput(y, h), tape
 
 
@@ -148,13 +176,17 @@ def rnn_backward(
         dx, dh = da W^T, da U^T                  dh: for the step before
         dW, dU, db += x^T da, h_prev^T da, da
 
+    Another activation f has f'(a) in the place of 1 - h * h; with clip, da is 0 where a is beyond it. With
+    recurrent_mask m, h_prev is m * h_prev and da U^T is m * (da U^T).
+
     Parameters
     ----------
     tape : RNNTape        from `rnn_forward`; not changed, it may be read again
     dy : (T, B, H)        gradient of y, (B, T, H) with batch_first; ignored at unreal steps. None: zeros
     dh : (B, H)        gradient of the final state. None: zeros
     need_dx : bool        False: dx is None and costs nothing
-    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was
+    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was.
+        They stay as they were where Ctrl-C stops the call
 
     Returns
     -------
@@ -181,5 +213,5 @@ def rnn_backward(
     >>> grads.dW.shape, grads.dU.shape, grads.db.shape
     ((3, 4), (4, 4), (4,))
     """
-    dx, dW, dU, db, dh0, _ = _recurrent.backward("rnn_backward", RNNTape, tape, dy, dh, None, need_dx, into)
+    dx, dW, dU, db, dh0, _, _ = _recurrent.backward("rnn_backward", RNNTape, tape, dy, dh, None, need_dx, into)
     return RNNGrads(dx, dW, dU, db, dh0)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from seqfuse import _arrays, _checks
-from seqfuse.functional._recurrent import HAS_C, packed_input
+from seqfuse.functional._recurrent import packed_input
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from seqfuse import _kernels
     from seqfuse._arrays import Array
+    from seqfuse.functional._form import Form
 
 
 class Stream:
     """What `Packed.stream` returns: `batch` rows of a recurrence, and the state that they are in.
 
-    One thread at a time: a call while another is under way raises RuntimeError and changes nothing.
+    One thread at a time: a call while another is under way raises RuntimeError and changes nothing. It is not pickled:
+    `state` is what to save.
     """
 
-    __slots__ = ("_batch", "_cell", "_dtype", "_features", "_kernel", "_step", "_units")
+    __slots__ = ("_batch", "_dtype", "_features", "_form", "_kernel", "_step", "_units")
 
     def __init__(
-        self, kernel: _kernels.Stream, cell: str, batch: int, features: int, units: int, dtype: np.dtype[Any]
+        self, kernel: _kernels.Stream, form: Form, batch: int, features: int, units: int, dtype: np.dtype[Any]
     ) -> None:
         self._kernel = kernel
         self._step: Any = kernel.step
-        self._cell, self._batch, self._features, self._units, self._dtype = cell, batch, features, units, dtype
+        self._form, self._batch, self._features, self._units, self._dtype = form, batch, features, units, dtype
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Take one step.
@@ -91,11 +93,11 @@ class Stream:
     @property
     def state(self) -> Array | tuple[Array, Array]:
         """h (batch, H), or (h, c) of an LSTM: a copy to get, checked when set."""
-        return (self._kernel.h(), self._kernel.c()) if HAS_C[self._cell] else self._kernel.h()
+        return (self._kernel.h(), self._kernel.c()) if self._form.has_c else self._kernel.h()
 
     @state.setter
     def state(self, value: ArrayLike | tuple[ArrayLike, ArrayLike]) -> None:
-        if not HAS_C[self._cell]:
+        if not self._form.has_c:
             self._kernel.set(self._checked("state", value), None)
             return
         if not isinstance(value, (tuple, list)) or len(value) != 2:
@@ -109,7 +111,7 @@ class Stream:
 
     def copy(self) -> Stream:
         """Another stream in the same state, which goes its own way from here."""
-        return Stream(self._kernel.copy(), self._cell, self._batch, self._features, self._units, self._dtype)
+        return Stream(self._kernel.copy(), self._form, self._batch, self._features, self._units, self._dtype)
 
     def __copy__(self) -> Stream:
         return self.copy()
@@ -117,5 +119,11 @@ class Stream:
     def __deepcopy__(self, memo: object) -> Stream:
         return self.copy()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "Stream: a stream must stay in the process that made it. Save stream.state and the Packed, which can be "
+            "pickled, and set the state of packed.stream(batch) again"
+        )
+
     def __repr__(self) -> str:
-        return f"<Stream {self._cell} batch={self._batch} I={self._features} H={self._units} {self._dtype}>"
+        return f"<Stream {self._form.cell} batch={self._batch} I={self._features} H={self._units} {self._dtype}>"

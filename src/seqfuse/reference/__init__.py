@@ -4,7 +4,8 @@ The functions, signatures and results are those of `seqfuse.functional`; packing
 is computed, is computed in the widest type of the arguments, which here may also be `numpy.longdouble`, so that
 float64 kernels can be judged as well. Arguments are not checked: that is the business of `seqfuse.functional`.
 
-Only tests and the benchmark import this package; it imports numpy, the cells and the result types alone.
+Only tests and the benchmark import this package; it imports numpy, the cells, the activations and the result types
+alone.
 """
 
 from seqfuse.reference.adam import adam_update
@@ -12,7 +13,10 @@ from seqfuse.reference.dense import DenseTape, dense, dense_backward, dense_forw
 from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dropout_forward, philox4x32
 from seqfuse.reference.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
 from seqfuse.reference.gru import gru, gru_backward, gru_forward
+from seqfuse.reference.indrnn import indrnn, indrnn_backward, indrnn_forward
 from seqfuse.reference.lstm import lstm, lstm_backward, lstm_forward
+from seqfuse.reference.mingru import mingru, mingru_backward, mingru_forward
+from seqfuse.reference.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.reference.recurrent import RecurrentTape
 from seqfuse.reference.rnn import rnn, rnn_backward, rnn_forward
 from seqfuse.reference.softmax_cross_entropy import (
@@ -26,6 +30,7 @@ __all__ = [
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
+    "ReadoutTape",
     "RecurrentTape",
     "SoftmaxCrossEntropyTape",
     "adam_update",
@@ -41,10 +46,19 @@ __all__ = [
     "gru",
     "gru_backward",
     "gru_forward",
+    "indrnn",
+    "indrnn_backward",
+    "indrnn_forward",
     "lstm",
     "lstm_backward",
     "lstm_forward",
+    "mingru",
+    "mingru_backward",
+    "mingru_forward",
     "philox4x32",
+    "readout",
+    "readout_backward",
+    "readout_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy.typing as npt
 
+from seqfuse._activations import ActivationLike
 from seqfuse._cells import CELLS, Array
 from seqfuse._results import GRUGrads, GRUOutput
 from seqfuse.reference.recurrent import RecurrentTape, recurrent_backward, recurrent_forward
@@ -25,6 +26,10 @@ def gru(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = "tanh",
+    recurrent_activation: ActivationLike = "sigmoid",
+    clip: float | None = None,
+    recurrent_mask: npt.ArrayLike | None = None,
 ) -> GRUOutput:
     """Run a GRU over a sequence.
 
@@ -48,6 +53,10 @@ def gru(
     mask : (T, B)        bool, the steps that are real; with `lengths`, those that both call real
     reverse : bool        read steps T-1 to 0; `y` stays in the order of `x`
     return_sequences : bool        whether `y` is wanted
+    activation : str or (str, alpha, beta)        what stands for tanh
+    recurrent_activation : str or (str, alpha, beta)        what stands for sigmoid
+    clip : float        what an activation is taken of is clamped to [-clip, clip] first
+    recurrent_mask : (B, H)        multiplies h where it enters U, the same at every step: recurrent dropout
 
     Returns
     -------
@@ -55,6 +64,7 @@ def gru(
 
     Raises
     ------
+    ValueError        an activation that does not exist, or has no such constants
     TypeError        a kind of number that is not computed with
 
     Notes
@@ -75,6 +85,7 @@ def gru(
     return gru_forward(
         x, W, U, b, h0, reset_after=reset_after, update_gate=update_gate,
         lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first, return_sequences=return_sequences,
+        activation=activation, recurrent_activation=recurrent_activation, clip=clip, recurrent_mask=recurrent_mask,
     )[0]  # fmt: skip
 
 
@@ -92,15 +103,20 @@ def gru_forward(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = "tanh",
+    recurrent_activation: ActivationLike = "sigmoid",
+    clip: float | None = None,
+    recurrent_mask: npt.ArrayLike | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[GRUOutput, RecurrentTape]:
     """Run `gru` and keep the tape for `gru_backward`.
 
-    Parameters, equations and errors are those of `gru`.
+    Parameters, equations and errors are those of `gru`. `checkpoint` saves memory in the kernels, and nothing here.
 
     Returns
     -------
     GRUOutput        as `gru`
-    RecurrentTape        opaque, for `gru_backward`; refers to x, W and U
+    RecurrentTape        for `gru_backward`, with `states()` and `gates()`; refers to x, W and U
 
     Examples
     --------
@@ -112,6 +128,7 @@ def gru_forward(
     y, (h,), tape = recurrent_forward(
         CELLS["gru"], x, W, U, b, (h0,), lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
         reset_after=reset_after, update_gate=update_gate,
+        activation=activation, recurrent_activation=recurrent_activation, clip=clip, recurrent_mask=recurrent_mask,
     )  # fmt: skip
     return GRUOutput(y if return_sequences else None, h), tape
 
@@ -134,7 +151,9 @@ def gru_backward(
         dW = sum over t of x^T [daz, dar, dan]        dU = sum over t of h^T [daz, dar, dan * r]
         db = sum over t and rows of [daz, dar, dan], row 1 of [daz, dar, dan * r]
 
-    With reset_after=False the candidate's product takes r * h, so that d(r * h) = dan Un^T.
+    With reset_after=False the candidate's product takes r * h, so that d(r * h) = dan Un^T. Other activations put their
+    slope f'(a) in the place of s * (1 - s) and 1 - n * n; a clip puts 0 where |a| > clip. A recurrent_mask m stands
+    before every h above but those of h - n and d * z: m * h for h, and m times what reaches h through U.
 
     Parameters
     ----------
@@ -159,4 +178,4 @@ def gru_backward(
     >>> gru_backward(tape, dh=np.ones((1, 1))).dW.round(4)
     array([[-0.2172,  0.0027,  0.1569]])
     """
-    return GRUGrads(*recurrent_backward(tape, dy, (dh,), need_dx=need_dx, into=into))
+    return GRUGrads(**recurrent_backward(tape, dy, (dh,), need_dx=need_dx, into=into))

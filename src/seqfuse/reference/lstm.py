@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
+from seqfuse._activations import ActivationLike
 from seqfuse._cells import CELLS, Array
 from seqfuse._results import LSTMGrads, LSTMOutput
 from seqfuse.reference.recurrent import RecurrentTape, recurrent_backward, recurrent_forward
@@ -22,6 +23,11 @@ def lstm(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = "tanh",
+    recurrent_activation: ActivationLike = "sigmoid",
+    peephole: npt.ArrayLike | None = None,
+    clip: float | None = None,
+    recurrent_mask: npt.ArrayLike | None = None,
 ) -> LSTMOutput:
     """Run an LSTM over a sequence.
 
@@ -42,6 +48,11 @@ def lstm(
     mask : (T, B)        bool, the steps that are real; with `lengths`, those that both call real
     reverse : bool        read steps T-1 to 0; `y` stays in the order of `x`
     return_sequences : bool        whether `y` is wanted
+    activation : str or (str, alpha, beta)        what stands for tanh, of g and of c'
+    recurrent_activation : str or (str, alpha, beta)        what stands for sigmoid
+    peephole : (3, H)        rows pi, pf, po, which add pi * c, pf * c and po * c' to what i, f and o are taken of
+    clip : float        what an activation is taken of, activation(c') excepted, is clamped to [-clip, clip] first
+    recurrent_mask : (B, H)        multiplies h where it enters U, the same at every step: recurrent dropout
 
     Returns
     -------
@@ -49,12 +60,15 @@ def lstm(
 
     Raises
     ------
+    ValueError        an activation that does not exist, or has no such constants
     TypeError        a kind of number that is not computed with
 
     Notes
     -----
     Hochreiter and Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735, with the forget gate of Gers,
-    Schmidhuber and Cummins 2000. An unreal step carries the state over, and nothing in it is read.
+    Schmidhuber and Cummins 2000 and the peepholes of Gers, Schraudolph and Schmidhuber 2002,
+    https://jmlr.org/papers/v3/gers02a.html. A mask for the whole sequence is that of Gal and Ghahramani 2016,
+    arXiv:1512.05287. An unreal step carries the state over, and nothing in it is read.
 
     Examples
     --------
@@ -67,6 +81,8 @@ def lstm(
     return lstm_forward(
         x, W, U, b, h0, c0,
         lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first, return_sequences=return_sequences,
+        activation=activation, recurrent_activation=recurrent_activation, peephole=peephole, clip=clip,
+        recurrent_mask=recurrent_mask,
     )[0]  # fmt: skip
 
 
@@ -83,15 +99,21 @@ def lstm_forward(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = "tanh",
+    recurrent_activation: ActivationLike = "sigmoid",
+    peephole: npt.ArrayLike | None = None,
+    clip: float | None = None,
+    recurrent_mask: npt.ArrayLike | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[LSTMOutput, RecurrentTape]:
     """Run `lstm` and keep the tape for `lstm_backward`.
 
-    Parameters, equations and errors are those of `lstm`.
+    Parameters, equations and errors are those of `lstm`. `checkpoint` saves memory in the kernels, and nothing here.
 
     Returns
     -------
     LSTMOutput        as `lstm`
-    RecurrentTape        opaque, for `lstm_backward`; refers to x, W and U
+    RecurrentTape        for `lstm_backward`, with `states()` and `gates()`; refers to x, W and U
 
     Examples
     --------
@@ -101,8 +123,10 @@ def lstm_forward(
     array([[0.6505]])
     """
     y, (h, c), tape = recurrent_forward(
-        CELLS["lstm"], x, W, U, b, (h0, c0), lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first
-    )
+        CELLS["lstm"], x, W, U, b, (h0, c0), lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
+        activation=activation, recurrent_activation=recurrent_activation, peephole=peephole, clip=clip,
+        recurrent_mask=recurrent_mask,
+    )  # fmt: skip
     return LSTMOutput(y if return_sequences else None, h, c), tape
 
 
@@ -123,6 +147,10 @@ def lstm_backward(
         dx = da W^T        dh = da U^T
         dW = sum over t of x^T da        dU = sum over t of h^T da        db = sum over t and rows of da
 
+    Other activations put their slope f'(a) in the place of s * (1 - s) and 1 - t * t; a clip puts 0 where |a| > clip.
+    With peepholes dc' += dao * po, dc += dai * pi + daf * pf, and dpeephole is the sum over t and rows of dai * c,
+    daf * c, dao * c'. With a recurrent_mask m, dh = m * (da U^T) and dU = sum over t of (m * h)^T da.
+
     Parameters
     ----------
     tape : RecurrentTape        of `lstm_forward`; not changed, and may be used again
@@ -133,7 +161,8 @@ def lstm_backward(
 
     Returns
     -------
-    LSTMGrads        dx (T, B, I) or None; dW (I, 4*H); dU (H, 4*H); db, as b was given; dh0, dc0 (B, H)
+    LSTMGrads        dx (T, B, I) or None; dW (I, 4*H); dU (H, 4*H); db, as b was given; dh0, dc0 (B, H); dpeephole
+        (3, H), or None where peephole was
 
     Notes
     -----
@@ -147,4 +176,4 @@ def lstm_backward(
     >>> lstm_backward(tape, dh=np.ones((1, 1))).dW.round(4)
     array([[0.0894, 0.024 , 0.1542, 0.1559]])
     """
-    return LSTMGrads(*recurrent_backward(tape, dy, (dh, dc), need_dx=need_dx, into=into))
+    return LSTMGrads(**recurrent_backward(tape, dy, (dh, dc), need_dx=need_dx, into=into))

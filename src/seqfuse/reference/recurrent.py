@@ -1,4 +1,4 @@
-"""A cell over a sequence, forward and backward: the walk over time that `rnn`, `lstm` and `gru` share.
+"""A cell over a sequence, forward and backward: the walk over time that all recurrent cells share.
 
 A step is taken by the rows that are real there and by no other: they are selected, not multiplied by 0, so that
 nothing in the padding, NaN included, reaches anything.
@@ -7,27 +7,69 @@ nothing in the padding, NaN included, reaches anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from seqfuse._cells import Array, Cell, States, Weights
+from seqfuse._activations import parse
+from seqfuse._cells import Array, Cell, States, StepOptions, Weights
 from seqfuse.reference.accumulate import accumulate
 from seqfuse.reference.dtypes import computed_dtype
 
 
+class Step(NamedTuple):
+    """A step that was taken, for its backward."""
+
+    t: int
+    rows: npt.NDArray[np.intp]  # those that are real
+    before: States  # theirs, before the step
+    saved: States  # what the cell's forward kept: the gates first
+    act: StepOptions
+
+
 @dataclass(frozen=True)
 class RecurrentTape:
-    """What the backward of a recurrent cell reads; opaque, refers to the arguments of the forward."""
+    """What the backward of a recurrent cell reads; refers to the arguments of the forward."""
 
     cell: Cell
-    options: dict[str, Any]
     x: Array  # (T, B, I)
     weights: Weights
     bias_shape: tuple[int, ...] | None  # of b as it was given
-    steps: list[tuple[int, Array, States, States]]  # as read: t, the real rows, their states before it, saved
+    steps: list[Step]  # as read
+    history: States  # (T, B, H) each, the states after each step
     batch_first: bool
+
+    def states(self) -> dict[str, Array]:
+        """The states after each step in the order of `x`, the carried ones at unreal steps.
+
+        Examples
+        --------
+        >>> from seqfuse import reference
+        >>> out, tape = reference.rnn_forward(np.ones((2, 1, 1)), W=np.ones((1, 1)), U=np.ones((1, 1)), lengths=[1])
+        >>> tape.states()["h"].ravel().round(4)
+        array([0.7616, 0.7616])
+        """
+        return {name: self._as_given(s).copy() for name, s in zip(self.cell.states, self.history, strict=True)}
+
+    def gates(self) -> dict[str, Array]:
+        """The activated gates of each step in the order of `x`, 0 at unreal steps.
+
+        Examples
+        --------
+        >>> from seqfuse import reference
+        >>> out, tape = reference.gru_forward(np.ones((2, 1, 1)), W=np.ones((1, 3)), U=np.ones((1, 3)), lengths=[1])
+        >>> tape.gates()["z"].ravel().round(4)
+        array([0.7311, 0.    ])
+        """
+        gates = {name: np.zeros_like(self.history[0]) for name in self.cell.gates}
+        for step in self.steps:
+            for gate, values in zip(gates.values(), step.saved):
+                gate[step.t, step.rows] = values
+        return {name: self._as_given(gate) for name, gate in gates.items()}
+
+    def _as_given(self, a: Array) -> Array:
+        return a.swapaxes(0, 1) if self.batch_first else a
 
 
 def real_steps(
@@ -54,7 +96,7 @@ def recurrent_forward(
     cell: Cell,
     x: npt.ArrayLike,
     W: npt.ArrayLike,
-    U: npt.ArrayLike,
+    U: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
     initial: tuple[npt.ArrayLike | None, ...],
     *,
@@ -62,31 +104,46 @@ def recurrent_forward(
     mask: npt.ArrayLike | None,
     reverse: bool,
     batch_first: bool,
+    peephole: npt.ArrayLike | None = None,
+    recurrent_mask: npt.ArrayLike | None = None,
+    clip: float | None,
     **options: Any,
 ) -> tuple[Array, States, RecurrentTape]:
     """Every step's output, the final states, and the tape."""
     dtype = computed_dtype(x, W, U, b)
-    x, W, U = (np.asarray(a, dtype) for a in (x, W, U))
+    x, W = np.asarray(x, dtype), np.asarray(W, dtype)
     x = x.swapaxes(0, 1) if batch_first else x
     bias = np.zeros(W.shape[1:], dtype) if b is None else np.asarray(b, dtype)
     bx, bh = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
-    weights = Weights(W, U, bx, bh)
+    weights = Weights(W, None if U is None else np.asarray(U, dtype), bx, bh)
+    if peephole is not None:
+        weights = weights._replace(peephole=np.asarray(peephole, dtype))
 
-    (T, B, _), H = x.shape, U.shape[0]
+    (T, B, _), H = x.shape, W.shape[1] // len(cell.gates)
+    act = _step_options(cell, clip, options)
+    kept = None if recurrent_mask is None else np.asarray(recurrent_mask, dtype)
     real = real_steps(T, B, lengths, mask, batch_first)
     states = tuple(np.zeros((B, H), dtype) if s is None else np.array(s, dtype) for s in initial)
     y = np.zeros((T, B, H), dtype)
+    history = tuple(np.empty((T, B, H), dtype) for _ in states)
     steps = []
     for t in reversed(range(T)) if reverse else range(T):
         rows = np.flatnonzero(real[t])
         before = tuple(s[rows] for s in states)
-        after, saved = cell.forward(x[t, rows], before, weights, **options)
+        act = act if kept is None else act._replace(recurrent_mask=kept[rows])
+        after, saved = cell.forward(x[t, rows], before, weights, act)
         y[t, rows] = after[0]
-        for s, new in zip(states, after, strict=True):
+        for s, new, each in zip(states, after, history, strict=True):
             s[rows] = new
-        steps.append((t, rows, before, saved))
-    tape = RecurrentTape(cell, options, x, weights, None if b is None else bias.shape, steps, batch_first)
+            each[t] = s
+        steps.append(Step(t, rows, before, saved, act))
+    tape = RecurrentTape(cell, x, weights, None if b is None else bias.shape, steps, history, batch_first)
     return y.swapaxes(0, 1) if batch_first else y, states, tape
+
+
+def _step_options(cell: Cell, clip: float | None, options: dict[str, Any]) -> StepOptions:
+    chosen = {name: parse(cell.name, name, options[name]) for name in cell.activations}
+    return cell.step_options(**{**options, **chosen}, clip=None if clip is None else float(clip))
 
 
 def recurrent_backward(
@@ -95,27 +152,35 @@ def recurrent_backward(
     dfinal: tuple[npt.ArrayLike | None, ...],
     *,
     need_dx: bool,
-    into: tuple[Array, Array, Array | None] | None,
-) -> tuple[Any, ...]:
-    """dx, dW, dU, db, and the gradient of each initial state."""
-    x, weights = tape.x, tape.weights
-    dtype, (T, B, _), H = x.dtype, x.shape, weights.U.shape[0]
+    into: tuple[Array | None, ...] | None,
+) -> dict[str, Any]:
+    """The gradient of every argument that the cell has, by the names of the results' fields."""
+    x, weights, cell = tape.x, tape.weights, tape.cell
+    dtype, (T, B, H) = x.dtype, tape.history[0].shape
     if dy is None:
         dy = np.zeros((T, B, H), dtype)
     else:
         dy = np.asarray(dy, dtype).swapaxes(0, 1) if tape.batch_first else np.asarray(dy, dtype)
     dstates = tuple(np.zeros((B, H), dtype) if d is None else np.array(d, dtype) for d in dfinal)
     dx = np.zeros_like(x)
-    sums = Weights(*(np.zeros_like(w) for w in weights))
-    for t, rows, before, saved in reversed(tape.steps):
+    zeros: list[Any] = [None if w is None else np.zeros_like(w) for w in weights]
+    sums = Weights(*zeros)
+    for t, rows, before, saved, act in reversed(tape.steps):
         dh, *others = (d[rows] for d in dstates)
         dafter = (dh + dy[t, rows], *others)
-        dx[t, rows], dbefore, dweights = tape.cell.backward(x[t, rows], before, weights, saved, dafter, **tape.options)
+        dx[t, rows], dbefore, dweights = cell.backward(x[t, rows], before, weights, saved, dafter, act)
         for d, new in zip(dstates, dbefore, strict=True):
             d[rows] = new
         for total, part in zip(sums, dweights, strict=True):
-            total += part
-    dW, dU, dbx, dbh = sums
+            if total is not None:
+                total += part
+    dW, dU, dbx, dbh, dpeephole = sums
     db = None if tape.bias_shape is None else dbx if len(tape.bias_shape) == 1 else np.stack([dbx, dbh])
     dx = dx.swapaxes(0, 1) if tape.batch_first else dx
-    return (dx if need_dx else None, *accumulate(into, (dW, dU, db)), *dstates)
+    parameters = {"dW": dW, "dU": dU, "db": db}
+    if cell.recurrence == "none":
+        del parameters["dU"]
+    added = accumulate(into, tuple(parameters.values()))
+    grads = {"dx": dx if need_dx else None, **dict(zip(parameters, added, strict=True))}
+    grads |= {f"d{state}0": d for state, d in zip(cell.states, dstates, strict=True)}
+    return grads | {"dpeephole": dpeephole} if "peephole" in cell.takes else grads

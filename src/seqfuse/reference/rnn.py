@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
+from seqfuse._activations import ActivationLike
 from seqfuse._cells import CELLS, Array
 from seqfuse._results import RNNGrads, RNNOutput
 from seqfuse.reference.recurrent import RecurrentTape, recurrent_backward, recurrent_forward
@@ -21,6 +22,9 @@ def rnn(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = "tanh",
+    clip: float | None = None,
+    recurrent_mask: npt.ArrayLike | None = None,
 ) -> RNNOutput:
     """Run a simple recurrent cell over a sequence.
 
@@ -36,6 +40,9 @@ def rnn(
     mask : (T, B)        bool, the steps that are real; with `lengths`, those that both call real
     reverse : bool        read steps T-1 to 0; `y` stays in the order of `x`
     return_sequences : bool        whether `y` is wanted
+    activation : str or (str, alpha, beta)        what stands for tanh
+    clip : float        what an activation is taken of is clamped to [-clip, clip] first
+    recurrent_mask : (B, H)        multiplies h where it enters U, the same at every step: recurrent dropout
 
     Returns
     -------
@@ -43,6 +50,7 @@ def rnn(
 
     Raises
     ------
+    ValueError        an activation that does not exist, or has no such constants
     TypeError        a kind of number that is not computed with
 
     Notes
@@ -60,6 +68,7 @@ def rnn(
     return rnn_forward(
         x, W, U, b, h0,
         lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first, return_sequences=return_sequences,
+        activation=activation, clip=clip, recurrent_mask=recurrent_mask,
     )[0]  # fmt: skip
 
 
@@ -75,15 +84,19 @@ def rnn_forward(
     reverse: bool = False,
     batch_first: bool = False,
     return_sequences: bool = True,
+    activation: ActivationLike = "tanh",
+    clip: float | None = None,
+    recurrent_mask: npt.ArrayLike | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[RNNOutput, RecurrentTape]:
     """Run `rnn` and keep the tape for `rnn_backward`.
 
-    Parameters, equation and errors are those of `rnn`.
+    Parameters, equation and errors are those of `rnn`. `checkpoint` saves memory in the kernels, and nothing here.
 
     Returns
     -------
     RNNOutput        as `rnn`
-    RecurrentTape        opaque, for `rnn_backward`; refers to x, W and U
+    RecurrentTape        for `rnn_backward`, with `states()` and `gates()`; refers to x, W and U
 
     Examples
     --------
@@ -93,8 +106,9 @@ def rnn_forward(
     array([[0.9427]])
     """
     y, (h,), tape = recurrent_forward(
-        CELLS["rnn"], x, W, U, b, (h0,), lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first
-    )
+        CELLS["rnn"], x, W, U, b, (h0,), lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
+        activation=activation, clip=clip, recurrent_mask=recurrent_mask,
+    )  # fmt: skip
     return RNNOutput(y if return_sequences else None, h), tape
 
 
@@ -110,6 +124,9 @@ def rnn_backward(
 
         da = (dy + dh') * (1 - h' * h')        dh = da U^T        dx = da W^T
         dW = sum over t of x^T da        dU = sum over t of h^T da        db = sum over t and rows of da
+
+    Another activation puts its slope f'(a) in the place of 1 - h' * h'; a clip puts 0 where |a| > clip. With a
+    recurrent_mask m, dh = m * (da U^T) and dU = sum over t of (m * h)^T da.
 
     Parameters
     ----------
@@ -135,4 +152,4 @@ def rnn_backward(
     >>> grads.dW.round(4), grads.db is None
     (array([[0.1581]]), True)
     """
-    return RNNGrads(*recurrent_backward(tape, dy, (dh,), need_dx=need_dx, into=into))
+    return RNNGrads(**recurrent_backward(tape, dy, (dh,), need_dx=need_dx, into=into))

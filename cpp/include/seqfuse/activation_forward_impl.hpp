@@ -1,0 +1,29 @@
+// One pass over the numbers, packet by packet: bound by memory but for tanh, sigmoid, softplus and elu.
+#pragma once
+
+#include <algorithm>
+
+#include "seqfuse/activation.hpp"
+#include "seqfuse/activation_forward.hpp"
+#include "seqfuse/memory.hpp"
+#include "seqfuse/parallel.hpp"
+
+namespace seqfuse {
+
+template <class T>
+void activation_forward(const ActivationArgs<T>& args) {
+  using V = Vec<T>;
+  // Numbers that are made in about 10 us: below that a second thread does not pay.
+  constexpr Index kWorthARegion = 32768;
+  parallel::run(args.n < kWorthARegion ? 1 : args.threads, [&](int thread, int team) {
+    const Range share = share_of(divide_up(args.n, kLine<T>), thread, team);
+    const Index end = std::min(share.end * kLine<T>, args.n);
+    for (Index i = share.begin * kLine<T>; i < end; i += V::kSize) {
+      V slope;
+      activate(args.f, V::load_first(args.a + i, end - i), slope).store_first(args.y + i, end - i);
+      if (args.slope != nullptr) slope.store_first(args.slope + i, end - i);
+    }
+  });
+}
+
+}  // namespace seqfuse

@@ -1,0 +1,68 @@
+// What a tape says for people: the states after every step, and the gates.
+#pragma once
+
+#include "seqfuse/recurrent_replay_impl.hpp"
+
+namespace seqfuse {
+
+template <class Cell, class T>
+class Inspector {
+ public:
+  Inspector(const Weights<T>& weights, const InspectArgs<T>& args)
+      : args_(args),
+        seq_(args.tape.sequence),
+        H_(weights.H),
+        replay_(weights, args.tape, 1, args.threads, args.stop),
+        carried_{Buffer<T>(H_ * seq_.B), Buffer<T>(H_ * seq_.B)} {}
+
+  bool run() {
+    for (Index s = 0; s < seq_.T_; ++s) {
+      const Index t = seq_.reverse ? seq_.T_ - 1 - s : s;
+      if (args_.stop() || !replay_.require({t, t + 1})) return false;
+      const auto chunk = replay_.chunk(t);
+      if (s == 0) start(chunk.h0, 0), start(chunk.c0, 1);
+      parallel::FlushDenormals flush;
+      for (Index b = 0; b < seq_.B; ++b) one_row(chunk, t, b);
+    }
+    return true;
+  }
+
+ private:
+  using V = Vec<T>;
+  static constexpr Index kLanes = V::kSize;
+
+  T* carried(Index state, Index b) { return carried_[state].data() + b * H_; }
+
+  void start(Rows<const T> from, Index state) {
+    for (Index b = 0; b < seq_.B; ++b) std::copy_n(from.row(b), H_, carried(state, b));
+  }
+
+  void one_row(const typename Replay<Cell, T>::Chunk& chunk, Index t, Index b) {
+    const bool real = seq_.real == nullptr || seq_.real[t * seq_.B + b];
+    const T* saved = chunk.saved + (t - chunk.steps.begin) * replay_.step_size() + b * replay_.values() * kLanes;
+    if (real) std::copy_n(chunk.y.at(t - chunk.steps.begin, b), H_, carried(0, b));
+    for (Index unit = 0; unit < H_; unit += kLanes, saved += seq_.B * replay_.values() * kLanes) {
+      const Index left = H_ - unit;
+      V values[Cell::kSaved];
+      for (int s = 0; s < Cell::kSaved; ++s) values[s] = real ? V::load(saved + s * kLanes) : V::zero();
+      for (int g = 0; g < Cell::kGates; ++g)
+        if (args_.gates[g]) values[Cell::kSavedGates[g]].store_first(args_.gates[g].at(t, b) + unit, left);
+      if (Cell::kStates && real) Cell::state_after(values).store_first(carried(1, b) + unit, left);
+    }
+    for (Index state = 0; state <= Cell::kStates; ++state)
+      if (args_.states[state]) std::copy_n(carried(state, b), H_, args_.states[state].at(t, b));
+  }
+
+  const InspectArgs<T>& args_;
+  const Sequence<T>& seq_;
+  Index H_;
+  Replay<Cell, T> replay_;
+  Buffer<T> carried_[2];  // (B, H) each: h and c as they are
+};
+
+template <class Cell, class T>
+bool inspect(const Weights<T>& weights, const InspectArgs<T>& args) {
+  return Inspector<Cell, T>(weights, args).run();
+}
+
+}  // namespace seqfuse

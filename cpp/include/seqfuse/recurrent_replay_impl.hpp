@@ -1,0 +1,118 @@
+// What a forward left for each step: from the full tape, or made again from a thin one's checkpoints.
+//
+// Steps come in chunks of k, counted in the order of reading; a full tape is one chunk. A thin tape
+// holds the states before each chunk, from which forward makes the rest again, the same bits. The
+// chunks at hand lie in a ring, so that whoever walks chunk by chunk, backwards too, makes each once.
+#pragma once
+
+#include <vector>
+
+#include "seqfuse/recurrent_forward_impl.hpp"
+
+namespace seqfuse {
+
+template <class Cell, class T>
+class Replay {
+ public:
+  // The steps of a chunk, by t, and what is known of them; step t is the (t - steps.begin)-th in y and saved.
+  struct Chunk {
+    Range steps;
+    Steps<const T> y;      // (steps, B, H)
+    const T* saved;        // (steps, blocks, B, values, lanes)
+    Rows<const T> h0, c0;  // (B, H): the states before its first step in the order of reading
+  };
+
+  // `window`: over how many neighbouring steps a caller asks for at once.
+  Replay(const Weights<T>& weights, const Tape<T>& tape, Index window, int threads, const StopCheck& stop)
+      : tape_(tape),
+        seq_(tape.sequence),
+        stop_(stop),
+        threads_(threads),
+        H_(weights.H),
+        values_(CellLayout<Cell, T>::saved(weights.options)),
+        step_size_(saved_of_step<Cell, T>(weights.options, seq_.B, H_)),
+        k_(tape.checkpoint > 0 ? tape.checkpoint : std::max<Index>(seq_.T_, 1)),
+        zeros_(H_) {
+    zeros_.fill_zero();
+    if (tape.checkpoint == 0) return;
+    const Index chunks = divide_up(seq_.T_, k_), slots = std::min((window - 1) / k_ + 2, chunks);
+    held_.assign(static_cast<std::size_t>(slots), -1);
+    packed_ = pack_weights<Cell>(weights, threads);
+    const Index steps = std::min(slots * k_, seq_.T_);
+    y_ = Buffer<T>(checked_product({steps, seq_.B, H_}));
+    saved_ = Buffer<T>(checked_product({steps, step_size_}));
+    h_ = Buffer<T>(checked_product({seq_.B, H_}));
+    if (Cell::kStates) c_ = Buffer<T>(h_.size());
+  }
+
+  Index values() const { return values_; }        // a unit's saved values
+  Index step_size() const { return step_size_; }  // elements of `saved` a step
+
+  // Makes the steps of `steps` ready, and of as many of the others as the window has room for unready. False: stopped.
+  bool require(Range steps) {
+    if (tape_.checkpoint == 0) return true;
+    const Index a = chunk_of(steps.begin), b = chunk_of(steps.end - 1);
+    for (Index c = std::max(a, b); c >= std::min(a, b); --c) {
+      Index& held = held_[static_cast<std::size_t>(slot(c))];
+      if (held == c) continue;
+      held = -1;
+      if (!make(c)) return false;
+      held = c;
+    }
+    return true;
+  }
+
+  // The chunk of step t.
+  Chunk chunk(Index t) const {
+    if (tape_.checkpoint == 0) {
+      const Rows<const T> zeros{zeros_.data(), 0};
+      return {{0, seq_.T_}, tape_.y, tape_.saved, seq_.h0 ? seq_.h0 : zeros, seq_.c0 ? seq_.c0 : zeros};
+    }
+    const Index c = chunk_of(t), first = slot(c) * k_;
+    return {steps_of(c),
+            {y_.data() + first * seq_.B * H_, seq_.B * H_, H_},
+            saved_.data() + first * step_size_,
+            checkpoint(c, 0),
+            checkpoint(c, Cell::kStates)};
+  }
+
+ private:
+  Index chunk_of(Index t) const { return (seq_.reverse ? seq_.T_ - 1 - t : t) / k_; }
+  Index slot(Index c) const { return c % static_cast<Index>(held_.size()); }
+  Range steps_of(Index c) const {
+    const Range read{c * k_, std::min((c + 1) * k_, seq_.T_)};
+    return seq_.reverse ? Range{seq_.T_ - read.end, seq_.T_ - read.begin} : read;
+  }
+  // State s of checkpoint c, (B, H).
+  Rows<const T> checkpoint(Index c, Index s) const {
+    return {tape_.saved + (c * (1 + Cell::kStates) + s) * seq_.B * H_, H_};
+  }
+
+  bool make(Index c) {
+    const Range steps = steps_of(c);
+    const Index first = slot(c) * k_;
+    ForwardArgs<T> args;
+    args.sequence = seq_;
+    args.sequence.T_ = steps.size();
+    args.sequence.x.data += steps.begin * seq_.x.stride_t;
+    if (seq_.real != nullptr) args.sequence.real += steps.begin * seq_.B;
+    args.sequence.h0 = checkpoint(c, 0);
+    if (Cell::kStates) args.sequence.c0 = checkpoint(c, 1);
+    args.y = {y_.data() + first * seq_.B * H_, seq_.B * H_, H_};
+    args.h = {h_.data(), H_}, args.c = {c_.data(), H_};
+    args.saved = saved_.data() + first * step_size_;
+    args.threads = threads_, args.stop = stop_;
+    return forward<Cell>(packed_, args);
+  }
+
+  const Tape<T>& tape_;
+  const Sequence<T>& seq_;
+  const StopCheck& stop_;
+  int threads_;
+  Index H_, values_, step_size_, k_;
+  Buffer<T> zeros_, y_, saved_, h_, c_;
+  PackedWeights<T> packed_;
+  std::vector<Index> held_;  // which chunk a slot of the ring holds, -1: none
+};
+
+}  // namespace seqfuse

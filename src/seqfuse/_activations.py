@@ -1,0 +1,175 @@
+"""THE activations: each one's value and slope in NumPy, its constants, and what a caller may write for it.
+
+A definition is two functions which stand side by side: `value` is f(a), `slope` is f'(a), which may also read
+y = f(a). They compute in the type of `a`, overflow nowhere, and let NaN pass. Where f has a kink the slope is that
+of the left side; hard_sigmoid's is 0 at both ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any, NamedTuple, NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+# What a caller may write: a name, or a name and its constants.
+ActivationLike: TypeAlias = str | tuple[str] | tuple[str, float] | tuple[str, float, float]
+
+
+class Definition(NamedTuple):
+    """An activation before its constants are chosen."""
+
+    value: Callable[[Array, float, float], Array]  # (a, alpha, beta) -> y
+    slope: Callable[[Array, Array, float, float], Array]  # (a, y, alpha, beta) -> dy/da
+    constants: tuple[tuple[str, float], ...] = ()  # names and defaults of alpha and beta, those of them it has
+
+
+class Activation(NamedTuple):
+    """An activation with its constants, 0 for those that it does not have."""
+
+    name: str
+    alpha: float
+    beta: float
+
+    def value(self, a: Array) -> Array:
+        """f(a)."""
+        return DEFINITIONS[self.name].value(a, self.alpha, self.beta)
+
+    def slope(self, a: Array, y: Array) -> Array:
+        """f'(a), where y = f(a)."""
+        return DEFINITIONS[self.name].slope(a, y, self.alpha, self.beta)
+
+
+def sigmoid(a: Array) -> Array:
+    """1 / (1 + exp(-a)), with no overflow: only exp of what is not positive is taken."""
+    e = np.exp(-np.abs(a))
+    return np.asarray(np.where(a < 0, e, 1) / (1 + e))
+
+
+def _softsign(a: Array) -> Array:
+    size = np.minimum(np.abs(a), np.finfo(a.dtype).max)  # inf / inf is left out
+    return np.asarray(np.copysign(size / (1 + size), a))
+
+
+def _softsign_slope(a: Array) -> Array:
+    root = 1 / (1 + np.abs(a))
+    return np.asarray(root * root)
+
+
+def _either(condition: Array, yes: Any, no: Any, like: Array) -> Array:
+    """Chosen by the condition, in the type of `like`."""
+    return np.where(condition, np.asarray(yes, like.dtype), np.asarray(no, like.dtype))
+
+
+DEFINITIONS: Mapping[str, Definition] = {
+    "tanh": Definition(
+        lambda a, alpha, beta: np.tanh(a),
+        lambda a, y, alpha, beta: 1 - y * y,
+    ),
+    "sigmoid": Definition(
+        lambda a, alpha, beta: sigmoid(a),
+        lambda a, y, alpha, beta: y * (1 - y),
+    ),
+    "relu": Definition(
+        lambda a, alpha, beta: np.maximum(a, 0),
+        lambda a, y, alpha, beta: _either(a > 0, 1, 0, a),
+    ),
+    "linear": Definition(
+        lambda a, alpha, beta: a,
+        lambda a, y, alpha, beta: np.ones_like(a),
+    ),
+    "hard_sigmoid": Definition(
+        lambda a, alpha, beta: np.clip(alpha * a + beta, 0, 1),
+        lambda a, y, alpha, beta: _either((y > 0) & (y < 1), alpha, 0, a),
+        (("alpha", 1 / 6), ("beta", 0.5)),
+    ),
+    "softsign": Definition(
+        lambda a, alpha, beta: _softsign(a),
+        lambda a, y, alpha, beta: _softsign_slope(a),
+    ),
+    "softplus": Definition(  # log(1 + exp(a))
+        lambda a, alpha, beta: np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a))),
+        lambda a, y, alpha, beta: sigmoid(a),
+    ),
+    "elu": Definition(
+        lambda a, alpha, beta: np.where(a > 0, a, alpha * np.expm1(np.minimum(a, 0))),
+        lambda a, y, alpha, beta: _either(a > 0, 1, alpha * np.exp(np.minimum(a, 0)), a),
+        (("alpha", 1.0),),
+    ),
+    "leaky_relu": Definition(
+        lambda a, alpha, beta: np.where(a > 0, a, alpha * a),
+        lambda a, y, alpha, beta: _either(a > 0, 1, alpha, a),
+        (("alpha", 0.2),),
+    ),
+}
+
+
+def _with_defaults(name: str, *given: float) -> Activation:
+    defaults = [default for _, default in DEFINITIONS[name].constants]
+    alpha, beta = (*given, *defaults[len(given) :], 0.0, 0.0)[:2]
+    return Activation(name, alpha, beta)
+
+
+_NAMED = {name: _with_defaults(name) for name in DEFINITIONS}
+TANH, SIGMOID, RELU, LINEAR = (_NAMED[name] for name in ("tanh", "sigmoid", "relu", "linear"))
+
+
+def parse(function: str, argument: str, value: Any) -> Activation:
+    """The ActivationLike that a caller wrote as `argument` of `function`; a plain name costs one look into a table.
+
+    Raises
+    ------
+    ValueError        no such name; constants that it does not have, or that are not finite
+    TypeError        neither a name nor a tuple; constants that are not real numbers
+
+    Examples
+    --------
+    >>> parse("lstm", "activation", "elu")
+    Activation(name='elu', alpha=1.0, beta=0.0)
+    >>> parse("lstm", "activation", ("hard_sigmoid", 0.2))
+    Activation(name='hard_sigmoid', alpha=0.2, beta=0.5)
+    """
+    try:
+        return _NAMED[value]
+    except (KeyError, TypeError):
+        pass
+    if isinstance(value, Activation):
+        return value
+    if isinstance(value, str):
+        _refuse_name(function, argument, value)
+    if not isinstance(value, tuple) or not value or not isinstance(value[0], str):
+        got = repr(value) if isinstance(value, tuple) else type(value).__name__
+        raise TypeError(f"{function}: {argument} must be a name or a tuple (name, alpha, beta); got {got}")
+    name, *given = value
+    if name not in DEFINITIONS:
+        _refuse_name(function, argument, name)
+    constants = [constant for constant, _ in DEFINITIONS[name].constants]
+    if len(given) > len(constants):
+        form = f"({', '.join((repr(name), *constants))})" if constants else f"{name!r}, which has no constants"
+        raise ValueError(f"{function}: {argument} must be {form}; got {value!r}")
+    return _with_defaults(name, *(_finite(function, argument, c, number) for c, number in zip(constants, given)))
+
+
+def _refuse_name(function: str, argument: str, name: str) -> NoReturn:
+    from difflib import get_close_matches  # takes longer to import than most calls take
+
+    near = get_close_matches(name.lower(), DEFINITIONS, n=1)
+    advice = f". Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{function}: {argument} must be one of {', '.join(DEFINITIONS)}; got {name!r}{advice}")
+
+
+def _finite(function: str, argument: str, constant: str, number: Any) -> float:
+    try:
+        real = None if isinstance(number, (str, bytes, bool, np.bool_)) else float(number)
+    except (TypeError, ValueError):
+        real = None
+    except OverflowError:
+        real = float("inf")
+    if real is None:
+        raise TypeError(f"{function}: {argument} must have a real number for {constant}; got {number!r}")
+    if not isfinite(real):
+        raise ValueError(f"{function}: {argument} must have a finite {constant}; got {number!r}")
+    return real

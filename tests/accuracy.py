@@ -1,0 +1,40 @@
+"""The rule of accuracy over many cases: kernels and reference, both against the reference in a wider type."""
+
+import numpy as np
+
+from seqfuse import functional as F
+from seqfuse import reference
+
+WIDER = {np.float32: np.float64, np.float64: np.longdouble}
+
+
+def results_of(case, module):
+    """Everything a case gives, by name."""
+    out, _, grads = case.run(module)
+    return {name: a for name, a in (out._asdict() | grads._asdict()).items() if a is not None}
+
+
+def assert_rule_of_accuracy(cases):
+    """At most twice the error of the reference and 1 ulp, in root mean square and in max norm.
+
+    A case is one way of calling with several seeds; its ulp is that of its largest number. The max norm is that of one
+    seed, averaged over the seeds and then over all cases: the largest of a few errors is a matter of luck, in the
+    reference too, and of the BLAS that NumPy came with.
+    """
+    largest = {}
+    for label, seeds in cases:
+        wider = [case.astype(WIDER[case.arguments["x"].dtype.type]) for case in seeds]
+        kernel, plain = ([results_of(case, module) for case in seeds] for module in (F, reference))
+        truth = [results_of(case, reference) for case in wider]
+        for name in truth[0]:
+            got, allowed, true = (np.stack([one[name].ravel() for one in of]) for of in (kernel, plain, truth))
+            if not true.size:
+                continue
+            ulp = np.spacing(np.abs(true).max().astype(got.dtype))
+            error, limit = (np.abs(rounded - true).astype(float) / ulp for rounded in (got, allowed))
+            rms, allowed_rms = (float(np.sqrt(np.mean(e * e))) for e in (error, limit))
+            assert rms <= 2 * allowed_rms + 1, f"{name} of {label}: rms error {rms:.2f} ulp, not 2 * {allowed_rms:.2f}"
+            largest.setdefault(name, []).append([error.max(axis=1).mean(), limit.max(axis=1).mean()])
+    for name, parts in largest.items():
+        worst, limit = np.mean(parts, axis=0)
+        assert worst <= 2 * limit + 1, f"{name}: mean largest error {worst:.2f} ulp, not 2 * {limit:.2f}"
