@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cfenv>
 #include <chrono>
 #include <cstdlib>
 
@@ -54,9 +55,11 @@ py::array to_array(Buffer<T> buffer) {
   return py::array_t<T>(size, data, py::capsule(data, [](void* p) { std::free(p); }));
 }
 
-// Lets Ctrl-C through during a long call made without the GIL: asks Python at most every 50 ms.
+// Lets Ctrl-C through during a long call made without the GIL: asks Python at most every 50 ms. What handles the
+// signal is the caller's code, and runs in the caller's floating-point environment.
 class Interruptible {
  public:
+  Interruptible() { std::fegetenv(&callers_); }
   StopCheck check() { return {&Interruptible::ask, this}; }
 
  private:
@@ -66,8 +69,14 @@ class Interruptible {
     if (Clock::now() < self.next_) return false;
     self.next_ = Clock::now() + std::chrono::milliseconds(50);
     py::gil_scoped_acquire acquire;
-    return PyErr_CheckSignals() != 0;
+    std::fenv_t ours;
+    std::fegetenv(&ours);
+    std::fesetenv(&self.callers_);
+    const bool stop = PyErr_CheckSignals() != 0;
+    std::fesetenv(&ours);
+    return stop;
   }
+  std::fenv_t callers_;
   Clock::time_point next_ = Clock::now() + std::chrono::milliseconds(50);
 };
 

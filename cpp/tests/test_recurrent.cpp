@@ -68,7 +68,7 @@ class Problem {
     return forward(packed, threads, y, h, c, saved, false);
   }
 
-  // All outputs and gradients.
+  // All outputs and gradients, and what the tape says.
   Numbers<T> run(int threads) const {
     Numbers<T> y(x_rows()), h(size(rows())), c(size(rows()));
     Buffer<T> saved;
@@ -93,6 +93,7 @@ class Problem {
     CHECK(kernels().backward(weights_, args));
     for (const auto* d : {&dx, &dW, &dU, &db, &dbh, &dparameters, &dh0, &dc0})
       all.insert(all.end(), d->begin(), d->end());
+    inspect(args.tape, threads, all);
     return all;
   }
 
@@ -145,6 +146,21 @@ class Problem {
     all.insert(all.end(), h.begin(), h.end());
     all.insert(all.end(), c.begin(), c.end());
     return all;
+  }
+
+  // Appends the states and the gates.
+  void inspect(const Tape<T>& tape, int threads, Numbers<T>& all) const {
+    Numbers<T> into[2 + 4];
+    InspectArgs<T> args;
+    args.tape = tape, args.threads = threads;
+    const auto view = [&](Numbers<T>& numbers) {
+      numbers.resize(x_rows());
+      return Steps<T>{numbers.data(), s_.B * s_.H, s_.H};
+    };
+    for (int i = 0; i <= Cell::kStates; ++i) args.states[i] = view(into[i]);
+    for (int g = 0; g < Cell::kGates; ++g) args.gates[g] = view(into[2 + g]);
+    CHECK(kernels().inspect(weights_, args));
+    for (const auto& numbers : into) all.insert(all.end(), numbers.begin(), numbers.end());
   }
 
   Shape s_;

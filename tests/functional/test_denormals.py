@@ -1,8 +1,5 @@
-"""Denormal numbers: zeros inside the kernels, on every thread; the caller's floating-point environment untouched."""
+"""Denormal numbers: zeros inside the kernels, on every thread, and the caller's own afterwards."""
 
-import ctypes
-import platform
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,10 +14,6 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float3
 # One thread; split by rows; split by units.
 WORK = pytest.mark.parametrize(("T", "B", "H", "threads"), [(3, 2, 5, 1), (6, 24, 67, 3), (4, 1, 337, 2)])
 
-needs_mxcsr = pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() != "x86_64", reason="the control register of x86-64 as glibc saves it"
-)
-
 
 def denormals_survive():
     """Whether this thread reads and writes them, in packets and in single numbers."""
@@ -30,18 +23,6 @@ def denormals_survive():
         tiny = np.full(67, np.finfo(dtype).tiny)
         alive += [(small * dtype(1) != 0).all(), (tiny * dtype(0.25) != 0).all(), small[:1] + small[:1] != 0]
     return all(alive)
-
-
-class Environment(ctypes.Structure):
-    """fenv_t of glibc on x86-64: that of the x87, then mxcsr."""
-
-    _fields_ = [("x87", ctypes.c_char * 28), ("mxcsr", ctypes.c_uint32)]
-
-
-def environment():
-    saved = Environment()
-    assert ctypes.CDLL(None).fegetenv(ctypes.byref(saved)) == 0
-    return saved
 
 
 def everything(case):
@@ -71,26 +52,6 @@ def test_denormals_are_what_they_were_after_a_call(cell, options, T, B, H, threa
     with ThreadPoolExecutor(3) as pool:
         assert all(pool.map(call, range(6)))
     assert denormals_survive()
-
-
-@needs_mxcsr
-@WORK
-@EACH
-def test_the_control_register_is_what_it_was_after_a_call(cell, options, T, B, H, threads):
-    case = make_case(cell, options, T=T, B=B, H=H, dtype=np.float32)
-    libc, old = ctypes.CDLL(None), environment()
-    flags = 0x3F  # exceptions that happened: the kernels' own multiplications may add to them
-    for setting in (0, 0x40, 0x8000, 0x8040):  # neither, inputs are zeros, results are zeros, both
-        wanted = Environment.from_buffer_copy(old)
-        wanted.mxcsr = (old.mxcsr & ~0x8040) | setting
-        libc.fesetenv(ctypes.byref(wanted))
-        try:
-            with sf.num_threads(threads):
-                everything(case)
-            got = environment().mxcsr
-        finally:
-            libc.fesetenv(ctypes.byref(old))
-        assert got & ~flags == wanted.mxcsr & ~flags
 
 
 @DTYPES

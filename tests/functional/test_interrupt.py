@@ -94,6 +94,24 @@ def test_ctrl_c_in_a_backward_leaves_into_as_it_was(checkpoint):
         interrupted(for_ever)
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
+def test_a_signal_handler_runs_in_the_callers_floating_point_environment():
+    """Kernels flush denormals; a handler that is called amid a long step does not."""
+    B, units = 2048, 1024
+    x, U = np.zeros((4, B, 1), np.float32), np.zeros((units, 4 * units), np.float32)
+    denormal, seen = np.array([5e-324]), []
+    before = signal.signal(signal.SIGALRM, lambda *_: seen.append(float((denormal + 0)[0])))
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    try:
+        with sf.num_threads(1):
+            while len(seen) < 3:
+                F.lstm(x, U[:1], U)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert all(seen)
+
+
 def test_a_call_lets_other_python_threads_run():
     """Other threads count while a kernel runs: it has given the lock of the interpreter away."""
     x, W, U = small(T=4000, B=16)

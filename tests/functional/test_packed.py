@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from cases import BIASES, CALLS, OPTIONS, VARIANTS, assert_same_bits, make_case
+from cases import BIASES, CALLS, OPTIONS, VARIANTS, Setting, assert_same_bits, make_case
 
 from seqfuse import functional as F
+from seqfuse._cells import CELLS
 
 
 def pack(case):
@@ -23,6 +24,14 @@ def pack(case):
 @pytest.mark.parametrize(("cell", "options"), VARIANTS)
 def test_packed_gives_the_bits_of_the_plain_call(cell, options, call, bias):
     case = make_case(cell, options, call=call, bias=bias)
+    packed, arguments = pack(case)
+    assert_same_bits(packed(**arguments), case.forward(F)[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+def test_packed_with_an_option_gives_the_bits_of_the_plain_call(cell, settings, dtype):
+    case = make_case(cell, settings=settings, H=19, dtype=dtype)
     packed, arguments = pack(case)
     assert_same_bits(packed(**arguments), case.forward(F)[0])
 
@@ -44,6 +53,26 @@ def test_packed_does_not_follow_its_weights(cell, options):
         case.arguments[name][...] = np.nan
     assert_same_bits(packed(**arguments), before)
     assert_same_bits(pickle.loads(pickle.dumps(packed))(**arguments), before)
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, np.asfortranarray, lambda p: p.astype(np.float32)])
+def test_packed_does_not_follow_its_peephole(as_given):
+    case = make_case(CELLS["lstm"], settings=[Setting("peephole")])
+    peephole = as_given(case.arguments["peephole"])
+    packed, arguments = pack(case.with_argument("peephole", peephole))
+    before = packed(**arguments)
+    peephole[...] = np.nan
+    assert_same_bits(packed(**arguments), before)
+
+
+def test_an_option_at_its_default_is_none():
+    case = make_case(CELLS["gru"])
+    packed, arguments = pack(case)
+    plain = packed(**arguments)
+    same = {"activation": ("tanh",), "recurrent_activation": "sig" + "moid", "clip": np.inf}
+    assert_same_bits(F.gru(**case.arguments, **same), plain)
+    weights = {name: case.arguments[name] for name in "WUb"}
+    assert_same_bits(F.pack_gru(**weights, **same)(**arguments), plain)
 
 
 def test_a_packed_is_its_own_copy_and_has_no_other_attributes():

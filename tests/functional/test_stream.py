@@ -9,11 +9,12 @@ import time
 
 import numpy as np
 import pytest
-from cases import VARIANTS, make_case
+from cases import OPTIONS, VARIANTS, make_case
 
 from seqfuse import functional as F
 
 LSTM = VARIANTS[1].values
+OF_WEIGHTS = ("activation", "recurrent_activation", "clip", "peephole")
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 
 
@@ -39,6 +40,18 @@ def test_steps_from_a_set_state_give_the_bits_of_the_sequence(cell, options):
         np.testing.assert_array_equal(stream.step(step), wanted)
     for got, wanted in zip(states(stream), out[1:], strict=True):
         np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+def test_steps_with_an_option_give_the_bits_of_the_sequence(cell, settings):
+    case = make_case(cell, settings=[s for s in settings if s.option in (*OF_WEIGHTS, *cell.options)])
+    weights = {name: case.arguments[name] for name in ("W", "U", "b", "peephole") if name in case.arguments}
+    stream = getattr(F, f"pack_{cell.name}")(**weights, **case.options).stream(3)
+    initial = tuple(case.arguments[f"{state}0"] for state in cell.states)
+    stream.state = initial if len(initial) == 2 else initial[0]
+    y = getattr(F, cell.name)(**case.arguments, **case.options).y
+    for step, wanted in zip(case.arguments["x"], y, strict=True):
+        np.testing.assert_array_equal(stream.step(step), wanted)
 
 
 @EACH
@@ -155,7 +168,9 @@ def test_a_wrong_state_is_refused_and_changes_nothing(state, error, message):
 def test_a_stream_lives_longer_than_its_packed_weights():
     _, stream, x = stream_of(*LSTM)
     assert np.isfinite(stream.step(x[0])).all()
-    with pytest.raises(TypeError):
+    with pytest.raises(
+        TypeError, match=r"^Stream: a stream must stay in the process that made it\. Save stream\.state"
+    ):
         pickle.dumps(stream)
 
 

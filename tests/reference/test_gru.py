@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import CALLS, make_case
+from cases import CALLS, Setting, make_case
 
 from seqfuse import reference
 from seqfuse._activations import sigmoid
@@ -72,3 +72,24 @@ def test_gru_row_of_the_bias_matters_only_to_the_candidate_with_the_reset_after(
 @pytest.mark.parametrize("reverse", [False, True])
 def test_gru_matches_torch(reverse):
     assert_same_as_torch(make_case(GRU), reverse)
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_gru_with_every_option_is_its_formulas(reset_after):
+    settings = [Setting("clip", 0.7), Setting("recurrent_mask"), Setting("activation", ("leaky_relu", 0.1))]
+    settings.append(Setting("recurrent_activation", "softplus"))
+    case = make_case(GRU, {"reset_after": reset_after}, T=3, bias="two", settings=settings)
+    x, W, U, (bx, bh), h, m = case.arguments.values()
+    (Wz, Wr, Wn), (Uz, Ur, Un), (bz, br, bn), (cz, cr, cn) = thirds(W, U, bx, bh)
+
+    def gate(a):
+        return np.log(1 + np.exp(np.minimum(np.maximum(a, -0.7), 0.7)))
+
+    for t, y in enumerate(case.forward(reference)[0].y):
+        hm = m * h
+        z = gate(x[t] @ Wz + bz + hm @ Uz + cz)
+        r = gate(x[t] @ Wr + br + hm @ Ur + cr)
+        a = x[t] @ Wn + bn + (r * (hm @ Un + cn) if reset_after else (r * hm) @ Un + cn)
+        a = np.minimum(np.maximum(a, -0.7), 0.7)
+        h = z * h + (1 - z) * np.where(a > 0, a, 0.1 * a)
+        np.testing.assert_allclose(y, h, rtol=1e-12)

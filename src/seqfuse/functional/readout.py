@@ -45,15 +45,15 @@ def readout(
     c: ArrayLike | None = None,
     activation: ActivationLike = LINEAR,
 ) -> Array:
-    """y = f(h W + x V + c), over the last axes of h and x.
+    """y = g(h W + x V + c), over the last axes of h and x.
 
     Parameters
     ----------
     h : (..., H)        states, such as y of `lstm`
     x : (..., I)        inputs of the network, which skip it; None where V is None
-    W, V : (H, O), (I, O)        weights; V None: y = f(h W + c)
+    W, V : (H, O), (I, O)        weights; V None: y = g(h W + c)
     c : (O,)        bias, zeros by default
-    activation : str or tuple        f: a name, or a name and its constants, as in `lstm`
+    activation : str or tuple        g: a name, or a name and its constants, as in `lstm`
 
     Returns
     -------
@@ -87,7 +87,7 @@ def readout_forward(
     c: ArrayLike | None = None,
     activation: ActivationLike = LINEAR,
 ) -> tuple[Array, ReadoutTape]:
-    """y = f(h W + x V + c) as `readout`, and the tape for `readout_backward`, which refers to h, x, W and V.
+    """y = g(h W + x V + c) as `readout`, and the tape for `readout_backward`, which refers to h, x, W and V.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def readout_forward(
 def _forward(
     function: str, h: Any, x: Any, W: Any, V: Any, c: Any, activation: Any, need_slope: bool
 ) -> tuple[Array, ReadoutTape]:
-    f = parse(function, "activation", activation)
+    g = parse(function, "activation", activation)
     if x is not None and V is None:
         raise ValueError(f"{function}: V must be (I, O), because x is given; got None. Pass None for x to leave it out")
     if x is None and V is not None:
@@ -142,14 +142,14 @@ def _forward(
     _checks.sizes(function, "y (..., O)", *leading, outputs)
     y = np.empty((*leading, outputs), h.dtype)
     kernels, threads = _backend.kernels, _threads.current()
-    slope = np.empty(y.shape, y.dtype) if need_slope and f.name != LINEAR else None
+    slope = np.empty(y.shape, y.dtype) if need_slope and g.name != LINEAR else None
     if y.size:
         kernels.dense_forward(_arrays.rows(h), W, c, _arrays.rows(y), False, threads)
         if x is not None:
             kernels.dense_forward(_arrays.rows(x), V, None, _arrays.rows(y), True, threads)
-        if f.name != LINEAR:
+        if g.name != LINEAR:
             flat = y.reshape(-1)
-            kernels.activation_forward(flat, flat, None if slope is None else slope.reshape(-1), *f, threads)
+            kernels.activation_forward(flat, flat, None if slope is None else slope.reshape(-1), *g, threads)
     return y, ReadoutTape(kernels, h, x, W, V, c is not None, slope)
 
 
@@ -170,7 +170,7 @@ def readout_backward(
 ) -> ReadoutGrads:
     """Gradients of `readout_forward`.
 
-        dz = dy * f'(h W + x V + c)
+        dz = dy * g'(h W + x V + c)
         dh, dx = dz W^T, dz V^T
         dW, dV, dc = h^T dz, x^T dz, dz              summed over all axes but the last
 

@@ -1,0 +1,67 @@
+"""Work that can be done in any process, processes to do it in, and whether this one runs under a sanitizer."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import numpy as np
+from cases import make_case
+
+import seqfuse as sf
+from seqfuse import functional as F
+from seqfuse._cells import CELLS
+
+# .ci/sanitize loads the runtime first; it reserves terabytes of addresses and keeps memory that was freed.
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+
+TESTS = Path(__file__).parent.parent
+SECONDS = 60  # after which a process hangs
+
+
+def shared_case(name):
+    """A case large enough for a team of two threads, in float32."""
+    return make_case(CELLS[name], T=20, B=9, I=7, H=67, dtype=np.float32, call="lengths")
+
+
+def results_of(name, threads=2):
+    """Outputs and gradients of `shared_case`, as a flat list of arrays."""
+    with sf.num_threads(threads):
+        out, _, grads = shared_case(name).run(F)
+    return [a for a in (*out, *grads) if a is not None]
+
+
+def results_of_every_cell(threads=2):
+    """`results_of` all cells in one list."""
+    return [a for name in CELLS for a in results_of(name, threads)]
+
+
+def same_bits(actual, expected):
+    """Whether two lists of arrays have the same bytes."""
+    return [a.tobytes() for a in actual] == [e.tobytes() for e in expected]
+
+
+def run_in_new_interpreter(code):
+    """What the code prints in a new interpreter that finds the tests' own modules; its failure is ours."""
+    path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def exit_code_of(child):
+    """Of a forked child, which is killed when it hangs."""
+    watchdog = threading.Timer(SECONDS, os.kill, (child, signal.SIGKILL))
+    watchdog.start()
+    _, status = os.waitpid(child, 0)
+    watchdog.cancel()
+    return os.waitstatus_to_exitcode(status)
