@@ -94,6 +94,17 @@ def test_ctrl_c_in_a_backward_leaves_into_as_it_was(checkpoint):
         interrupted(for_ever)
 
 
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_stops_a_long_dense_and_leaves_into_as_it_was():
+    x = np.broadcast_to(np.ones(4096, np.float32), (400_000, 4096))  # 105 thousand million multiply-adds
+    W, y = np.zeros((4096, 64), np.float32), np.full((400_000, 64), np.nan, np.float32)
+    interrupted(lambda: _backend.kernels.dense_forward(x, W, None, y, False, 1), after=0.1)
+    assert np.isnan(y[-1]).all()
+    W[...] = 3
+    interrupted(lambda: _backend.kernels.dense_backward(x, W, np.zeros_like(y), None, W, None, True, 1), after=0.2)
+    assert (W == 3).all()
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
 def test_a_signal_handler_runs_in_the_callers_floating_point_environment():
     """Kernels flush denormals; a handler that is called amid a long step does not."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from cases import BIASES, CALLS, VARIANTS, make_case
+from cases import BIASES, BOUNDED, CALLS, VARIANTS, make_case, name_of, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,9 +35,13 @@ def laid_out(array, how):
 def cases(draw):
     cell, options = draw(st.sampled_from(VARIANTS)).values
     bias, sizes = draw(st.sampled_from(BIASES)), st.integers(1, 20) | st.sampled_from(NASTY)
+    options = {name: value for name, value in options.items() if draw(st.booleans())}
+    chosen = [s for s in settings_of(cell) if s.option != "recurrent_activation" or name_of(s.value) in BOUNDED]
     case = make_case(
         cell,
         options,
+        settings=draw(st.lists(st.sampled_from(chosen), max_size=4, unique_by=lambda setting: setting.option)),
+        scale=0.5,
         T=draw(st.integers(0, 9) | st.sampled_from([130, 260])),
         B=draw(st.integers(0, 7)),
         I=draw(st.integers(0, 3) | sizes),

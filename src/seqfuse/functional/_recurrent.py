@@ -198,8 +198,13 @@ def backward(
         dc = _checks.state(function, "dc", dc, batch, units, dtype)
     targets = None
     dW: Any
+    dU: Any
+    db: Any
     if into is None:
-        dW, dU, db = [None if w is None else np.zeros(w.shape, dtype) for w in weights]
+        W, U, b = weights
+        dW = np.zeros(W.shape, dtype)
+        dU = None if U is None else np.zeros(U.shape, dtype)
+        db = None if b is None else np.zeros(b.shape, dtype)
     else:
         targets = _targets(function, tape, into, (dy, dh, dc))
         dW, dU, db = _each(targets.work, weights)
