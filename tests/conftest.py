@@ -1,4 +1,4 @@
-"""Set-up of all tests: `cases` and `accuracy` explain their failed assertions as test files do; waiting threads sleep."""
+"""Set-up of all tests: `cases` and `accuracy` explain failed assertions as test files do; waiting threads sleep."""
 
 import os
 
