@@ -60,7 +60,7 @@ def readout(
 
     Notes
     -----
-    The skip is that of Graves 2013, arXiv:1308.0850, section 2.
+    The skip from the input is the direct connections of Bengio et al. 2003, https://www.jmlr.org/papers/v3/bengio03a.html.
 
     Examples
     --------
