@@ -4,6 +4,7 @@
     PAIRS               the same for every two settings of different options that go together
     make_attention_case(settings, ...)      an AttentionCase of a given size, drawn from a seed
     assert_gradients(case, module), assert_gradients_along_a_line(case, module)     against central differences
+    random_case(seed)   one of any size, options, type and layout, which draw_case(choose) and laid_out choose
     case.run(module)    (AttentionOutput, tape, AttentionGrads) of that module: `seqfuse.functional`, or the reference
     case.may            (B, Hq, Tq, Tk), which query may attend to which key, by a loop over pairs
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ import pytest
 from cases import assert_gradient, central_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import numpy.typing as npt
 
@@ -96,11 +97,11 @@ class AttentionCase:
     def may(self) -> npt.NDArray[np.bool_]:
         """(B, Hq, Tq, Tk), which query may attend to which key: pair by pair, as the options are explained."""
         B, _, Tq, Tk = self.shape
-        causal, lengths = self.options.get("causal", False), self.options.get("lengths", [Tk] * B)
+        causal, lengths = self.options.get("causal", False), [int(n) for n in self.options.get("lengths", [Tk] * B)]
         left, right = (np.inf if w is None else w for w in self.options.get("window") or (None, None))
-        may = np.ones(self.shape, bool)
-        for b, _, i, j in np.argwhere(may):
-            p = i + (int(lengths[b]) - Tq if causal == "bottom_right" else 0)
+        may = np.zeros(self.shape, bool)
+        for b, i, j in product(range(B), range(Tq), range(Tk)):
+            p = i + (lengths[b] - Tq if causal == "bottom_right" else 0)
             may[b, :, i, j] = j < lengths[b] and (not causal or j <= p) and p - left <= j <= p + right
         mask = self.arguments.get("mask", np.True_)
         return may & (mask if mask.dtype == bool else mask != -np.inf)
@@ -192,6 +193,81 @@ def draw_mask(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Ar
     if kind == "bool":
         return np.asarray(~excluded)
     return np.asarray(np.where(excluded & (kind == "-inf"), -np.inf, rng.normal(size=shape)))
+
+
+# ---- any call --------------------------------------------------------------------------------------------------------
+
+# Packets of 4, 8 and 16, blocks of queries and blocks of 64 keys: less one, whole, and one more.
+SIZES = [1, 2, 3, 5, 7, 15, 16, 17, 31, 47, 48, 49, 63, 64, 65, 96, 97, 127, 128, 129, 130, 193]
+FEATURES = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65]
+WINDOWS = [None, 0, 1, 5, 47, 63, 64, 100]
+
+
+def _heads_last(array: Array) -> Array:
+    return array.swapaxes(1, 2).copy().swapaxes(1, 2) if array.ndim == 4 else array
+
+
+def _backwards(array: Array) -> Array:
+    return array[..., ::-1, ::-1].copy()[..., ::-1, ::-1]
+
+
+# The same numbers: in C order; as (B, T, H, D) in memory; with gaps; backwards; in Fortran's order; in other bytes.
+LAYOUTS: list[Callable[[Array], Array]] = [
+    lambda array: array,
+    _heads_last,
+    lambda array: np.repeat(array, 2, -2)[..., ::2, :],
+    lambda array: np.repeat(array, 2, -1)[..., ::2],
+    _backwards,
+    np.asfortranarray,
+    lambda array: array.astype(array.dtype.newbyteorder()),
+]
+
+
+def draw_case(choose: Callable[[list[Any]], Any]) -> AttentionCase:
+    """A call of any size, options and type; `choose` takes one of a list, of which the first is the simplest."""
+    seed, B, Hk, group = choose(list(range(8))), choose([1, 2, 3, 0]), choose([1, 2, 3]), choose([1, 2, 3])
+    Tq, D, Dv = choose(SIZES + [0]), choose(FEATURES + [0]), choose([None, *FEATURES, 0])
+    Tk = choose([Tq, Tq, *SIZES, 0])
+    if B * Hk * group * Tq * Tk > 100_000:
+        B, Hk = 1, 1
+    causal = choose([False, *([True] if Tq == Tk else []), "top_left", "bottom_right"])
+    aligned = Tq == Tk or isinstance(causal, str)
+    chosen = {
+        "mask": choose([None, None, *MASKS]),
+        "causal": causal,
+        "window": choose([None, (choose(WINDOWS), choose(WINDOWS))]) if aligned else None,
+        "scale": choose([None, None, 0.3, -0.2, 0.0]),
+        "softcap": choose([None, None, 2.0]),
+        "lengths": choose([None, True]),
+        "dropout": choose([None, None, 0.1, 0.9]),
+        "dlse": choose([None, True]),
+    }
+    if chosen["mask"]:
+        chosen["mask"] += ":" + "".join(choose(["", axis, axis]) for axis in "bhqk")
+    settings = [Setting(option, value) for option, value in chosen.items() if value is not None]
+    case = make_attention_case(settings, B=B, Hq=Hk * group, Hk=Hk, Tq=Tq, Tk=Tk, D=D, Dv=Dv, seed=seed)
+    if "lengths" in case.options:
+        case.options["lengths"] = case.options["lengths"].astype(choose([np.int64, np.uint8, np.int32, np.uint64]))
+    if "mask" in case.arguments and choose([False, True]):
+        mask = case.arguments["mask"]
+        case = case.with_argument("mask", mask.reshape((1,) * (4 - mask.ndim) + mask.shape))
+    return case.astype(choose([np.float32, np.float64, np.float16]))
+
+
+def laid_out(case: AttentionCase, choose: Callable[[list[Any]], Any]) -> AttentionCase:
+    """The case with every array somewhere else in memory."""
+    arguments = {name: choose(LAYOUTS)(a) for name, a in case.arguments.items()}
+    return replace(case, arguments=arguments, doutputs={n: choose(LAYOUTS)(d) for n, d in case.doutputs.items()})
+
+
+def random_case(seed: int) -> AttentionCase:
+    """The case and the layouts that a seed chooses."""
+    rng = np.random.default_rng(seed)
+
+    def choose(options: list[Any]) -> Any:
+        return options[rng.integers(len(options))]
+
+    return laid_out(draw_case(choose), choose)
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------
