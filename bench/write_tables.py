@@ -1,6 +1,6 @@
 """Puts what `python -m seqfuse bench --json` measured into a page, as tables of Markdown.
 
-python bench/write_tables.py docs/performance.md cells.json lengths.json options.json attention.json memory.json
+python bench/write_tables.py docs/performance.md cells.json lengths.json options.json attention.json
 
 Each file says which table it is, and goes between `<!-- table NAME -->` and `<!-- end of table -->`. Files of the same
 table, of several runs say, make one table in the order given.
@@ -57,6 +57,15 @@ def beside_peers(*peers: str) -> Callable[[Sequence[Row]], Iterator[str]]:
     return table
 
 
+def decode(rows: Sequence[Row]) -> Iterator[str]:
+    """A line a case: how fast keys and values are read, as a share of the fastest too."""
+    yield from head(rows, "seqfuse", "GB/s", "of reading", "PyTorch")
+    for row in rows:
+        seconds = row["seconds"]["seqfuse"]
+        rate = f"{row['amount'] / seconds / 1e9:.1f}"
+        yield line(*case(row), duration(seconds), rate, percent(row), beside(row, "pytorch"))
+
+
 def lengths(rows: Sequence[Row]) -> Iterator[str]:
     """A line a case: with lengths, its share of the padded time, and PyTorch both ways."""
     yield from head(rows, "with lengths", "of peak", "padded", "of padded", "PyTorch packed", "PyTorch padded")
@@ -96,6 +105,7 @@ TABLES: dict[str, Callable[[Sequence[Row]], Iterator[str]]] = {
     "options": options,
     "attention": beside_peers("pytorch"),
     "memory": memory,
+    "decode": decode,
 }
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from seqfuse.bench import attention, cli, main, measurements, memory, peers
+from seqfuse.bench import attention, cli, decode, main, measurements, memory, peers
 from seqfuse.bench.recurrent.shapes import CELLS, LENGTHS_SHAPES, OPTIONS_SHAPES, SHAPES, STEP_SIZES, WORKS
 
 TINY = ["--quick", "--repeats", "1", "--peers", "--shapes", "3,2,4,5", "--sizes", "8"]
@@ -59,6 +59,16 @@ def test_bench_attention_measures_every_work(capsys, tmp_path):
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("op ", "attention "))]
     assert len(lines) == 1 + len(rows)
     assert {len(line) for line in lines} == {len(lines[0])}
+
+
+def test_bench_decode_has_the_rate_of_reading(capsys, tmp_path):
+    path = tmp_path / "bench.json"
+    argv = ["--quick", "--repeats", "1", "--peers", "--threads", "1", "--json", str(path)]
+    assert main([*argv, "--decode"]) == 0
+    (row,) = json.loads(path.read_text(encoding="utf-8"))["results"]
+    assert (row["unit"], row["amount"]) == ("B", 2 * 2 * 100 * 32 * 4)
+    assert row["share_of_peak"] == pytest.approx(row["amount"] / row["seconds"]["seqfuse"] / row["peak_per_second"])
+    assert " GB/s " in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not memory.available(), reason="reads /proc")
@@ -126,6 +136,7 @@ def chosen(*argv):
         (["--lengths"], len(CELLS) * 2 * len(LENGTHS_SHAPES), CELLS),
         (["--options"], len(CELLS) * len(OPTIONS_SHAPES), CELLS),
         (["--attention"], 4 * len(attention.SHAPES), attention.OPS),
+        (["--decode"], len(decode.SHAPES), decode.OPS),
         (["--attention", "--memory"], 4 * len(attention.SHAPES) + 1, attention.OPS),
     ],
 )
@@ -167,6 +178,8 @@ def test_memory_includes_the_sequence_that_no_matrix_of_scores_fits():
         ["--cells", "lstm", "--attention"],
         ["--memory"],
         ["--memory", "--lengths"],
+        ["--memory", "--decode"],
+        ["--work", "forward", "--decode"],
     ],
 )
 def test_bench_refuses_what_it_cannot_read(argv, capsys):

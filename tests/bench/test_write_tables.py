@@ -10,6 +10,7 @@ import pytest
 from seqfuse.bench import report
 from seqfuse.bench.attention import AttentionShape
 from seqfuse.bench.case import Case
+from seqfuse.bench.decode import DecodeShape
 from seqfuse.bench.recurrent.shapes import Shape
 from seqfuse.bench.tables import TABLES
 from seqfuse.bench.timing import Timing
@@ -85,6 +86,14 @@ def test_attention_has_axes_of_its_own_and_one_peer(write):
     assert head == "| work | (B, H, N, D) | threads | seqfuse | of peak | PyTorch |"
     assert dashes == "| --- | --- | --- | --- | --- | --- |"
     assert found == "| attention causal | (4, 8, 512, 64) | 1 | 20.0 ms | 50 % | 50.0 ms, 2.50x |"
+
+
+def test_decode_has_the_rate_and_share_of_reading(write):
+    timing = Timing({"seqfuse": 0.02, "pytorch": 0.05}, {"pytorch": 2.5}, 40e9)
+    one = report.Measured(Case("decode", "step", DecodeShape(8, 32, 8, 4096, 64), 1), timing, 600_000_000, "B")
+    head, _, found = write("decode", one)
+    assert head == "| work | (B, Hq, Hk, Tk, D) | threads | seqfuse | GB/s | of reading | PyTorch |"
+    assert found == "| decode step | (8, 32, 8, 4096, 64) | 1 | 20.0 ms | 30.0 | 75 % | 50.0 ms, 2.50x |"
 
 
 def test_memory_has_sizes_and_a_dash_for_who_is_missing(write):

@@ -27,4 +27,9 @@ def _multiply_adds(amount: int, threads: int, seconds: float) -> float:
     return float(_backend.kernels.peak_flops("float32", seconds)) * threads  # of one core, as all are alike
 
 
+def _reads(amount: int, threads: int, seconds: float) -> float:
+    return float(_backend.kernels.read_bandwidth(amount, threads, seconds))
+
+
 ARITHMETIC = Bound("FLOP", "multiply-adds of one core times threads", _multiply_adds)
+READING = Bound("B", "reading as many bytes on as many threads", _reads)

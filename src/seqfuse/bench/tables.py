@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from seqfuse.bench import attention, bounds, report
+from seqfuse.bench import attention, bounds, decode, report
 from seqfuse.bench.bounds import Bound
 from seqfuse.bench.case import Contender, Op, Problem, Shape, Work
 from seqfuse.bench.peers import PEERS
@@ -136,4 +136,19 @@ ATTENTION = Table(
     line=report.line,
     weighed=_all(attention.WORKS, attention.SHAPES) | {"causal+backward": (*attention.SHAPES, attention.LONG)},
 )
-TABLES = {table.name: table for table in (CELLS, LENGTHS, OPTIONS, ATTENTION)}
+DECODE = Table(
+    name="decode",
+    help="a step of decoding against cached keys and values instead",
+    about="GB/s of keys and values; 2.00x: the peer takes twice as long as seqfuse",
+    ops=decode.OPS,
+    axes=decode.DecodeShape,
+    shapes=_all(decode.WORKS, decode.SHAPES),
+    quick_shapes=_all(decode.WORKS, decode.QUICK_SHAPES),
+    make=decode.make,
+    enter=decode.contenders,
+    peers=("pytorch",),
+    bound=bounds.READING,
+    columns=report.header_of,
+    line=report.line,
+)
+TABLES = {table.name: table for table in (CELLS, LENGTHS, OPTIONS, ATTENTION, DECODE)}
