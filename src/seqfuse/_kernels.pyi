@@ -180,5 +180,6 @@ class Kernels(Protocol):
         /,
     ) -> None: ...
     def peak_flops(self, dtype_name: str, seconds: float, /) -> float: ...  # multiply-add peak of one core, FLOP/s
+    def read_bandwidth(self, nbytes: int, threads: int, seconds: float, /) -> float: ...  # of a buffer so large, B/s
     @property
     def openmp(self) -> bool: ...  # compiled with threads
