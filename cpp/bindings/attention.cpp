@@ -54,16 +54,9 @@ void forward(const py::array& q, const py::array& k, const py::array& v, const O
   for_type_of(q, [&](auto zero) {
     using T = decltype(zero);
     const AttentionShape shape = shape_of(q, k, v);
-    AttentionForwardArgs<T> args{shape,
-                                 heads<const T>(q),
-                                 heads<const T>(k),
-                                 heads<const T>(v),
-                                 options_of<T>(options, shape),
-                                 heads<T>(y),
-                                 pointer<T>(high),
-                                 pointer<T>(reciprocal),
-                                 threads,
-                                 {}};
+    AttentionForwardArgs<T> args{
+        shape,       heads<const T>(q), heads<const T>(k),      heads<const T>(v), options_of<T>(options, shape),
+        heads<T>(y), pointer<T>(high),  pointer<T>(reciprocal), threads,           {}};
     interruptible(args.stop, [&] { return attention_forward(args); });
   });
 }

@@ -48,8 +48,8 @@ struct AttentionForwardArgs {
   AttentionShape shape;
   Heads<const T> q, k, v;  // (B, Hq, Tq, D), (B, Hk, Tk, D), (B, Hk, Tk, Dv)
   AttentionOptions<T> options;
-  Heads<T> y;                // (B, Hq, Tq, Dv) out
-  T* high_out = nullptr;     // (B, Hq, Tq) out
+  Heads<T> y;                   // (B, Hq, Tq, Dv) out
+  T* high_out = nullptr;        // (B, Hq, Tq) out
   T* reciprocal_out = nullptr;  // (B, Hq, Tq) out
   int threads = 1;
   StopCheck stop;

@@ -79,7 +79,9 @@ class BackwardWork {
     const Index first = column * kKeys;
     const bool masked = static_cast<bool>(args_.options.mask);
     const auto tiles = static_cast<int>(divide_up(queries.rows, kRows));
-    const auto tile_at = [&](int t) { return tile_of<T>(queries.keys, share_of(queries.rows, t, tiles), first, masked); };
+    const auto tile_at = [&](int t) {
+      return tile_of<T>(queries.keys, share_of(queries.rows, t, tiles), first, masked);
+    };
     Range reached{kGradientRows, 0}, keys{kKeys, 0};  // rows and keys of any weight
     bool whole = true;
     for (int t = 0; t < tiles; ++t) {
@@ -101,8 +103,7 @@ class BackwardWork {
     if (args_.dmask_inout != nullptr || args_.options.softcap != T(0)) through_scores(queries, first);
     if (args_.options.dropout > 0)
       for (Index i = 0; i < queries.rows * kKeys; ++i) p_[i] *= factors_[i];
-    if (selected)
-      return sums_selected(rows, block, row, column);
+    if (selected) return sums_selected(rows, block, row, column);
     sums_of_columns(p_.data(), reached, keys, rows.dy(row), Dv_, dv_.data());
     sums_of_columns(ds_.data(), reached, keys, rows.q(row), D_, dk_.data());
     in_turn(block, column, [&] {
@@ -125,8 +126,8 @@ class BackwardWork {
       T* p = p_.data() + r * kKeys;
       for (Index key = tile.keys.begin; key < tile.keys.end; key += kLine<T>) {
         constexpr int kPackets = static_cast<int>(kLine<T> / V::kSize);
-        const auto e = exp_nonpositive(
-            Vecs<T, kPackets>::each([&](int i) { return V::load(p + key + i * V::kSize) - high; }));
+        const auto e =
+            exp_nonpositive(Vecs<T, kPackets>::each([&](int i) { return V::load(p + key + i * V::kSize) - high; }));
         for (int i = 0; i < kPackets; ++i) (e.v[i] * scale).store(p + key + i * V::kSize);
       }
     }
@@ -155,9 +156,10 @@ class BackwardWork {
     for (Index r = 0; r < queries.rows; ++r) {
       const Range keys = within(queries.keys[r], first);
       T* ds = ds_.data() + r * kKeys;
-      if (args_.dmask_inout != nullptr && !keys.empty())
-        std::copy_n(ds + keys.begin, keys.size(),
-                    args_.dmask_inout + queries.at(args_.shape, r) * args_.shape.Tk + first + keys.begin);
+      if (args_.dmask_inout != nullptr) {
+        T* dmask = args_.dmask_inout + queries.at(args_.shape, r) * args_.shape.Tk + first;
+        for (Index j = keys.begin; j < keys.end; ++j) dmask[j] = ds[j] + T(0);  // an excluded key's -0 becomes 0
+      }
       for (Index j = keys.begin; j < keys.end; ++j)
         ds[j] *= slope_.size() > 0 ? slope_[r * kKeys + j] * args_.options.scale : args_.options.scale;
     }
@@ -185,8 +187,7 @@ class BackwardWork {
   // dq += ds k: a chain over the keys of the block.
   void sums_of_rows(const ScoreTile& tile, T* dq) {
     const T* rows[kRows];
-    for (Index r = 0; r < tile.rows.size(); ++r)
-      rows[r] = ds_.data() + (tile.rows.begin + r) * kKeys + tile.keys.begin;
+    for (Index r = 0; r < tile.rows.size(); ++r) rows[r] = ds_.data() + (tile.rows.begin + r) * kKeys + tile.keys.begin;
     for (Index i = 0; i < D_; i += kPanelKeys<T>)
       multiply<T>(tile.rows.size(), packets(D_ - i), gemm::RowTerms<T>{rows, tile.keys.size()},
                   k_.data() + tile.keys.begin * D_ + i, D_, SumTarget<T>{dq + tile.rows.begin * D_ + i, D_, kOnes});

@@ -174,13 +174,11 @@ bool attention_forward(const AttentionForwardArgs<T>& args) {
       for (Index block = 0; block < plan.blocks; ++block) run(unit, block, thread, keys);
     });
   for (Index unit = 0; unit < plan.units; ++unit) {
-    parallel::run(plan.threads, [&](int thread, int team) {
-      pack(unit, share_of(key_blocks(unit), thread, team), packed[0]);
-    });
+    parallel::run(plan.threads,
+                  [&](int thread, int team) { pack(unit, share_of(key_blocks(unit), thread, team), packed[0]); });
     // Last first: causal rows are the longer the later they come, and the short ones fill the gaps at the end.
-    if (!plan.for_each(plan.blocks, plan.work_of_block, args.stop, [&](Index i, int thread) {
-          run(unit, plan.blocks - 1 - i, thread, &packed[0]);
-        }))
+    if (!plan.for_each(plan.blocks, plan.work_of_block, args.stop,
+                       [&](Index i, int thread) { run(unit, plan.blocks - 1 - i, thread, &packed[0]); }))
       return false;
   }
   return true;

@@ -7,7 +7,6 @@
 
 #include "seqfuse/attention_blocks_impl.hpp"
 #include "seqfuse/parallel.hpp"
-#include "seqfuse/softmax.hpp"
 
 namespace seqfuse::attention {
 
@@ -53,9 +52,10 @@ class GradientRows {
       const Index at = queries.at(args_.shape, r);
       high_[first + r] = args_.high[at];
       reciprocal_[first + r] = args_.reciprocal[at];
-      delta_[first + r] = delta(queries, r, first + r, at);
-      to.finite = to.finite && std::isfinite(reciprocal_[first + r]) && std::isfinite(delta_[first + r]);
     }
+    deltas(queries, first);
+    for (Index r = first; r < first + count; ++r)
+      to.finite = to.finite && std::isfinite(reciprocal_[r]) && std::isfinite(delta_[r]);
     to.columns = blocks_of(reach(queries.keys, count));
     to.next.store(to.columns.begin, std::memory_order_relaxed);
   }
@@ -89,16 +89,33 @@ class GradientRows {
   Index hk() const { return hk_; }
 
  private:
-  // sum of dy y, less the gradient of the log-sum-exp; 0 for a row that attended to nothing.
-  T delta(const QueryBlock<T, kGradientRows>& queries, Index r, Index row, Index at) {
-    if (reciprocal_[row] == T(0)) return T(0);
-    alignas(kAlignment) T line[kLine<T>] = {};
-    const T* y = args_.y.at(b_, queries.head[r], queries.query[r]);
-    for (Index i = 0; i < args_.shape.Dv; i += V::kSize) {
-      T* lanes = line + i % kLine<T>;
-      madd(V::load(dy(row) + i), V::load_first(y + i, args_.shape.Dv - i), V::load(lanes)).store(lanes);
+  // sum of dy y, less the gradient of the log-sum-exp, for a block of rows; 0 for a row that attended to nothing. The
+  // chains are those of dp: a row whose weight is all on one key, y = v, has ds = p (dp - delta) = 0 and not a rounding.
+  void deltas(const QueryBlock<T, kGradientRows>& queries, Index row) {
+    for (Index first = 0; first < queries.rows; first += V::kSize) {
+      const Index count = std::min(V::kSize, queries.rows - first);
+      V total = V::zero();
+      for (Index begin = 0; begin < Dv_; begin += gemm::kSumBlock) {
+        V chain = V::zero();
+        for (Index i = begin; i < std::min(begin + gemm::kSumBlock, Dv_); i += V::kSize) {
+          V of_dy[V::kSize], of_y[V::kSize];
+          for (Index n = 0; n < V::kSize; ++n) {
+            const Index r = first + std::min(n, count - 1);
+            const T* y = args_.y.at(b_, queries.head[r], queries.query[r]);
+            of_dy[n] = V::load(dy(row + r) + i), of_y[n] = V::load_first(y + i, args_.shape.Dv - i);
+          }
+          transpose(of_dy), transpose(of_y);
+          for (Index n = 0; n < V::kSize; ++n) chain = madd(of_dy[n], of_y[n], chain);
+        }
+        total = begin == 0 ? chain : total + chain;
+      }
+      total.store_first(delta_.data() + row + first, count);
     }
-    return sum_of_line(line) - (args_.dlse == nullptr ? T(0) : args_.dlse[at]);
+    for (Index r = 0; r < queries.rows; ++r) {
+      T& delta = delta_[row + r];
+      if (args_.dlse != nullptr) delta -= args_.dlse[queries.at(args_.shape, r)];
+      if (reciprocal_[row + r] == T(0)) delta = T(0);
+    }
   }
 
   const AttentionBackwardArgs<T>& args_;

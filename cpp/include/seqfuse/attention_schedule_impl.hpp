@@ -39,7 +39,8 @@ struct Schedule {
   // Calls f(i, thread) for 0 .. n; a thread that is free takes the next one, in order. False: stopped.
   template <class F>
   bool for_each(Index n, double work_of_one, const StopCheck& stop, F&& f) const {
-    const auto at_once = static_cast<Index>(std::max(kPiece / std::max(work_of_one, 1.0), static_cast<double>(threads)));
+    const auto at_once =
+        static_cast<Index>(std::max(kPiece / std::max(work_of_one, 1.0), static_cast<double>(threads)));
     for (Index begin = 0; begin < n; begin += at_once) {
       if (stop()) return false;
       const Index end = std::min(n, begin + at_once);

@@ -71,9 +71,8 @@ class Scores {
   void compute(const QueryBlock<T, kMost>& queries, const KeyBlock<T>& block, Index first, const ScoreTile& tile, T* s,
                V* greatest, T* slope) const {
     for (Index r = 0; r < tile.rows.size(); ++r) greatest[r] = V::all(kLowest);
-    multiply_panels<T>(queries.q + tile.rows.begin, tile.rows.size(), D_, block.keys, tile.keys, [&](Index key) {
-      return ScoreTarget<T>{options_.scale, s + key, greatest};
-    });
+    multiply_panels<T>(queries.q + tile.rows.begin, tile.rows.size(), D_, block.keys, tile.keys,
+                       [&](Index key) { return ScoreTarget<T>{options_.scale, s + key, greatest}; });
     if (!tile.whole || options_.softcap != T(0)) select_keys(queries, first, tile, s, greatest, slope);
   }
 
@@ -103,7 +102,7 @@ class Scores {
           attends = select(less(more, V::all(kLowest)), V::zero(), attends);
         }
         select(attends, x, V::all(kExcluded)).store(score + key);
-        high = max(select(attends, max(x, V::all(kLowest)), V::all(kExcluded)), high);
+        high = max(select(attends, max(V::all(kLowest), x), V::all(kExcluded)), high);  // a NaN counts as the lowest
       }
       greatest[r] = high;
     }

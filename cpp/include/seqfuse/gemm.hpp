@@ -149,16 +149,17 @@ template <class T, int MR, int NB, int NC, class Rows, class F>
     for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 32
       for (int v = 0; v < NV; ++v) acc[r][v] = V::zero();
-    terms.template for_each<MR>(done, std::min(kSumBlock, terms.K - done), [&](const V* x) __attribute__((always_inline)) {
+    terms.template for_each<MR>(done, std::min(kSumBlock, terms.K - done),
+                                [&](const V* x) __attribute__((always_inline)) {
 #pragma GCC unroll 32
-      for (int v = 0; v < NV; ++v) {
-        const V w = V::loadu(b[v / NC] + (v % NC) * V::kSize);
+                                  for (int v = 0; v < NV; ++v) {
+                                    const V w = V::loadu(b[v / NC] + (v % NC) * V::kSize);
 #pragma GCC unroll 32
-        for (int r = 0; r < MR; ++r) acc[r][v] = madd(x[r], w, acc[r][v]);
-      }
+                                    for (int r = 0; r < MR; ++r) acc[r][v] = madd(x[r], w, acc[r][v]);
+                                  }
 #pragma GCC unroll 32
-      for (int i = 0; i < NB; ++i) b[i] += ld;
-    });
+                                  for (int i = 0; i < NB; ++i) b[i] += ld;
+                                });
     const auto each = [&](auto&& do_with) __attribute__((always_inline)) {
 #pragma GCC unroll 32
       for (int r = 0; r < MR; ++r)
