@@ -177,24 +177,15 @@ def _forward(
     B, Hq, _, Tq, _, _, Dv = shape
     _checks.sizes(function, "y (B, Hq, Tq, Dv)", B, Hq, Tq, Dv)
     kernels, y = _backend.kernels, np.empty((B, Hq, Tq, Dv), dtype)
-    high = reciprocal = None
-    if keep or return_lse:
-        high, reciprocal = np.empty((2, B, Hq, Tq), dtype)
-    kernels.attention_forward(q, k, v, options, y, high, reciprocal, _threads.current())
-    out = AttentionOutput(y, _lse(high, reciprocal)) if return_lse else y
-    if not keep:
+    high, reciprocal = np.empty((2, B, Hq, Tq), dtype) if keep else (None, None)
+    lse = np.empty((B, Hq, Tq), dtype) if return_lse else None
+    kernels.attention_forward(q, k, v, options, y, high, reciprocal, lse, _threads.current())
+    out = y if lse is None else AttentionOutput(y, lse)
+    if high is None or reciprocal is None:
         return out, None
-    assert high is not None
-    assert reciprocal is not None
-    additive = given[0] is not None and options[6] is not None and options[6].dtype != bool
+    additive = options[6] is not None and options[6].dtype != bool
     mask_shape = np.shape(given[0]) if additive else None
     return out, AttentionTape(kernels, shape, options, q, k, v, y, high, reciprocal, mask_shape)
-
-
-def _lse(high: Any, reciprocal: Any) -> Array:
-    """high - log(reciprocal), and -inf where there is nothing."""
-    some = reciprocal != 0
-    return np.subtract(high, np.log(reciprocal, where=some, out=np.zeros_like(reciprocal)))
 
 
 def attention_backward(
@@ -237,16 +228,17 @@ def attention_backward(
         raise TypeError(f"{function}: tape must be what attention_forward returned; got {type(tape).__name__}")
     (need_dmask,) = _checks.flags(function, ("need_dmask",), (need_dmask,))
     if need_dmask and tape._mask_shape is None:
-        what = "None" if tape._options[6] is None else "bool"
-        raise ValueError(f"{function}: need_dmask needs a mask of numbers, which are added to the scores; got {what}")
+        what = "none" if tape._options[6] is None else "a bool mask"
+        raise ValueError(f"{function}: need_dmask=True needs a mask that is added to the scores; got {what}")
     q, k, v, shape = tape._q, tape._k, tape._v, tape._shape
     B, Hq, _, Tq, _, _, Dv = shape
     gradient = _arrays.numbers(function, "dy", dy, q.dtype)
     _checks.shape(function, "dy", "(B, Hq, Tq, Dv)", (B, Hq, Tq, Dv), gradient.shape)
     of_lse = None
     if dlse is not None:
-        of_lse = np.ascontiguousarray(_arrays.numbers(function, "dlse", dlse, q.dtype))
+        of_lse = _arrays.numbers(function, "dlse", dlse, q.dtype)
         _checks.shape(function, "dlse", "(B, Hq, Tq)", (B, Hq, Tq), of_lse.shape)
+        of_lse = np.ascontiguousarray(of_lse)
     if need_dmask:
         _checks.sizes(function, "dmask (B, Hq, Tq, Tk)", *shape.scores)
     dq, dk, dv = np.empty(q.shape, q.dtype), np.zeros(k.shape, q.dtype), np.zeros(v.shape, q.dtype)
