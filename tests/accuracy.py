@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from seqfuse import _backend
+from seqfuse import _backend, reference
 from seqfuse import functional as F
-from seqfuse import reference
 
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
 
