@@ -164,6 +164,18 @@ class Kernels(Protocol):
         threads: int,
         /,
     ) -> None: ...
+    def rotary(
+        self,
+        x: Array,  # (B, H, N, D), or dy in a backward
+        y: Array,  # (B, H, N, D) written, not x
+        cos: Array,  # (P, pairs)
+        sin: Array,
+        positions: Array | None,  # flat int64: (N,) or (B, N)
+        interleaved: bool,
+        back: bool,  # by the negative angle
+        threads: int,
+        /,
+    ) -> None: ...
     def adam_update(
         self,
         params: Array,  # params, m, v are written; all four flat

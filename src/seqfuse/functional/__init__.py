@@ -16,8 +16,10 @@ from seqfuse.functional.lstm import LSTMTape, lstm, lstm_backward, lstm_forward
 from seqfuse.functional.mingru import MinGRUTape, mingru, mingru_backward, mingru_forward
 from seqfuse.functional.pack import pack_gru, pack_indrnn, pack_lstm, pack_mingru, pack_rnn
 from seqfuse.functional.packed import Packed
+from seqfuse.functional.positions import rotary_tables, sinusoidal_positions
 from seqfuse.functional.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.functional.rnn import RNNTape, rnn, rnn_backward, rnn_forward
+from seqfuse.functional.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.functional.stream import Stream
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Packed",
     "RNNTape",
     "ReadoutTape",
+    "RotaryTape",
     "SoftmaxCrossEntropyTape",
     "Stream",
     "adam_update",
@@ -66,6 +69,11 @@ __all__ = [
     "rnn",
     "rnn_backward",
     "rnn_forward",
+    "rotary",
+    "rotary_backward",
+    "rotary_forward",
+    "rotary_tables",
+    "sinusoidal_positions",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",

@@ -16,9 +16,11 @@ from seqfuse.reference.gru import gru, gru_backward, gru_forward
 from seqfuse.reference.indrnn import indrnn, indrnn_backward, indrnn_forward
 from seqfuse.reference.lstm import lstm, lstm_backward, lstm_forward
 from seqfuse.reference.mingru import mingru, mingru_backward, mingru_forward
+from seqfuse.reference.positions import rotary_tables, sinusoidal_positions
 from seqfuse.reference.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.reference.recurrent import RecurrentTape
 from seqfuse.reference.rnn import rnn, rnn_backward, rnn_forward
+from seqfuse.reference.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.reference.softmax_cross_entropy import (
     SoftmaxCrossEntropyTape,
     softmax_cross_entropy,
@@ -32,6 +34,7 @@ __all__ = [
     "EmbeddingTape",
     "ReadoutTape",
     "RecurrentTape",
+    "RotaryTape",
     "SoftmaxCrossEntropyTape",
     "adam_update",
     "dense",
@@ -62,6 +65,11 @@ __all__ = [
     "rnn",
     "rnn_backward",
     "rnn_forward",
+    "rotary",
+    "rotary_backward",
+    "rotary_forward",
+    "rotary_tables",
+    "sinusoidal_positions",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
