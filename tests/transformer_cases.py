@@ -108,6 +108,12 @@ class Way:
 
 
 WAYS = [
+    Way("layer_norm", ("gamma", "beta")),
+    Way("layer_norm", ("gamma",), {"epsilon": 0.1}),
+    Way("layer_norm", ("beta",)),
+    Way("layer_norm"),
+    Way("rms_norm", ("gamma",)),
+    Way("rms_norm", options={"epsilon": 0.1}),
     Way("rotary"),
     Way("rotary", options={"interleaved": True}),
     Way("rotary", positions="T"),

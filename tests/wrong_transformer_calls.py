@@ -7,6 +7,8 @@ TABLE       name -> rows (argument, value, error, what the message says of it)
 import numpy as np
 from wrong_values import (
     INDICES,
+    KINDS,
+    READ_ONLY,
     B,
     H,
     T,
@@ -31,6 +33,61 @@ def rows_of_pair(pair, x, dy):
     ]
 
 
+# ---- normalisation ---------------------------------------------------------------------------------------------
+
+
+def call_of_pair(pair, **arguments):
+    """name -> the function and a right call of it, for the three functions of a pair."""
+    forward = getattr(F, f"{pair}_forward")
+    return {
+        pair: lambda: (getattr(F, pair), arguments),
+        f"{pair}_forward": lambda: (forward, arguments),
+        f"{pair}_backward": lambda: (
+            getattr(F, f"{pair}_backward"),
+            {"tape": forward(**arguments)[1], "dy": zeros(*arguments["x"].shape)},
+        ),
+    }
+
+
+def rows_of_normalization(weights):
+    return [
+        *rows_of_numbers("x", T, D),
+        ("x", 1.0, ValueError, "must be (..., D); got ()"),
+        ("x", None, TypeError, f"{KINDS} object"),
+        *(row for name in weights for row in rows_of_numbers(name, D)),
+        *((name, zeros(T), ValueError, "must be (D,) = (6,); got (5,)") for name in weights),
+        *((name, zeros(1, D), ValueError, "must be (D,) = (6,); got (1, 6)") for name in weights),
+        *rows_of_number("epsilon", (-1.0, "at least 0"), (float("nan"), "at least 0")),
+    ]
+
+
+CALLS = {
+    **call_of_pair("layer_norm", x=zeros(T, D), gamma=zeros(D), beta=zeros(D)),
+    **call_of_pair("rms_norm", x=zeros(T, D), gamma=zeros(D)),
+}
+
+TABLE = {
+    "layer_norm_backward": [
+        *rows_of_pair("layer_norm", (T, D), "(..., D)"),
+        ("into", zeros(D), TypeError, "must be a tuple (dgamma, dbeta); got ndarray"),
+        ("into", (zeros(D),), ValueError, "must be a tuple (dgamma, dbeta); got 1 entries"),
+        ("into", (zeros(T), zeros(D)), ValueError, "dgamma must be (D,) = (6,); got (5,)"),
+        ("into", (None, zeros(D)), TypeError, "dgamma must be a numpy.ndarray, it is written to; got NoneType"),
+        ("into", (zeros(D), zeros(D, dtype="f4")), TypeError, "dbeta must be float64, it is written to; got float32"),
+    ],
+    "rms_norm_backward": [
+        *rows_of_pair("rms_norm", (T, D), "(..., D)"),
+        ("into", zeros(D), TypeError, "must be a tuple (dgamma,); got ndarray"),
+        ("into", (zeros(D), zeros(D)), ValueError, "must be a tuple (dgamma,); got 2 entries"),
+        ("into", (zeros(T),), ValueError, "dgamma must be (D,) = (6,); got (5,)"),
+        ("into", (READ_ONLY[:0],), ValueError, "dgamma must be (D,) = (6,); got (0,)"),
+    ],
+}
+for suffix in ("", "_forward"):
+    TABLE[f"layer_norm{suffix}"] = rows_of_normalization(("gamma", "beta"))
+    TABLE[f"rms_norm{suffix}"] = rows_of_normalization(("gamma",))
+
+
 # ---- positions -------------------------------------------------------------------------------------------------
 
 
@@ -52,22 +109,13 @@ def rows_of_tables(size):
     ]
 
 
-def rotary_arguments():
-    return {"x": zeros(B, H, T, D), "cos": zeros(T, R // 2), "sin": zeros(T, R // 2)}
-
-
-CALLS = {
+CALLS |= {
     "sinusoidal_positions": lambda: (F.sinusoidal_positions, {"T": T, "D": D}),
     "rotary_tables": lambda: (F.rotary_tables, {"T": T, "D": D}),
-    "rotary": lambda: (F.rotary, rotary_arguments()),
-    "rotary_forward": lambda: (F.rotary_forward, rotary_arguments()),
-    "rotary_backward": lambda: (
-        F.rotary_backward,
-        {"tape": F.rotary_forward(**rotary_arguments())[1], "dy": zeros(B, H, T, D)},
-    ),
+    **call_of_pair("rotary", x=zeros(B, H, T, D), cos=zeros(T, R // 2), sin=zeros(T, R // 2)),
 }
 
-TABLE = {
+TABLE |= {
     "sinusoidal_positions": [*rows_of_tables("p (T, D)"), *rows_of_flag("interleaved")],
     "rotary_tables": [*rows_of_tables("cos (T, D/2)"), ("D", 5, ValueError, "must be even; got 5")],
     "rotary_backward": rows_of_pair("rotary", (B, H, T, D), "(B, H, T, D)"),

@@ -135,7 +135,7 @@ def flags(function: str, names: Sequence[str], values: Sequence[object]) -> list
 
 def into(function: str, names: Sequence[str], given: Any, absent: Sequence[str] = ()) -> None:
     """Refuse what is not one entry a name, None for the `absent`: an argument that was None has no gradient."""
-    listed = f"({', '.join(names)})"
+    listed = f"({', '.join(names)}{',' * (len(names) == 1)})"
     if not isinstance(given, (tuple, list)):
         raise TypeError(f"{function}: into must be a tuple {listed}; got {type(given).__name__}")
     if len(given) != len(names):

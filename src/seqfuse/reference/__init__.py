@@ -14,11 +14,13 @@ from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dr
 from seqfuse.reference.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
 from seqfuse.reference.gru import gru, gru_backward, gru_forward
 from seqfuse.reference.indrnn import indrnn, indrnn_backward, indrnn_forward
+from seqfuse.reference.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
 from seqfuse.reference.lstm import lstm, lstm_backward, lstm_forward
 from seqfuse.reference.mingru import mingru, mingru_backward, mingru_forward
 from seqfuse.reference.positions import rotary_tables, sinusoidal_positions
 from seqfuse.reference.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.reference.recurrent import RecurrentTape
+from seqfuse.reference.rms_norm import RMSNormTape, rms_norm, rms_norm_backward, rms_norm_forward
 from seqfuse.reference.rnn import rnn, rnn_backward, rnn_forward
 from seqfuse.reference.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.reference.softmax_cross_entropy import (
@@ -32,6 +34,8 @@ __all__ = [
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
+    "LayerNormTape",
+    "RMSNormTape",
     "ReadoutTape",
     "RecurrentTape",
     "RotaryTape",
@@ -52,6 +56,9 @@ __all__ = [
     "indrnn",
     "indrnn_backward",
     "indrnn_forward",
+    "layer_norm",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "lstm",
     "lstm_backward",
     "lstm_forward",
@@ -62,6 +69,9 @@ __all__ = [
     "readout",
     "readout_backward",
     "readout_forward",
+    "rms_norm",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",
