@@ -1,23 +1,23 @@
 """Puts what `python -m seqfuse bench --json` measured into a page, as tables of Markdown.
 
-python bench/write_tables.py docs/performance.md cells.json lengths.json options.json
+python bench/write_tables.py docs/performance.md cells.json lengths.json options.json attention.json
 
-Each file says which table it is, cells, lengths or options, and goes between `<!-- table NAME -->` and
-`<!-- end of table -->`. Files of the same table, of several runs say, make one table in the order given.
+Each file says which table it is, and goes between `<!-- table NAME -->` and `<!-- end of table -->`. Files of the same
+table, of several runs say, make one table in the order given.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqfuse.bench.report import duration
-from seqfuse.bench.shapes import Shape
+from seqfuse.bench.report import duration, megabytes
 
 Row = dict[str, Any]  # a result, as `seqfuse.bench.report` saves it
+NAMES = {"pytorch": "PyTorch", "onnxruntime": "ONNX Runtime"}
 END = "<!-- end of table -->"
 
 
@@ -32,7 +32,8 @@ def main(arguments: list[str]) -> None:
         tables.setdefault(document["table"], []).extend(document["results"])
     text = page.read_text(encoding="utf-8")
     for name, rows in tables.items():
-        text = replaced(text, name, "\n".join(TABLES[name](rows)))
+        if rows:  # none where a run was stopped at once
+            text = replaced(text, name, "\n".join(TABLES[name](rows)))
     page.write_text(text, encoding="utf-8")
 
 
@@ -45,40 +46,73 @@ def replaced(text: str, name: str, table: str) -> str:
     return f"{before}{begin}\n\n{table}\n\n{END}{rest.partition(END)[2]}"
 
 
-def cells(rows: Iterable[Row]) -> Iterator[str]:
+def beside_peers(*peers: str) -> Callable[[Sequence[Row]], Iterator[str]]:
     """A line a case; the peers' times, and how many times longer they took."""
-    yield "| cell, work | (T, B, I, H) | threads | seqfuse | of peak | PyTorch | ONNX Runtime |"
-    yield "|---|---|---|---|---|---|---|"
+
+    def table(rows: Sequence[Row]) -> Iterator[str]:
+        yield from head(rows, "seqfuse", "of peak", *(NAMES[peer] for peer in peers))
+        for row in rows:
+            yield line(*ours(row), *(beside(row, peer) for peer in peers))
+
+    return table
+
+
+def decode(rows: Sequence[Row]) -> Iterator[str]:
+    """A line a case: how fast keys and values are read, as a share of the fastest too."""
+    yield from head(rows, "seqfuse", "GB/s", "of reading", "PyTorch")
     for row in rows:
-        yield line(*ours(row), beside(row, "pytorch"), beside(row, "onnxruntime"))
+        seconds = row["seconds"]["seqfuse"]
+        rate = f"{row['amount'] / seconds / 1e9:.1f}"
+        yield line(*case(row), duration(seconds), rate, percent(row), beside(row, "pytorch"))
 
 
-def lengths(rows: Iterable[Row]) -> Iterator[str]:
+def lengths(rows: Sequence[Row]) -> Iterator[str]:
     """A line a case: with lengths, its share of the padded time, and PyTorch both ways."""
-    yield "| cell, work | (T, B, I, H) | threads | seqfuse | of peak | of padded | PyTorch packed | PyTorch padded |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield from head(rows, "with lengths", "of peak", "padded", "of padded", "PyTorch packed", "PyTorch padded")
     for row in rows:
-        padded = f"{1 / row['ratios']['padded']:.2f} of {duration(row['seconds']['padded'])}"
-        yield line(*ours(row), padded, beside(row, "pytorch packed"), beside(row, "pytorch padded"))
+        padded = duration(row["seconds"]["padded"]), f"{1 / row['ratios']['padded']:.2f}x"
+        yield line(*ours(row), *padded, beside(row, "pytorch packed"), beside(row, "pytorch padded"))
 
 
-def options(rows: Iterable[Row]) -> Iterator[str]:
+def memory(rows: Sequence[Row]) -> Iterator[str]:
+    """A line a case: what is given and given back, and what each needs beyond that."""
+    yield from head(rows, "inputs", "outputs", "seqfuse", "PyTorch")
+    for row in rows:
+        beyond = (row["beyond_bytes"].get(name) for name in ("seqfuse", "pytorch"))
+        sizes = (row["inputs_bytes"], row["outputs_bytes"], *beyond)
+        yield line(*case(row), *("–" if size is None else megabytes(size) for size in sizes))
+
+
+def options(rows: Sequence[Row]) -> Iterator[str]:
     """For each shape and number of threads a line an option, a column a cell: the time by that of the plain call."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         threads = f"{row['threads']} thread{'s' if row['threads'] > 1 else ''}"
-        groups.setdefault(f"{Shape(**row['shape'])}, {threads}", []).append(row)
+        groups.setdefault(f"{shape(row)}, {threads}", []).append(row)
     for number, (place, columns) in enumerate(groups.items()):
         if number:
             yield ""
-        yield line(place, *(row["cell"] for row in columns))
+        yield line(place, *(row["op"] for row in columns))
         yield line(*["---"] * (len(columns) + 1))
         yield line("plain", *(f"{duration(row['seconds']['seqfuse'])}, {percent(row)}" for row in columns))
         for name in dict.fromkeys(name for row in columns for name in row["ratios"]):  # in order, each once
             yield line(name, *(f"{row['ratios'][name]:.2f}" if name in row["ratios"] else "–" for row in columns))
 
 
-TABLES: dict[str, Callable[[Iterable[Row]], Iterator[str]]] = {"cells": cells, "lengths": lengths, "options": options}
+TABLES: dict[str, Callable[[Sequence[Row]], Iterator[str]]] = {
+    "cells": beside_peers("pytorch", "onnxruntime"),
+    "lengths": lengths,
+    "options": options,
+    "attention": beside_peers("pytorch"),
+    "memory": memory,
+    "decode": decode,
+}
+
+
+def head(rows: Sequence[Row], *columns: str) -> Iterator[str]:
+    """The head of a table whose lines begin with a case."""
+    yield line("work", f"({', '.join(rows[0]['shape'])})", "threads", *columns)
+    yield line(*["---"] * (3 + len(columns)))
 
 
 def line(*columns: object) -> str:
@@ -86,10 +120,19 @@ def line(*columns: object) -> str:
     return f"| {' | '.join(map(str, columns))} |"
 
 
+def case(row: Row) -> tuple[str, ...]:
+    """What every line begins with."""
+    return f"{row['op']} {row['work']}", shape(row), str(row["threads"])
+
+
+def shape(row: Row) -> str:
+    """The sizes of a case, in the order of its axes."""
+    return f"({', '.join(map(str, row['shape'].values()))})"
+
+
 def ours(row: Row) -> tuple[str, ...]:
-    """What every line begins with: the case, our time, our share of the peak."""
-    case = f"{row['cell']} {row['work']}", str(Shape(**row["shape"])), str(row["threads"])
-    return (*case, duration(row["seconds"]["seqfuse"]), percent(row))
+    """The case, our time, our share of the peak."""
+    return (*case(row), duration(row["seconds"]["seqfuse"]), percent(row))
 
 
 def percent(row: Row) -> str:

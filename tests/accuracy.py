@@ -23,13 +23,16 @@ def assert_rule_of_accuracy(cases):
     """
     largest = {}
     for label, seeds in cases:
-        wider = [case.astype(WIDER[case.arguments["x"].dtype.type]) for case in seeds]
+        wider = [case.astype(WIDER[next(iter(case.arguments.values())).dtype.type]) for case in seeds]
         kernel, plain = ([results_of(case, module) for case in seeds] for module in (F, reference))
         truth = [results_of(case, reference) for case in wider]
         for name in truth[0]:
             got, allowed, true = (np.stack([one[name].ravel() for one in of]) for of in (kernel, plain, truth))
             if not true.size:
                 continue
+            apart = ~np.isfinite(true)
+            np.testing.assert_array_equal(got[apart], true[apart], err_msg=f"{name} of {label}")
+            got, allowed, true = (np.where(apart, 0, a) for a in (got, allowed, true))
             ulp = np.spacing(np.abs(true).max().astype(got.dtype))
             error, limit = (np.abs(rounded - true).astype(float) / ulp for rounded in (got, allowed))
             rms, allowed_rms = (float(np.sqrt(np.mean(e * e))) for e in (error, limit))

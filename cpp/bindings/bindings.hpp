@@ -8,6 +8,7 @@ namespace seqfuse::bindings {
 void bind_recurrent(pybind11::module_& module);
 void bind_stream(pybind11::module_& module);
 void bind_activation(pybind11::module_& module);
+void bind_attention(pybind11::module_& module);
 void bind_dense(pybind11::module_& module);
 void bind_embedding(pybind11::module_& module);
 void bind_dropout(pybind11::module_& module);

@@ -27,6 +27,11 @@ void bind_machine(py::module_& module) {
       return peak_flops<decltype(zero)>(seconds);
     });
   });
+  module.def("read_bandwidth", [](Index bytes, int threads, double seconds) {
+    if (bytes < 1) throw py::value_error("read_bandwidth: bytes must be at least 1; got " + std::to_string(bytes));
+    py::gil_scoped_release release;
+    return read_bandwidth(bytes, threads, seconds);
+  });
 }
 
 }  // namespace seqfuse::bindings

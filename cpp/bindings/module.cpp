@@ -7,6 +7,7 @@ PYBIND11_MODULE(SEQFUSE_MODULE_NAME, module, pybind11::mod_gil_not_used()) {
   bind_recurrent(module);
   bind_stream(module);
   bind_activation(module);
+  bind_attention(module);
   bind_dense(module);
   bind_embedding(module);
   bind_dropout(module);

@@ -17,7 +17,7 @@ void bind_rotary(py::module_& module) {
       args.x = heads<const T>(x), args.y = heads<T>(y);
       args.cos = rows<const T>(cos), args.sin = rows<const T>(sin);
       args.positions = pointer<const std::int64_t>(positions);
-      args.positions_stride = !positions.is_none() && py::len(positions) > args.N ? args.N : 0;
+      args.positions_stride = !positions.is_none() && static_cast<Index>(py::len(positions)) > args.N ? args.N : 0;
       args.interleaved = interleaved, args.back = back;
       args.threads = threads;
       py::gil_scoped_release release;

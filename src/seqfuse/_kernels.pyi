@@ -17,6 +17,10 @@ Array: TypeAlias = NDArray[Any]
 # activation, alpha, beta, recurrent_activation, alpha, beta, clip (inf: off), peephole (3, H) in C order
 Options: TypeAlias = tuple[str, float, float, str, float, float, float, Array | None]
 
+# scale, softcap (0: none), left and right of the window (-1: unbounded; causal: right is 0), bottom_right, lengths (B,)
+# int64, mask (B, Hq, Tq, Tk) of bool or of the type computed in with strides of 0 where broadcast, dropout, seed
+ScoreOptions: TypeAlias = tuple[float, float, int, int, bool, Array | None, Array | None, float, int]
+
 class Stream(Protocol):
     def step(
         self, x: Array, out: Array | None, /
@@ -141,6 +145,38 @@ class Kernels(Protocol):
     def activation_forward(
         self, a: Array, y: Array, slope: Array | None, name: str, alpha: float, beta: float, threads: int, /
     ) -> None: ...  # flat; y may be a
+    # high, reciprocal (B, Hq, Tq): each row's greatest score and the reciprocal of the sum of exp(score - high).
+    # dk, dv: zeros; dmask: zeros (B, Hq, Tq, Tk).
+    def attention_forward(
+        self,
+        q: Array,
+        k: Array,
+        v: Array,
+        options: ScoreOptions,
+        y: Array,
+        high: Array | None,
+        reciprocal: Array | None,
+        threads: int,
+        /,
+    ) -> None: ...
+    def attention_backward(
+        self,
+        q: Array,
+        k: Array,
+        v: Array,
+        options: ScoreOptions,
+        y: Array,
+        high: Array,
+        reciprocal: Array,
+        dy: Array,
+        dlse: Array | None,
+        dq: Array,
+        dk: Array,
+        dv: Array,
+        dmask: Array | None,
+        threads: int,
+        /,
+    ) -> None: ...
     def dense_forward(
         self, x: Array, W: Array, b: Array | None, y: Array, add: bool, threads: int, /
     ) -> None: ...  # add: y += x W, b None
@@ -217,5 +253,6 @@ class Kernels(Protocol):
         /,
     ) -> None: ...
     def peak_flops(self, dtype_name: str, seconds: float, /) -> float: ...  # multiply-add peak of one core, FLOP/s
+    def read_bandwidth(self, nbytes: int, threads: int, seconds: float, /) -> float: ...  # of a buffer so large, B/s
     @property
     def openmp(self) -> bool: ...  # compiled with threads

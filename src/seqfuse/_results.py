@@ -132,3 +132,19 @@ class ReadoutGrads(NamedTuple):
     dW: Array  # (H, O)
     dV: Array | Any  # (I, O); None where V was None
     dc: Array | Any  # (O,); None where c was None
+
+
+class AttentionOutput(NamedTuple):
+    """Outputs of `attention` with return_lse."""
+
+    y: Array  # (B, Hq, Tq, Dv)
+    lse: Array  # (B, Hq, Tq), log of the sum of exp of a row's scores; -inf where there is nothing to attend to
+
+
+class AttentionGrads(NamedTuple):
+    """Gradients of `attention`."""
+
+    dq: Array  # (B, Hq, Tq, D)
+    dk: Array  # (B, Hk, Tk, D)
+    dv: Array  # (B, Hk, Tk, Dv)
+    dmask: Array | Any  # as mask was given; None without need_dmask

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from seqfuse.bench import cli, contenders, main, measurements
-from seqfuse.bench.shapes import CELLS, LENGTHS_SHAPES, OPTIONS_SHAPES, SHAPES, STEP_SIZES, WORKS
+from seqfuse.bench import attention, cli, decode, main, measurements, memory, peers
+from seqfuse.bench.recurrent.shapes import CELLS, LENGTHS_SHAPES, OPTIONS_SHAPES, SHAPES, STEP_SIZES, WORKS
 
 TINY = ["--quick", "--repeats", "1", "--peers", "--shapes", "3,2,4,5", "--sizes", "8"]
 ALONE = lambda _: {"seqfuse": "1"}  # noqa: E731
@@ -14,7 +14,7 @@ def test_bench_measures_every_cell_and_work(capsys, tmp_path):
     assert main([*TINY, "--threads", "1", "2", "--json", str(path)]) == 0
     document = json.loads(path.read_text(encoding="utf-8"))
     rows = document["results"]
-    found = {(row["cell"], row["work"], row["threads"]) for row in rows}
+    found = {(row["op"], row["work"], row["threads"]) for row in rows}
     assert document["table"] == "cells"
     assert found == {(cell, work, threads) for cell in CELLS for work in WORKS for threads in (1, 2)}
     assert all(row["seconds"]["seqfuse"] > 0 and row["share_of_peak"] >= 0 and not row["ratios"] for row in rows)
@@ -27,9 +27,9 @@ def test_bench_lengths_compares_with_the_padded_run(capsys, tmp_path):
     document = json.loads(path.read_text(encoding="utf-8"))
     rows = document["results"]
     assert document["table"] == "lengths"
-    assert [(row["work"], row["cell"]) for row in rows] == [(work, cell) for work in WORKS[:2] for cell in CELLS]
+    assert [(row["work"], row["op"]) for row in rows] == [(work, cell) for work in WORKS[:2] for cell in CELLS]
     assert all(set(row["seconds"]) == {"seqfuse", "padded"} and set(row["ratios"]) == {"padded"} for row in rows)
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("cell ", *CELLS))]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("op ", *CELLS))]
     assert len(lines) == 1 + len(rows)
     assert lines[0].endswith("of padded")
     assert {len(line) for line in lines} == {len(lines[0])}
@@ -44,17 +44,58 @@ def test_bench_options_has_a_line_for_each_option_below_the_plain_one(capsys, tm
     assert list(row["seconds"]) == ["seqfuse", *row["ratios"]]
     assert {"lengths", "mask", "clip", "peephole", "recurrent_mask", "activation=relu"} <= set(row["ratios"])
     out = capsys.readouterr().out
-    assert [line.split()[0] for line in out.splitlines() if line.startswith("        ")] == list(row["ratios"])
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("          ")] == list(row["ratios"])
+
+
+def test_bench_attention_measures_every_work(capsys, tmp_path):
+    path = tmp_path / "bench.json"
+    argv = ["--quick", "--repeats", "1", "--peers", "--shapes", "1,2,20,8", "--threads", "1", "2", "--json", str(path)]
+    assert main([*argv, "--attention"]) == 0
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert document["table"] == "attention"
+    rows = document["results"]
+    assert [(row["work"], row["threads"]) for row in rows] == [(w, n) for w in attention.WORKS for n in (1, 2)]
+    assert all(row["shape"] == {"B": 1, "H": 2, "N": 20, "D": 8} and row["share_of_peak"] > 0 for row in rows)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("op ", "attention "))]
+    assert len(lines) == 1 + len(rows)
+    assert {len(line) for line in lines} == {len(lines[0])}
+
+
+def test_bench_decode_has_the_rate_of_reading(capsys, tmp_path):
+    path = tmp_path / "bench.json"
+    argv = ["--quick", "--repeats", "1", "--peers", "--threads", "1", "--json", str(path)]
+    assert main([*argv, "--decode"]) == 0
+    (row,) = json.loads(path.read_text(encoding="utf-8"))["results"]
+    assert (row["unit"], row["amount"]) == ("B", 2 * 2 * 100 * 32 * 4)
+    assert row["share_of_peak"] == pytest.approx(row["amount"] / row["seconds"]["seqfuse"] / row["peak_per_second"])
+    assert " GB/s " in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not memory.available(), reason="reads /proc")
+def test_bench_memory_measures_rather_than_times(capsys, tmp_path, monkeypatch):
+    path = tmp_path / "memory.json"
+    argv = ["--quick", "--attention", "--memory", "--peers", "--threads", "1", "--work", "causal", "--json", str(path)]
+    monkeypatch.setattr(
+        cli.memory, "in_a_new_process", lambda function, *given: function(*given)
+    )  # whose size is tested
+    assert main(argv) == 0
+    document = json.loads(path.read_text(encoding="utf-8"))
+    rows = document["results"]
+    assert document["table"] == "memory"
+    assert [list(row["shape"].values()) for row in rows] == [list(shape) for shape in attention.QUICK_SHAPES]
+    assert all(row["beyond_bytes"]["seqfuse"] >= 0 for row in rows)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("op ", "attention "))]
+    assert {len(line) for line in lines} == {len(lines[0])}
 
 
 def test_bench_without_peers_in_the_table_names_none(capsys, monkeypatch):
-    monkeypatch.setattr(contenders, "versions", ALONE)
+    monkeypatch.setattr(peers, "versions", ALONE)
     assert main([*TINY[:3], "--shapes", "3,2,4,5", "--options", "--cells", "rnn", "--threads", "1"]) == 0
     assert "not installed" not in capsys.readouterr().out
 
 
 def test_bench_goes_on_without_peers(capsys, monkeypatch):
-    monkeypatch.setattr(contenders, "versions", ALONE)
+    monkeypatch.setattr(peers, "versions", ALONE)
     assert main(["--quick", "--repeats", "1", "--cells", "gru", "--work", "step", "--threads", "1"]) == 0
     out = capsys.readouterr().out
     assert "pytorch is not installed: left out" in out
@@ -84,18 +125,41 @@ def test_bench_that_is_wrong_ends_with_1_and_saves_what_there_is(capsys, tmp_pat
     assert json.loads(path.read_text(encoding="utf-8"))["results"] == []
 
 
+def chosen(*argv):
+    return cli.cases(cli.arguments(argv))
+
+
 @pytest.mark.parametrize(
-    ("argv", "count"),
+    ("argv", "count", "ops"),
     [
-        ([], len(CELLS) * (2 * len(SHAPES) + len(STEP_SIZES))),
-        (["--lengths"], len(CELLS) * 2 * len(LENGTHS_SHAPES)),
-        (["--options"], len(CELLS) * len(OPTIONS_SHAPES)),
+        ([], len(CELLS) * (2 * len(SHAPES) + len(STEP_SIZES)), CELLS),
+        (["--lengths"], len(CELLS) * 2 * len(LENGTHS_SHAPES), CELLS),
+        (["--options"], len(CELLS) * len(OPTIONS_SHAPES), CELLS),
+        (["--attention"], 4 * len(attention.SHAPES), attention.OPS),
+        (["--decode"], len(decode.SHAPES), decode.OPS),
+        (["--attention", "--memory"], 4 * len(attention.SHAPES) + 1, attention.OPS),
     ],
 )
-def test_cases_are_those_of_the_table_with_one_and_two_threads(argv, count):
-    all_ = list(cli.cases(cli.parser().parse_args(argv)))
+def test_cases_are_those_of_the_table_with_one_and_two_threads(argv, count, ops):
+    all_ = chosen(*argv)
     assert len(all_) == len(set(all_)) == 2 * count
-    assert {case.cell for case in all_} == set(CELLS)
+    assert {case.op for case in all_} == set(ops)
+    pairs = list(zip(all_[::2], all_[1::2]))
+    assert all(one[:3] == two[:3] and (one.threads, two.threads) == (1, 2) for one, two in pairs)
+
+
+def test_cases_are_chosen_along_every_axis():
+    found = chosen(
+        "--work", "step", "forward", "--cells", "gru", "--shapes", "1,2,3,4", "--sizes", "5", "--threads", "3"
+    )
+    assert [str(case) for case in found] == ["gru step (1, 1, 5, 5), threads 3", "gru forward (1, 2, 3, 4), threads 3"]
+    (case,) = chosen("--attention", "--work", "causal", "--shapes", "(1,2,3,4)", "--threads", "1")
+    assert case == ("attention", "causal", attention.AttentionShape(1, 2, 3, 4), 1)
+
+
+def test_memory_includes_the_sequence_that_no_matrix_of_scores_fits():
+    found = chosen("--attention", "--memory", "--work", "causal+backward", "--threads", "2")
+    assert found[-1].shape == attention.LONG == (1, 1, 65536, 64)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +173,23 @@ def test_cases_are_those_of_the_table_with_one_and_two_threads(argv, count):
         ["--lengths", "--options"],
         ["--work", "step", "--lengths"],
         ["--work", "forward", "--options"],
+        ["--work", "causal"],
+        ["--shapes", "1,2,3", "--attention"],
+        ["--cells", "lstm", "--attention"],
+        ["--memory"],
+        ["--memory", "--lengths"],
+        ["--memory", "--decode"],
+        ["--work", "forward", "--decode"],
     ],
 )
 def test_bench_refuses_what_it_cannot_read(argv, capsys):
     with pytest.raises(SystemExit):
         main(argv)
     assert argv[0] in capsys.readouterr().err
+
+
+def test_bench_refuses_memory_where_it_cannot_be_read(capsys, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: False)
+    with pytest.raises(SystemExit):
+        main(["--attention", "--memory"])
+    assert "--memory: this system does not say" in capsys.readouterr().err

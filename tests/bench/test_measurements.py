@@ -1,16 +1,18 @@
 import numpy as np
 import pytest
 
-from seqfuse.bench import contenders
+from seqfuse.bench.case import Case, Contender
 from seqfuse.bench.measurements import WrongError, measurements
-from seqfuse.bench.shapes import Case, Shape, flops
+from seqfuse.bench.recurrent import contenders
+from seqfuse.bench.recurrent.shapes import Shape, flops
+from seqfuse.bench.tables import CELLS
 
 SHORT = 1e-4  # seconds of each measurement: what is tested is who is timed, not how long it takes
 CASE = Case("rnn", "forward", Shape(3, 2, 4, 5), 1)
 
 
 def run(enter, case=CASE):
-    (measured,) = measurements(enter, [case], [], 1, SHORT)
+    (measured,) = measurements(CELLS._replace(enter=enter), [case], [], 1, SHORT)
     return measured
 
 
@@ -36,7 +38,7 @@ def test_measurements_leave_out_a_peer_that_is_wrong(capsys):
     zeros = {name: np.zeros(1) for name in ("y", "h")}
 
     def enter(problem, work, *_):
-        peer = contenders.Contender("pytorch packed", problem, lambda: zeros, lambda result: result)
+        peer = Contender("pytorch packed", problem, lambda: zeros, lambda result: result)
         return [contenders.seqfuse(problem, work), peer]
 
     assert list(run(enter).timing.seconds) == ["seqfuse"]
@@ -47,4 +49,4 @@ def test_measurements_leave_out_a_peer_that_is_wrong(capsys):
 def test_measurements_judge_each_contender_by_its_own_problem():
     measured = run(contenders.with_padding)
     assert list(measured.timing.seconds) == ["seqfuse", "padded"]
-    assert measured.flops == flops(*CASE[:3], real=4)  # of rows of 3 and 1 steps
+    assert (measured.amount, measured.unit) == (flops(*CASE[:3], real=4), "FLOP")  # of rows of 3 and 1 steps

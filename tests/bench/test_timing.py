@@ -14,15 +14,23 @@ def test_measure_calls_everybody_and_compares_with_the_first():
 
         return run
 
-    timing = measure({name: contender(name) for name in called}, rounds=3, enough=SHORT)
+    timing = measure({name: contender(name) for name in called}, lambda seconds: 1.0, rounds=3, enough=SHORT)
     assert set(timing.seconds) == {"seqfuse", "a", "b"}
     assert set(timing.ratios) == {"a", "b"}
     assert min(called.values()) >= 3
     assert min(timing.seconds.values()) > 0
 
 
-def test_measure_finds_a_peak():
-    assert measure({"seqfuse": lambda: None}, rounds=1, enough=SHORT).peak > 1e8
+def test_measure_takes_the_median_of_the_peaks_of_all_rounds():
+    found = []
+
+    def peak(seconds):
+        assert seconds == SHORT
+        found.append(10.0 ** len(found))
+        return found[-1]
+
+    assert measure({"seqfuse": lambda: None}, peak, rounds=3, enough=SHORT).peak == 10.0
+    assert len(found) == 3
 
 
 @pytest.mark.once

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import wrong_attention_calls
 import wrong_recurrent_calls
 import wrong_transformer_calls
 from wrong_recurrent_calls import weights
@@ -79,7 +80,7 @@ CALLS = {
     "stream.step": lambda: (F.pack_lstm(**weights("lstm")).stream(B).step, {"x": zeros(B, I)}),
     "stream.reset": lambda: (F.pack_lstm(**weights("lstm")).stream(B).reset, {}),
 }
-CALLS |= wrong_recurrent_calls.CALLS | wrong_transformer_calls.CALLS
+CALLS |= wrong_attention_calls.CALLS | wrong_recurrent_calls.CALLS | wrong_transformer_calls.CALLS
 
 TABLE = {
     "dense_backward": [
@@ -203,7 +204,7 @@ for suffix in ("", "_forward"):
         *rows_of_integers("labels", "C", C),
         ("labels", [0], ValueError, "must be (...) = (2,); got (1,)"),
     ]
-TABLE |= wrong_recurrent_calls.TABLE | wrong_transformer_calls.TABLE
+TABLE |= wrong_attention_calls.TABLE | wrong_recurrent_calls.TABLE | wrong_transformer_calls.TABLE
 
 ROWS = [
     pytest.param(function, *row, id=f"{function}-{row[0]}-{i}")

@@ -56,15 +56,75 @@ inline constexpr int kSingleRowPanels = 4;
 // Packets of sums that one tile can make: the size of a caller's scratch.
 inline constexpr int kMaxTilePackets = 32;
 
-// Where the rows of a product are: row[r] points at the K terms of row r. Terms lie in chunks of
-// `chunk` contiguous ones, `chunk_stride` apart (chunk >= K where a row is contiguous; else a
-// multiple of it is kSumBlock).
+// Where the rows of a product are. A kind of terms calls f(x), x[r] the term of row r in all lanes, for the terms
+// done .. done + n of its rows in order; `done` is a multiple of kSumBlock, and n at most one.
+
+// Row r is the K numbers at row[r].
+template <class T>
+struct RowTerms {
+  const T* const* row;
+  Index K;
+
+  template <int MR, class F>
+  [[gnu::always_inline]] void for_each(Index done, Index n, F&& f) const {
+    const T* a[MR];
+    for (int r = 0; r < MR; ++r) a[r] = row[r] + done;
+#pragma GCC unroll 4
+    for (Index k = 0; k < n; ++k) {
+      Vec<T> x[MR];
+#pragma GCC unroll 32
+      for (int r = 0; r < MR; ++r) x[r] = Vec<T>::all(a[r][k]);
+      f(x);
+    }
+  }
+};
+
+// The rows lie turned: term k of row r is first[k * ld + r].
+template <class T>
+struct ColumnTerms {
+  const T* first;
+  Index K;
+  Index ld;
+
+  template <int MR, class F>
+  [[gnu::always_inline]] void for_each(Index done, Index n, F&& f) const {
+    const T* a = first + done * ld;
+#pragma GCC unroll 4
+    for (Index k = 0; k < n; ++k, a += ld) {
+      Vec<T> x[MR];
+#pragma GCC unroll 32
+      for (int r = 0; r < MR; ++r) x[r] = Vec<T>::all(a[r]);
+      f(x);
+    }
+  }
+};
+
+// Row r begins at row[r]; its terms lie in chunks of `chunk` contiguous ones, `chunk_stride` apart (chunk >= K where a
+// row is contiguous; else a multiple of it is kSumBlock).
 template <class T>
 struct Terms {
   const T* const* row;
   Index K;
   Index chunk;
   Index chunk_stride;
+
+  template <int MR, class F>
+  [[gnu::always_inline]] void for_each(Index done, Index n, F&& f) const {
+    const Index some = std::min(chunk, kSumBlock), hop = chunk >= K ? some : chunk_stride;
+    const T* a[MR];
+    for (int r = 0; r < MR; ++r) a[r] = row[r] + done / some * hop;
+    for (Index k = 0; k < n; k += some) {
+      const Index contiguous = std::min(some, n - k);
+      for (Index i = 0; i < contiguous; ++i) {
+        Vec<T> x[MR];
+#pragma GCC unroll 32
+        for (int r = 0; r < MR; ++r) x[r] = Vec<T>::all(a[r][i]);
+        f(x);
+      }
+#pragma GCC unroll 32
+      for (int r = 0; r < MR; ++r) a[r] += hop;
+    }
+  }
 };
 
 // Where the packets of columns are: NB bases with NC neighbouring packets each; the next k is `ld` on.
@@ -74,53 +134,49 @@ struct Columns {
   Index ld;
 };
 
-// sums (MR, NB*NC, kSize) = rows (MR, K) times columns (K, NB*NC packets).
-template <class T, int MR, int NB, int NC>
-[[gnu::noinline]] void tile(const Terms<T>& terms, const Columns<T>& columns, T* sums) {
+// rows (MR, K) times columns (K, NB*NC packets), in registers: calls f(row, packet, sums) for each packet of the result.
+// Blocks before the last one go through `sums` (MR, NB*NC, kSize).
+template <class T, int MR, int NB, int NC, class Rows, class F>
+[[gnu::always_inline]] inline void multiply(const Rows& terms, const Columns<T>& columns, T* sums, F&& f) {
   using V = Vec<T>;
   constexpr int NV = NB * NC;
-  const T* a[MR];
   const T* b[NB];
-  for (int r = 0; r < MR; ++r) a[r] = terms.row[r];
   for (int i = 0; i < NB; ++i) b[i] = columns.base[i];
-  const Index ld = columns.ld, chunk = std::min(terms.chunk, kSumBlock);
-  const Index hop = terms.chunk >= terms.K ? chunk : terms.chunk_stride;
-  for (Index done = 0;;) {
+  const Index ld = columns.ld;
+  for (Index done = 0;; done += kSumBlock) {
     V acc[MR][NV];
 #pragma GCC unroll 32
     for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 32
       for (int v = 0; v < NV; ++v) acc[r][v] = V::zero();
-    const Index block = std::min(kSumBlock, terms.K - done);
-    for (Index k = 0; k < block; k += chunk) {
-      const Index n = std::min(chunk, block - k);
-      for (Index i = 0; i < n; ++i) {
-        V x[MR];
+    terms.template for_each<MR>(done, std::min(kSumBlock, terms.K - done),
+                                [&](const V* x) __attribute__((always_inline)) {
 #pragma GCC unroll 32
-        for (int r = 0; r < MR; ++r) x[r] = V::all(a[r][i]);
+                                  for (int v = 0; v < NV; ++v) {
+                                    const V w = V::loadu(b[v / NC] + (v % NC) * V::kSize);
 #pragma GCC unroll 32
-        for (int v = 0; v < NV; ++v) {
-          const V w = V::loadu(b[v / NC] + (v % NC) * V::kSize);
+                                    for (int r = 0; r < MR; ++r) acc[r][v] = madd(x[r], w, acc[r][v]);
+                                  }
 #pragma GCC unroll 32
-          for (int r = 0; r < MR; ++r) acc[r][v] = madd(x[r], w, acc[r][v]);
-        }
+                                  for (int i = 0; i < NB; ++i) b[i] += ld;
+                                });
+    const auto each = [&](auto&& do_with) __attribute__((always_inline)) {
 #pragma GCC unroll 32
-        for (int i2 = 0; i2 < NB; ++i2) b[i2] += ld;
-      }
+      for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 32
-      for (int r = 0; r < MR; ++r) a[r] += hop;
-    }
-    const bool first = done == 0;
-#pragma GCC unroll 32
-    for (int r = 0; r < MR; ++r)
-#pragma GCC unroll 32
-      for (int v = 0; v < NV; ++v) {
-        T* out = sums + (r * NV + v) * V::kSize;
-        (first ? acc[r][v] : V::load(out) + acc[r][v]).store(out);
-      }
-    done += kSumBlock;
-    if (done >= terms.K) return;
+        for (int v = 0; v < NV; ++v) do_with(r, v, sums + (r * NV + v) * V::kSize);
+    };
+    if (done > 0) each([&](int r, int v, const T* so_far) { acc[r][v] = V::load(so_far) + acc[r][v]; });
+    if (done + kSumBlock >= terms.K) return each([&](int r, int v, const T*) { f(r, v, acc[r][v]); });
+    each([&](int r, int v, T* so_far) { acc[r][v].store(so_far); });
   }
+}
+
+// sums (MR, NB*NC, kSize) = rows (MR, K) times columns (K, NB*NC packets).
+template <class T, int MR, int NB, int NC>
+[[gnu::noinline]] void tile(const Terms<T>& terms, const Columns<T>& columns, T* sums) {
+  multiply<T, MR, NB, NC>(terms, columns, sums,
+                          [&](int r, int v, Vec<T> sum) { sum.store(sums + (r * NB * NC + v) * Vec<T>::kSize); });
 }
 
 template <class T>

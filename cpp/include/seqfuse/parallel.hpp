@@ -108,28 +108,18 @@ void run(int threads, F&& f) {
   if (error) std::rethrow_exception(error);
 }
 
-// All threads of a team meet here. It spins, since a step lasts microseconds; it yields after a
+// How a thread waits for another one of its team: it spins, since a step lasts microseconds; it yields after a
 // while, since a machine may have fewer cores than threads. It does not sleep (atomic::wait): on two
 // cores that are free or have four threads that is no faster, and beside one busy process the steps of
 // an LSTM of 512 units took 37 ms instead of 6.5: who sleeps is woken on the core of who wakes.
-class Barrier {
+class Spin {
  public:
-  void wait(int team) {
-    if (team == 1) return;
-    const unsigned phase = phase_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == team - 1) {
-      arrived_.store(0, std::memory_order_relaxed);
-      phase_.store(phase + 1, std::memory_order_release);
-      return;
-    }
-    int spins = 0;
-    while (phase_.load(std::memory_order_acquire) == phase) {
-      if (spins < kSpins) {
-        ++spins;
-        pause();
-      } else {
-        std::this_thread::yield();
-      }
+  void once() {
+    if (spins_ < kSpins) {
+      ++spins_;
+      pause();
+    } else {
+      std::this_thread::yield();
     }
   }
 
@@ -142,6 +132,25 @@ class Barrier {
     asm volatile("yield");
 #endif
   }
+  int spins_ = 0;
+};
+
+// All threads of a team meet here.
+class Barrier {
+ public:
+  void wait(int team) {
+    if (team == 1) return;
+    const unsigned phase = phase_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == team - 1) {
+      arrived_.store(0, std::memory_order_relaxed);
+      phase_.store(phase + 1, std::memory_order_release);
+      return;
+    }
+    Spin spin;
+    while (phase_.load(std::memory_order_acquire) == phase) spin.once();
+  }
+
+ private:
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<unsigned> phase_{0};  // wraps around: a call may have more steps than an int counts
 };

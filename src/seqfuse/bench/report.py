@@ -11,49 +11,66 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqfuse.bench.shapes import Case
+from seqfuse.bench.case import Case
 from seqfuse.bench.timing import Timing
 
-SCHEMA = 2
+SCHEMA = 3
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
+MB = 1e6
 
 
 class Measured(NamedTuple):
-    """A case, its timing, and how many operations the first contender's products take in it."""
+    """A case, its timing, and how much of `unit` the first contender does in it."""
 
     case: Case
     timing: Timing
-    flops: int
+    amount: int
+    unit: str
 
     @property
     def rate(self) -> float:
-        """Ours, in FLOP/s."""
-        return self.flops / self.timing.seconds["seqfuse"]
+        """Ours, in units a second."""
+        return self.amount / self.timing.seconds["seqfuse"]
 
     @property
     def share(self) -> float:
-        """Ours as a share of the multiply-add peak of so many cores."""
-        return self.rate / (self.timing.peak * self.case.threads)
+        """Ours as a share of what so many cores do at best."""
+        return self.rate / self.timing.peak
 
     def row(self) -> dict[str, Any]:
         """All of it, for JSON."""
-        case, timing, flops = self
-        return {
-            "cell": case.cell,
-            "work": case.work,
-            "shape": case.shape._asdict(),
-            "threads": case.threads,
-            "flops": flops,
-            "peak_flops_per_core": timing.peak,
+        return of_case(self.case) | {
+            "amount": self.amount,
+            "unit": self.unit,
+            "peak_per_second": self.timing.peak,
             "share_of_peak": self.share,
-            "seconds": timing.seconds,
-            "ratios": timing.ratios,
+            "seconds": self.timing.seconds,
+            "ratios": self.timing.ratios,
         }
 
 
-def header() -> str:
-    """The head of our columns, which every table begins with."""
-    return f"{'cell':8}{'work':17}{'(T, B, I, H)':22}{'threads':>7}{'seqfuse':>12}{'GFLOP/s':>9}{'% peak':>8}"
+class Weighed(NamedTuple):
+    """A case, the bytes that it is given and gives back, and by contender how many more there were at the worst."""
+
+    case: Case
+    inputs: int
+    outputs: int
+    beyond: dict[str, int]
+
+    def row(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        sizes = {"inputs_bytes": self.inputs, "outputs_bytes": self.outputs, "beyond_bytes": self.beyond}
+        return of_case(self.case) | sizes
+
+
+def of_case(case: Case) -> dict[str, Any]:
+    """Which line it is, for JSON."""
+    return {"op": case.op, "work": case.work, "shape": case.shape._asdict(), "threads": case.threads}
+
+
+def header(axes: Sequence[str], unit: str) -> str:
+    """The head of our columns, which every table of times begins with."""
+    return f"{_head(axes)}{'seqfuse':>12}{f'G{unit}/s':>9}{'% peak':>8}"
 
 
 def header_of(others: Sequence[str]) -> str:
@@ -63,9 +80,9 @@ def header_of(others: Sequence[str]) -> str:
 
 def line(measured: Measured, others: Sequence[str]) -> str:
     """One line of the table: our time, then each of the others' and how many times longer it took."""
-    case, timing, _ = measured
+    timing = measured.timing
     return (
-        f"{case.cell:8}{case.work:17}{case.shape!s:22}{case.threads:7d}{duration(timing.seconds['seqfuse']):>12}"
+        f"{_start(measured.case)}{duration(timing.seconds['seqfuse']):>12}"
         f"{measured.rate / 1e9:9.1f}{measured.share:8.0%}" + "".join(column(timing, name) for name in others)
     )
 
@@ -79,9 +96,32 @@ def column(timing: Timing, name: str) -> str:
 
 def lines(measured: Measured) -> str:
     """The line of the plain call, and one for each of the others below it."""
-    width = len(header()) - 8
-    others = [f"{'':8}{name:{width}}{column(measured.timing, name)}" for name in measured.timing.ratios]
-    return "\n".join([line(measured, []), *others])
+    first = line(measured, [])
+    width = len(first) - len(OP)
+    others = [f"{OP}{name:{width}}{column(measured.timing, name)}" for name in measured.timing.ratios]
+    return "\n".join([first, *others])
+
+
+def memory_header(axes: Sequence[str], others: Sequence[str]) -> str:
+    """The head of a table of memory."""
+    return _head(axes) + "".join(f"{name:>13}" for name in ("inputs", "outputs", "seqfuse", *others))
+
+
+def memory_line(weighed: Weighed, others: Sequence[str]) -> str:
+    """One line of it: what is given and given back, and what each of those who take part needs beyond that."""
+    sizes = [weighed.inputs, weighed.outputs, *(weighed.beyond.get(name) for name in ("seqfuse", *others))]
+    return _start(weighed.case) + "".join(f"{'-' if n is None else megabytes(n):>13}" for n in sizes)
+
+
+OP = " " * 10  # the column of the operation
+
+
+def _head(axes: Sequence[str]) -> str:
+    return f"{'op':{len(OP)}}{'work':17}{'(' + ', '.join(axes) + ')':24}{'threads':>7}"
+
+
+def _start(case: Case) -> str:
+    return f"{case.op:{len(OP)}}{case.work:17}{tuple(case.shape)!s:24}{case.threads:7d}"
 
 
 def duration(seconds: float) -> str:
@@ -95,6 +135,17 @@ def duration(seconds: float) -> str:
     size, unit = next((pair for pair in UNITS if seconds >= pair[0]), UNITS[-1])
     value = seconds / size
     return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
+
+
+def megabytes(size: int) -> str:
+    """A size in millions of bytes.
+
+    Examples
+    --------
+    >>> megabytes(12_345_678)
+    '12.3 MB'
+    """
+    return f"{size / MB:.1f} MB"
 
 
 def processor() -> str:
@@ -114,7 +165,7 @@ def save(
     versions: Mapping[str, str],
     info: Mapping[str, Any],
     rounds: int,
-    all_: Sequence[Measured],
+    all_: Sequence[Measured | Weighed],
 ) -> None:
     """Write everything as JSON."""
     document = {

@@ -1,14 +1,19 @@
-"""The three tables: what each is about, over which shapes, and how a line of it is written."""
+"""The tables: what each is about, over which shapes, who takes part, and how a line of it is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-from seqfuse.bench import contenders, report, shapes
-from seqfuse.bench.measurements import Enter
+from seqfuse.bench import attention, bounds, decode, report
+from seqfuse.bench.bounds import Bound
+from seqfuse.bench.case import Contender, Op, Problem, Shape, Work
+from seqfuse.bench.peers import PEERS
+from seqfuse.bench.recurrent import contenders, problem, shapes
 from seqfuse.bench.report import Measured
-from seqfuse.bench.shapes import Shape, Work
+
+# Who takes part in a case: (problem, work, threads, peers) -> contenders, ours first
+Enter: TypeAlias = Callable[[Any, Work, int, Sequence[str]], list[Contender]]
 
 
 class Table(NamedTuple):
@@ -16,32 +21,56 @@ class Table(NamedTuple):
 
     Attributes
     ----------
-    name : as it stands in the JSON
+    name : as it stands in the JSON; all but the first table have a flag of that name
+    help : what the flag does
     about : what it says, for a reader of its head
+    ops : whose lines it has
+    axes : the type of its shapes
+    shapes, quick_shapes : by the kinds of work that it can hold
+    make : the problem of an op and a shape
     enter : who takes part in a case
     peers : those that can
-    works : the kinds of work that it can hold
-    shapes, quick_shapes : of forward and forward+backward
-    header, line : the text, for the peers that are there
+    bound : what is counted, and what the machine does of it at best
+    columns, line : the text, for the peers that are there: the head of what follows our columns, and a line
+    sized : the kinds of work whose shapes one number gives, and how
+    weighed : the shapes whose memory is measured, by kind of work; some are too large for the reference
     """
 
     name: str
+    help: str
     about: str
+    ops: tuple[Op, ...]
+    axes: type[Any]
+    shapes: Mapping[Work, Sequence[Shape]]
+    quick_shapes: Mapping[Work, Sequence[Shape]]
+    make: Callable[[Op, Any], Problem]
     enter: Enter
     peers: tuple[str, ...]
-    works: tuple[Work, ...]
-    shapes: tuple[Shape, ...]
-    quick_shapes: tuple[Shape, ...]
-    header: Callable[[Sequence[str]], str]
+    bound: Bound
+    columns: Callable[[Sequence[str]], str]
     line: Callable[[Measured, Sequence[str]], str]
+    sized: Mapping[Work, Callable[[int], Shape]] = {}
+    weighed: Mapping[Work, Sequence[Shape]] = {}
+
+    def header(self, peers: Sequence[str]) -> str:
+        """The head of the table."""
+        return report.header(self.axes._fields, self.bound.unit) + self.columns(peers)
+
+
+def _all(works: Sequence[Work], shapes: Sequence[Shape]) -> dict[Work, Sequence[Shape]]:
+    return dict.fromkeys(works, shapes)
+
+
+def _steps(sizes: Sequence[int]) -> dict[Work, Sequence[Shape]]:
+    return {"step": [shapes.step_shape(size) for size in sizes]}
 
 
 def _packed(peers: Sequence[str]) -> list[str]:
     return ["pytorch packed", "pytorch padded"] if "pytorch" in peers else []
 
 
-def _lengths_header(peers: Sequence[str]) -> str:
-    return report.header() + f"{'padded':>12}{'of padded':>11}" + report.header_of(_packed(peers))
+def _lengths_columns(peers: Sequence[str]) -> str:
+    return f"{'padded':>12}{'of padded':>11}" + report.header_of(_packed(peers))
 
 
 def _lengths_line(measured: Measured, peers: Sequence[str]) -> str:
@@ -50,45 +79,76 @@ def _lengths_line(measured: Measured, peers: Sequence[str]) -> str:
     return report.line(measured, []) + padded + "".join(report.column(timing, name) for name in _packed(peers))
 
 
-def _options_header(peers: Sequence[str]) -> str:
-    return report.header() + report.header_of(["of the plain call"])
-
-
-def _options_line(measured: Measured, peers: Sequence[str]) -> str:
-    return report.lines(measured)
-
+_SEQUENCES = ("forward", "forward+backward")
 
 CELLS = Table(
-    "cells",
-    "2.00x: the peer takes twice as long as seqfuse",
-    contenders.beside_peers,
-    contenders.PEERS,
-    shapes.WORKS,
-    shapes.SHAPES,
-    shapes.QUICK_SHAPES,
-    lambda peers: report.header() + report.header_of(peers),
-    report.line,
+    name="cells",
+    help="every cell beside the peers",
+    about="2.00x: the peer takes twice as long as seqfuse",
+    ops=shapes.CELLS,
+    axes=shapes.Shape,
+    shapes=_all(_SEQUENCES, shapes.SHAPES) | _steps(shapes.STEP_SIZES),
+    quick_shapes=_all(_SEQUENCES, shapes.QUICK_SHAPES) | _steps(shapes.QUICK_STEP_SIZES),
+    make=problem.make,
+    enter=contenders.beside_peers,
+    peers=PEERS,
+    bound=bounds.ARITHMETIC,
+    columns=report.header_of,
+    line=report.line,
+    sized={"step": shapes.step_shape},
 )
-LENGTHS = Table(
-    "lengths",
-    "padded batches, 60 % of the steps real. seqfuse: with lengths, GFLOP/s of real steps; padded: without, of all;\n"
+LENGTHS = CELLS._replace(
+    name="lengths",
+    help="padded batches instead: with lengths, without, and PyTorch's packed",
+    about="padded batches, 60 % of the steps real. seqfuse: with lengths, GFLOP/s of real steps; padded: without\n"
     "of padded: the one by the other, 0.60x is the work; 2.00x: PyTorch takes twice as long as seqfuse with lengths",
-    contenders.with_padding,
-    ("pytorch",),
-    ("forward", "forward+backward"),
-    shapes.LENGTHS_SHAPES,
-    shapes.QUICK_LENGTHS_SHAPES,
-    _lengths_header,
-    _lengths_line,
+    shapes=_all(_SEQUENCES, shapes.LENGTHS_SHAPES),
+    quick_shapes=_all(_SEQUENCES, shapes.QUICK_LENGTHS_SHAPES),
+    enter=contenders.with_padding,
+    peers=("pytorch",),
+    columns=_lengths_columns,
+    line=_lengths_line,
 )
-OPTIONS = Table(
-    "options",
-    "each option alone beside the plain call; 1.10x: with it the call takes a tenth longer",
-    contenders.with_options,
-    (),
-    ("forward+backward",),
-    shapes.OPTIONS_SHAPES,
-    shapes.QUICK_OPTIONS_SHAPES,
-    _options_header,
-    _options_line,
+OPTIONS = CELLS._replace(
+    name="options",
+    help="what each option costs instead",
+    about="each option alone beside the plain call; 1.10x: with it the call takes a tenth longer",
+    shapes=_all(_SEQUENCES[1:], shapes.OPTIONS_SHAPES),
+    quick_shapes=_all(_SEQUENCES[1:], shapes.QUICK_OPTIONS_SHAPES),
+    enter=contenders.with_options,
+    peers=(),
+    columns=lambda peers: report.header_of(["of the plain call"]),
+    line=lambda measured, peers: report.lines(measured),
 )
+ATTENTION = Table(
+    name="attention",
+    help="attention instead, whole and causal",
+    about="causal: operations of the pairs that are left, and half the work; 2.00x: the peer takes twice as long",
+    ops=attention.OPS,
+    axes=attention.AttentionShape,
+    shapes=_all(attention.WORKS, attention.SHAPES),
+    quick_shapes=_all(attention.WORKS, attention.QUICK_SHAPES),
+    make=attention.make,
+    enter=attention.contenders,
+    peers=("pytorch",),
+    bound=bounds.ARITHMETIC,
+    columns=report.header_of,
+    line=report.line,
+    weighed=_all(attention.WORKS, attention.SHAPES) | {"causal+backward": (*attention.SHAPES, attention.LONG)},
+)
+DECODE = Table(
+    name="decode",
+    help="a step of decoding against cached keys and values instead",
+    about="GB/s of keys and values; 2.00x: the peer takes twice as long as seqfuse",
+    ops=decode.OPS,
+    axes=decode.DecodeShape,
+    shapes=_all(decode.WORKS, decode.SHAPES),
+    quick_shapes=_all(decode.WORKS, decode.QUICK_SHAPES),
+    make=decode.make,
+    enter=decode.contenders,
+    peers=("pytorch",),
+    bound=bounds.READING,
+    columns=report.header_of,
+    line=report.line,
+)
+TABLES = {table.name: table for table in (CELLS, LENGTHS, OPTIONS, ATTENTION, DECODE)}

@@ -11,12 +11,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from seqfuse import _backend
-
 ENOUGH = 0.02  # seconds: a clock and a loop cost nothing beside it
 SHORT = 0.02  # seconds: work shorter than this is run once untimed in each round, to find its own weights in the cache
 REST = 0.06  # seconds between two contenders: threads of ONNX Runtime spin for 50 ms after a run, of OpenMP for 10
-PEAK = 0.01  # seconds of multiply-adds in each round
+PEAK = 0.01  # seconds of measuring the machine in each round
 
 
 class Timing(NamedTuple):
@@ -26,7 +24,7 @@ class Timing(NamedTuple):
     ----------
     seconds : the median time of one piece of work, by contender
     ratios : by contender, the median over rounds of its time divided by the first one's
-    peak : the median multiply-add peak of one core in FLOP/s
+    peak : the median of what the machine did at best, in units a second
     """
 
     seconds: dict[str, float]
@@ -34,14 +32,23 @@ class Timing(NamedTuple):
     peak: float
 
 
-def measure(runs: Mapping[str, Callable[[], Any]], rounds: int, enough: float = ENOUGH, rest: float = REST) -> Timing:
-    """Time `runs` in `rounds` rounds, each in another order; the first of `runs` is what others are compared with."""
+def measure(
+    runs: Mapping[str, Callable[[], Any]],
+    peak: Callable[[float], float],
+    rounds: int,
+    enough: float = ENOUGH,
+    rest: float = REST,
+) -> Timing:
+    """Time `runs` in `rounds` rounds, each in another order; the first of `runs` is what others are compared with.
+
+    `peak` is given so many seconds in each round, and says what the machine can do at best then, in units a second.
+    """
     names = list(runs)
     times: dict[str, list[float]] = {name: [] for name in names}
     counts = {name: _count(runs[name], enough) for name in names}
     peaks = []
     for round_ in range(rounds):
-        peaks.append(float(_backend.kernels.peak_flops("float32", min(enough, PEAK))))
+        peaks.append(peak(min(enough, PEAK)))
         turn = round_ % len(names)
         for name in names[turn:] + names[:turn]:
             time.sleep(rest)

@@ -1,6 +1,7 @@
 """Arrays in, arrays out: every operation as a forward that returns its tape and a backward that reads it."""
 
 from seqfuse.functional.adam import adam_update
+from seqfuse.functional.attention import AttentionTape, attention, attention_backward, attention_forward
 from seqfuse.functional.cross_entropy import (
     SoftmaxCrossEntropyTape,
     softmax_cross_entropy,
@@ -25,6 +26,7 @@ from seqfuse.functional.rotary import RotaryTape, rotary, rotary_backward, rotar
 from seqfuse.functional.stream import Stream
 
 __all__ = [
+    "AttentionTape",
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
@@ -41,6 +43,9 @@ __all__ = [
     "SoftmaxCrossEntropyTape",
     "Stream",
     "adam_update",
+    "attention",
+    "attention_backward",
+    "attention_forward",
     "dense",
     "dense_backward",
     "dense_forward",

@@ -9,6 +9,7 @@ alone.
 """
 
 from seqfuse.reference.adam import adam_update
+from seqfuse.reference.attention import AttentionTape, attention, attention_backward, attention_forward
 from seqfuse.reference.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dropout_forward, philox4x32
 from seqfuse.reference.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
@@ -31,6 +32,7 @@ from seqfuse.reference.softmax_cross_entropy import (
 )
 
 __all__ = [
+    "AttentionTape",
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
@@ -41,6 +43,9 @@ __all__ = [
     "RotaryTape",
     "SoftmaxCrossEntropyTape",
     "adam_update",
+    "attention",
+    "attention_backward",
+    "attention_forward",
     "dense",
     "dense_backward",
     "dense_forward",

@@ -1,4 +1,4 @@
-"""The numbers that every contender is given, and what the reference makes of them."""
+"""The numbers that every contender is given, and what the reference makes of them; the order of a peer's gates."""
 
 from __future__ import annotations
 
@@ -7,25 +7,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqfuse import _cells, reference
-from seqfuse.bench.shapes import GATES, Cell, Shape, Work, flops
-
-Array = NDArray[Any]
-Results = Mapping[str, Array]  # y, h, dx, dW, dU, as the functional API names them; all in our layout
+from seqfuse.bench.case import Array, Results, Work
+from seqfuse.bench.recurrent.shapes import GATES, Cell, Shape, flops
 
 STEPS = 3  # how many steps of a stream are validated
-
-# The largest error, as a share of the largest number, that counts as rounding: float32 stays below 1e-5 here,
-# a gate or a step taken for another is out by a tenth and more.
-TOLERANCE = 1e-4
-
-# Where an activation has a kink, a few of a million units fall on its other side in float32, and take another slope: in
-# an RNN with relu at (50, 64, 512, 512) single gradients are out by 3e-2 then. Their root mean square is out by 2e-3
-# at most, and by a tenth for a wrong gate: it is what counts there.
-KINKED = ("relu", "leaky_relu", "hard_sigmoid")
-KINK_TOLERANCE = 1e-2
+KINKED = ("relu", "leaky_relu", "hard_sigmoid")  # activations whose slope jumps
 
 
 class Problem(NamedTuple):
@@ -60,7 +48,11 @@ class Problem(NamedTuple):
         usual = {name: activation.name for name, activation in _cells.CELLS[self.cell].activations.items()}
         return "clip" in self.options or any(self.options.get(name, usual[name]) in KINKED for name in usual)
 
-    def flops(self, work: Work) -> int:
+    def calls(self, work: Work) -> int:
+        """Some steps of a stream, since each goes on from the one before; of the rest one call."""
+        return STEPS if work == "step" else 1
+
+    def amount(self, work: Work) -> int:
         """Operations of the products in the steps that are real."""
         T, B, _, _ = self.shape
         real = np.ones((T, B), bool)
@@ -69,6 +61,18 @@ class Problem(NamedTuple):
         if "mask" in self.options:
             real &= self.options["mask"]
         return flops(self.cell, work, self.shape, int(np.count_nonzero(real)))
+
+    def expected(self, work: Work) -> Results:
+        """What the work comes to, computed by `seqfuse.reference` in float64."""
+        x, dy = self.x.astype(np.float64), self.dy.astype(np.float64)
+        weights = [a.astype(np.float64) for a in self.weights]
+        if work == "step":
+            x = np.repeat(x, STEPS, axis=0)
+        if work == "forward+backward":
+            out, tape = getattr(reference, f"{self.cell}_forward")(x, *weights, **self.options)
+            return trained(out, getattr(reference, f"{self.cell}_backward")(tape, dy))
+        out = getattr(reference, self.cell)(x, *weights, **self.options)
+        return {"h": out.h} if work == "step" else {"y": out.y, "h": out.h}
 
 
 def make(cell: Cell, shape: Shape) -> Problem:
@@ -99,40 +103,7 @@ def from_peer(peer: str, cell: Cell, a: Array) -> Array:
     return a[..., _cells.CELLS[cell].columns_from(peer, a.shape[-1] // GATES[cell])]
 
 
-def expected(problem: Problem, work: Work) -> Results:
-    """What the work comes to, computed by `seqfuse.reference` in float64."""
-    x, dy = problem.x.astype(np.float64), problem.dy.astype(np.float64)
-    weights = [a.astype(np.float64) for a in problem.weights]
-    if work == "step":
-        x = np.repeat(x, STEPS, axis=0)
-    if work == "forward+backward":
-        out, tape = getattr(reference, f"{problem.cell}_forward")(x, *weights, **problem.options)
-        return trained(out, getattr(reference, f"{problem.cell}_backward")(tape, dy))
-    out = getattr(reference, problem.cell)(x, *weights, **problem.options)
-    return {"h": out.h} if work == "step" else {"y": out.y, "h": out.h}
-
-
 def trained(out: Any, grads: Any) -> Results:
     """What is compared after forward and backward: the output, and every gradient that the benchmark asks of all."""
     results = {"y": out.y} | {name: getattr(grads, name, None) for name in ("dx", "dW", "dU", "dpeephole")}
     return {name: a for name, a in results.items() if a is not None}
-
-
-def disagreement(results: Results, wanted: Results, kinked: bool = False) -> str | None:
-    """Which of the results is wrong and by how much; None when all are right."""
-    for name, right in wanted.items():
-        got = results[name]
-        if got.shape != right.shape:
-            return f"{name} has the shape {got.shape}, not {right.shape}"
-        if kinked and name.startswith("d"):
-            error, limit = _root_mean_square(got - right), KINK_TOLERANCE * _root_mean_square(right)
-        else:
-            error, limit = (float(np.abs(a).max(initial=0.0)) for a in (got - right, right))
-            limit *= TOLERANCE
-        if not error <= limit:  # catches NaN too
-            return f"{name} is out by {error:.2e}; rounding reaches {limit:.2e} at most"
-    return None
-
-
-def _root_mean_square(a: Array) -> float:
-    return float(np.sqrt(np.mean(a * a))) if a.size else 0.0

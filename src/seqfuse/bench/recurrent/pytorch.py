@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seqfuse.bench.contenders import Contender
-from seqfuse.bench.problem import Problem, Results, from_peer, to_peer
-from seqfuse.bench.shapes import Work
+from seqfuse.bench.case import Contender, Results, Work
+from seqfuse.bench.recurrent.problem import Problem, from_peer, to_peer
 
 
 def contender(problem: Problem, work: Work, threads: int) -> Contender:

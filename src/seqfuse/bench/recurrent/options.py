@@ -10,8 +10,9 @@ import numpy as np
 
 from seqfuse import _activations
 from seqfuse import functional as F
-from seqfuse.bench.problem import Array, Problem
-from seqfuse.bench.shapes import Shape
+from seqfuse.bench.case import Array
+from seqfuse.bench.recurrent.problem import Problem
+from seqfuse.bench.recurrent.shapes import Shape
 
 REAL = 0.6  # the share of the steps of a padded batch that are real
 CLIP = 3.0  # seldom reached; the time does not depend on it

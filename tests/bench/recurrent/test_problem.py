@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from seqfuse.bench.problem import STEPS, disagreement, expected, from_peer, make, to_peer
-from seqfuse.bench.shapes import CELLS, GATES, Shape
+from seqfuse.bench.recurrent.problem import STEPS, from_peer, make, to_peer
+from seqfuse.bench.recurrent.shapes import CELLS, GATES, Shape
 
 pytestmark = pytest.mark.once
 SHAPE = Shape(4, 3, 2, 5)
@@ -42,8 +42,8 @@ def test_gates_go_to_a_peer_and_come_back(peer, cell, ours, theirs):
 
 def test_expected_names_what_each_work_computes():
     problem = make("lstm", SHAPE)
-    assert set(expected(problem, "forward")) == {"y", "h"}
-    grads = expected(problem, "forward+backward")
+    assert set(problem.expected("forward")) == {"y", "h"}
+    grads = problem.expected("forward+backward")
     assert {name: a.shape for name, a in grads.items()} == {
         "y": (4, 3, 5),
         "dx": (4, 3, 2),
@@ -55,11 +55,11 @@ def test_expected_names_what_each_work_computes():
 def test_expected_follows_the_options_of_the_problem():
     problem = make("lstm", SHAPE)
     padded = problem._replace(options={"lengths": [4, 0, 2]})
-    y = expected(padded, "forward")["y"]
+    y = padded.expected("forward")["y"]
     assert not y[:, 1].any()
-    np.testing.assert_array_equal(y[:, 0], expected(problem, "forward")["y"][:, 0])
+    np.testing.assert_array_equal(y[:, 0], problem.expected("forward")["y"][:, 0])
     peephole = problem._replace(options={"peephole": np.zeros((3, 5))})
-    assert expected(peephole, "forward+backward")["dpeephole"].shape == (3, 5)
+    assert peephole.expected("forward+backward")["dpeephole"].shape == (3, 5)
 
 
 def test_expected_step_goes_on_from_the_state_before():
@@ -67,27 +67,7 @@ def test_expected_step_goes_on_from_the_state_before():
     h = np.zeros((1, 5))
     for _ in range(STEPS):
         h = np.tanh(problem.x[0] @ problem.W + h @ problem.U + problem.b)
-    np.testing.assert_allclose(expected(problem, "step")["h"], h, rtol=1e-5)
-
-
-def test_disagreement_accepts_rounding_and_nothing_else():
-    right = {"y": np.array([[1.0, -2.0]])}
-    assert disagreement({"y": right["y"].astype(np.float32) + np.float32(1e-6)}, right) is None
-    assert "y is out by 1.00e-02" in str(disagreement({"y": right["y"] + 0.01}, right))
-    assert "shape (1, 1)" in str(disagreement({"y": right["y"][:, :1]}, right))
-    assert "out by nan" in str(disagreement({"y": right["y"] * np.nan}, right))
-    assert disagreement({"y": np.empty((0, 3))}, {"y": np.empty((0, 3))}) is None
-
-
-def test_disagreement_where_a_slope_jumps_takes_the_root_mean_square_of_gradients():
-    right = {"y": np.ones((100, 100)), "dx": np.ones((100, 100))}
-    one_unit = right["dx"].copy()
-    one_unit[0, 0] = 1.5
-    assert "dx is out by" in str(disagreement({**right, "dx": one_unit}, right))
-    assert disagreement({**right, "dx": one_unit}, right, kinked=True) is None
-    assert "y is out by" in str(disagreement({**right, "y": one_unit}, right, kinked=True))
-    for wrong in (1.1 * right["dx"], np.nan * right["dx"]):
-        assert "dx is out by" in str(disagreement({**right, "dx": wrong}, right, kinked=True))
+    np.testing.assert_allclose(problem.expected("step")["h"], h, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 import pytest
 
-import seqfuse as sf
 from seqfuse._cells import CELLS as DEFINED
-from seqfuse.bench import contenders
+from seqfuse.bench.case import Case
 from seqfuse.bench.measurements import last
-from seqfuse.bench.problem import disagreement, expected, make
-from seqfuse.bench.shapes import CELLS, WORKS, Case, Shape
+from seqfuse.bench.peers import PEERS, versions
+from seqfuse.bench.recurrent import contenders
+from seqfuse.bench.recurrent.problem import make
+from seqfuse.bench.recurrent.shapes import CELLS, WORKS, Shape
+from seqfuse.bench.validation import disagreement
 
 SHAPES = {"forward": Shape(5, 3, 4, 8), "forward+backward": Shape(5, 3, 4, 8), "step": Shape(1, 1, 8, 8)}
 
@@ -13,14 +15,14 @@ SHAPES = {"forward": Shape(5, 3, 4, 8), "forward+backward": Shape(5, 3, 4, 8), "
 def installed(cell):
     """The peers that are here and have the cell."""
     names = {"pytorch": "pytorch", "onnx": "onnxruntime"}
-    return {names[peer] for peer in DEFINED[cell].foreign if peer in names} & set(contenders.versions(contenders.PEERS))
+    return {names[peer] for peer in DEFINED[cell].foreign if peer in names} & set(versions(PEERS))
 
 
 def assert_right(present, case):
     for contender in present:
         problem = contender.problem
-        results = contender.read(last(contender.run, case))
-        assert disagreement(results, expected(problem, case.work), problem.kinked) is None, contender.name
+        results = contender.read(last(contender, case))
+        assert disagreement(results, problem.expected(case.work), problem.kinked) is None, contender.name
 
 
 @pytest.mark.parametrize("work", WORKS)
@@ -49,14 +51,8 @@ def test_every_contender_computes_the_same_of_a_padded_batch(cell, work):
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_option_computes_what_the_reference_does(cell):
     case = Case(cell, "forward+backward", SHAPES["forward+backward"], 1)
-    present = contenders.with_options(make(cell, case.shape), case.work, 1, contenders.PEERS)
+    present = contenders.with_options(make(cell, case.shape), case.work, 1, PEERS)
     assert present[0].name == "seqfuse"
     assert all(c.ours and c.problem.options for c in present[1:])
     assert len({c.name for c in present}) == len(present)
     assert_right(present, case)
-
-
-@pytest.mark.once
-def test_versions_leave_out_what_is_missing(monkeypatch):
-    monkeypatch.setattr(contenders.importlib.util, "find_spec", lambda name: None)
-    assert contenders.versions(contenders.PEERS) == {"seqfuse": sf.__version__}

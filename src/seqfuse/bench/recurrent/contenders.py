@@ -1,53 +1,15 @@
-"""Who takes part: a contender does a piece of work again and again, and says what came of it in our layout."""
+"""Who runs the recurrent cells: seqfuse, plain, padded or with an option, and the peers."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse._cells import CELLS
-from seqfuse.bench.options import variations, with_lengths
-from seqfuse.bench.problem import Problem, Results, trained
-from seqfuse.bench.shapes import Work
-
-
-class Contender(NamedTuple):
-    """One way to do the work of a case.
-
-    Attributes
-    ----------
-    name : as it appears in the table; that of a peer begins with the peer's
-    problem : what it solves
-    run : does the work once and returns what the library returns
-    read : turns what `run` returned into arrays in our layout, for validation
-    """
-
-    name: str
-    problem: Problem
-    run: Callable[[], Any]
-    read: Callable[[Any], Results]
-
-    @property
-    def ours(self) -> bool:
-        """Whether it is seqfuse, and not a peer."""
-        return not self.name.startswith(PEERS)
-
-
-NEEDS = {"pytorch": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}  # modules
-PEERS = tuple(NEEDS)
-
-
-def versions(peers: Sequence[str]) -> dict[str, str]:
-    """The version of seqfuse, and of each of `peers` that is installed: only those are imported."""
-    found = {"seqfuse": sf.__version__}
-    for peer in peers:
-        if all(importlib.util.find_spec(module) is not None for module in NEEDS[peer]):
-            found[peer] = str(importlib.import_module(NEEDS[peer][0]).__version__)
-    return found
+from seqfuse.bench.case import Contender, Work
+from seqfuse.bench.recurrent.options import variations, with_lengths
+from seqfuse.bench.recurrent.problem import Problem, trained
 
 
 def beside_peers(problem: Problem, work: Work, threads: int, peers: Sequence[str]) -> list[Contender]:
@@ -55,11 +17,11 @@ def beside_peers(problem: Problem, work: Work, threads: int, peers: Sequence[str
     result = [seqfuse(problem, work)]
     foreign = CELLS[problem.cell].foreign  # the peers that have the cell
     if "pytorch" in peers and "pytorch" in foreign:
-        from seqfuse.bench import pytorch
+        from seqfuse.bench.recurrent import pytorch
 
         result.append(pytorch.contender(problem, work, threads))
     if "onnxruntime" in peers and "onnx" in foreign and work != "forward+backward":  # it runs models, no training
-        from seqfuse.bench import onnx_runtime
+        from seqfuse.bench.recurrent import onnx_runtime
 
         result.append(onnx_runtime.contender(problem, work, threads))
     return result
@@ -70,7 +32,7 @@ def with_padding(problem: Problem, work: Work, threads: int, peers: Sequence[str
     real = with_lengths(problem)
     result = [seqfuse(real, work), seqfuse(problem, work)._replace(name="padded")]
     if "pytorch" in peers and "pytorch" in CELLS[problem.cell].foreign:
-        from seqfuse.bench import pytorch
+        from seqfuse.bench.recurrent import pytorch
 
         result.append(pytorch.contender(real, work, threads)._replace(name="pytorch packed"))
         result.append(pytorch.contender(problem, work, threads)._replace(name="pytorch padded"))

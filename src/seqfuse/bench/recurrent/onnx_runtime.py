@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seqfuse.bench.contenders import Contender
-from seqfuse.bench.problem import Array, Problem, to_peer
-from seqfuse.bench.shapes import Work
+from seqfuse.bench.case import Array, Contender, Work
+from seqfuse.bench.recurrent.problem import Problem, to_peer
 
 OPSET, IR_VERSION = 14, 8  # old enough for every ONNX Runtime in use
 

@@ -1,17 +1,17 @@
-"""What is measured: cells, kinds of work, shapes, and how many operations each takes."""
+"""What is measured of the recurrent cells: kinds of work, shapes, and how many operations each takes."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import NamedTuple, TypeAlias
 
 from seqfuse import _cells
+from seqfuse.bench.case import Work
 
 Cell: TypeAlias = str  # a name in CELLS
-Work = Literal["forward", "forward+backward", "step"]
 
 CELLS: tuple[Cell, ...] = tuple(_cells.CELLS)
-WORKS: tuple[Work, ...] = get_args(Work)
+WORKS: tuple[Work, ...] = ("forward", "forward+backward", "step")
 GATES: dict[Cell, int] = {name: len(cell.gates) for name, cell in _cells.CELLS.items()}
 
 
@@ -22,9 +22,6 @@ class Shape(NamedTuple):
     B: int
     I: int
     H: int
-
-    def __str__(self) -> str:
-        return f"({self.T}, {self.B}, {self.I}, {self.H})"
 
 
 SHAPES = (
@@ -43,18 +40,6 @@ QUICK_SHAPES = (Shape(10, 32, 1, 64), Shape(20, 8, 64, 128))
 QUICK_STEP_SIZES = (64,)
 QUICK_LENGTHS_SHAPES = (Shape(40, 8, 64, 64),)
 QUICK_OPTIONS_SHAPES = (Shape(10, 32, 1, 64),)
-
-
-class Case(NamedTuple):
-    """One line of the benchmark."""
-
-    cell: Cell
-    work: Work
-    shape: Shape
-    threads: int
-
-    def __str__(self) -> str:
-        return f"{self.cell} {self.work} {self.shape}, threads {self.threads}"
 
 
 def step_shape(size: int) -> Shape:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from seqfuse.bench.options import lengths, variations, with_lengths
-from seqfuse.bench.problem import make
-from seqfuse.bench.shapes import CELLS, LENGTHS_SHAPES, Shape
+from seqfuse.bench.recurrent.options import lengths, variations, with_lengths
+from seqfuse.bench.recurrent.problem import make
+from seqfuse.bench.recurrent.shapes import CELLS, LENGTHS_SHAPES, Shape
 
 pytestmark = pytest.mark.once
 SHAPE = Shape(10, 4, 2, 3)
@@ -60,8 +60,8 @@ def test_variations_are_the_same_each_time_and_say_what_they_say():
 
 def test_operations_are_counted_in_real_steps_alone():
     problem = make("lstm", SHAPE)
-    full = problem.flops("forward")
-    assert with_lengths(problem).flops("forward") * problem.shape.T * problem.shape.B == full * lengths(SHAPE).sum()
+    full = problem.amount("forward")
+    assert with_lengths(problem).amount("forward") * problem.shape.T * problem.shape.B == full * lengths(SHAPE).sum()
     mask = np.zeros(SHAPE[:2], bool)
-    assert problem._replace(options={"mask": mask}).flops("forward") == 0
-    assert problem._replace(options={"clip": 1.0}).flops("forward") == full
+    assert problem._replace(options={"mask": mask}).amount("forward") == 0
+    assert problem._replace(options={"clip": 1.0}).amount("forward") == full

@@ -1,0 +1,160 @@
+"""Attention: as accurate as the reference, its gradients those of differences, any call like the reference's."""
+
+import numpy as np
+import pytest
+from accuracy import WIDER, assert_rule_of_accuracy, results_of
+from attention_cases import (
+    PAIRS,
+    SETTINGS,
+    Setting,
+    assert_gradients,
+    assert_gradients_along_a_line,
+    draw_case,
+    laid_out,
+    make_attention_case,
+)
+from cases import assert_same_bits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import seqfuse as sf
+from seqfuse import functional as F
+from seqfuse import reference
+from seqfuse._results import AttentionGrads, AttentionOutput
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+EACH = pytest.mark.parametrize("chosen", SETTINGS)
+EACH_PAIR = pytest.mark.parametrize("chosen", PAIRS)
+EXAMPLES = settings(derandomize=True, max_examples=300, deadline=None, database=None)
+
+# Less than a block of 64 keys, several; one query to many keys, as in decoding; wide heads; long sums.
+SHAPES = [
+    {"Tq": 9, "D": 16},
+    {"Tq": 1, "Tk": 700, "D": 64, "Hk": 1},
+    {"Tq": 3, "Tk": 1030, "D": 8},
+    {"Tq": 49, "Tk": 65, "D": 128, "Dv": 33},
+    {"Tq": 130, "D": 17, "B": 1, "Hq": 2},
+    {"Tq": 1030, "Tk": 3, "D": 8, "B": 1},
+]
+
+
+def same_bits(a, e):
+    return (a.shape, a.dtype) == (e.shape, e.dtype) and a.tobytes() == e.tobytes()
+
+
+@DTYPES
+@EACH
+def test_attention_keeps_the_rule_of_accuracy(chosen, dtype):
+    chosen = (*chosen, Setting("dlse"))
+    seeds = range(16 if Setting("mask", "added:") in chosen else 4)  # that has one gradient a seed
+    cases = [make_attention_case(chosen, Tq=70, D=19, dtype=dtype, seed=seed) for seed in seeds]
+    assert_rule_of_accuracy([(chosen, cases)])
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_attention_keeps_the_rule_of_accuracy_at_every_shape(shape, dtype):
+    seeds = range(20 if shape["Tq"] < 10 else 4)
+    assert_rule_of_accuracy([(shape, [make_attention_case(dtype=dtype, seed=seed, **shape) for seed in seeds])])
+
+
+@DTYPES
+@pytest.mark.parametrize("scale", [1e-6, 3.0, 30.0])
+def test_attention_keeps_the_rule_of_accuracy_where_weights_are_equal_and_where_one_has_it_all(scale, dtype):
+    chosen = (Setting("scale", scale), Setting("dlse"))
+    cases = [make_attention_case(chosen, Tq=70, D=16, dtype=dtype, seed=seed) for seed in range(6)]
+    assert_rule_of_accuracy([(scale, cases)])
+
+
+@EACH
+def test_attention_backward_matches_central_differences(chosen):
+    assert_gradients(make_attention_case(chosen, Hq=2, Hk=1, Tq=3, D=2), F)
+
+
+@EACH_PAIR
+def test_attention_backward_matches_differences_for_every_two_options(chosen):
+    assert_gradients_along_a_line(make_attention_case(chosen, Tq=4), F)
+
+
+@st.composite
+def any_case(draw):
+    def choose(options):
+        return draw(st.sampled_from(options))
+
+    case = draw_case(choose)
+    return case, laid_out(case, choose)
+
+
+@EXAMPLES
+@given(cases=any_case(), threads=st.sampled_from([1, 2, 3]))
+def test_any_call_agrees_with_the_reference(cases, threads):
+    """One call is a matter of luck: 8 times the error of the reference and 32 ulp of what is summed are allowed."""
+    case, strided = cases
+    given_in = case.arguments["q"].dtype.type
+    dtype = np.float32 if given_in is np.float16 else given_in
+    with sf.num_threads(threads):
+        results = results_of(strided, F)
+    plain, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
+    assert set(results) == set(truth)
+    for name, true in truth.items():
+        a, e = results[name], plain[name]
+        assert (a.shape, a.dtype) == (true.shape, dtype), name
+        finite = np.isfinite(true)
+        np.testing.assert_array_equal(a[~finite], true[~finite], err_msg=name)
+        error, allowed = (np.abs(r[finite] - true[finite]).max(initial=0) for r in (a, e))
+        ulp = np.spacing(np.abs(true[finite]).max(initial=1).astype(dtype))
+        assert error <= 8 * allowed + 32 * ulp, f"{name}: {error:.3g}, allowed are {8 * allowed + 32 * ulp:.3g}"
+
+
+@DTYPES
+@EACH
+def test_what_comes_back_is_the_same_with_and_without_a_tape_and_lse(chosen, dtype):
+    case = make_attention_case(chosen, Tq=50, Tk=None if "window" in str(chosen[0]) else 50, D=18, dtype=dtype)
+    (out, tape), call = case.forward(F), {**case.arguments, **case.options}
+    assert isinstance(out, AttentionOutput)
+    assert same_bits(F.attention(**call), out.y)
+    assert_same_bits(F.attention(**call, return_lse=True), out)
+    y, tape_of_y = F.attention_forward(**call)
+    assert same_bits(y, out.y)
+    grads = case.backward(F, tape)
+    assert isinstance(grads, AttentionGrads)
+    assert_same_bits(case.backward(F, tape_of_y), grads)
+    if grads.dmask is not None:
+        assert_same_bits(case.backward(F, tape, need_dmask=False), grads._replace(dmask=None))
+
+
+@DTYPES
+def test_dlse_is_zeros_by_default(dtype):
+    case = make_attention_case((Setting("mask", "added:hqk"),), Tq=70, D=8, dtype=dtype)
+    _, tape, grads = case.run(F)
+    assert_same_bits(case.backward(F, tape, dlse=np.zeros((2, 4, 70))), grads)
+
+
+def test_a_bool_mask_has_no_gradient():
+    _, tape = make_attention_case((Setting("mask", "bool:qk"),), Tq=20, D=8).forward(F)
+    message = "attention_backward: need_dmask=True needs a mask that is added to the scores; got a bool mask"
+    with pytest.raises(ValueError, match=message):
+        F.attention_backward(tape, np.zeros((2, 4, 20, 8)), need_dmask=True)
+
+
+def test_dropout_of_0_needs_no_seed_and_ignores_one():
+    case = make_attention_case(Tq=20, D=8)
+    out = case.forward(F)[0]
+    assert_same_bits(case.with_options(dropout=0.0).forward(F)[0], out)
+    assert_same_bits(case.with_options(dropout=0, seed=5).forward(F)[0], out)
+    assert_same_bits(case.with_options(seed=5).forward(F)[0], out)
+
+
+@DTYPES
+@pytest.mark.parametrize("seed", [0, 1, 2**32, 2**64 - 1])
+def test_dropout_drops_what_the_reference_drops_and_lse_is_that_of_all(seed, dtype):
+    """Values are rows of the identity: y is the weights themselves."""
+    Tk = 131
+    rng = np.random.default_rng(0)
+    q, k = rng.normal(size=(2, 3, 9, 4)).astype(dtype), rng.normal(size=(2, 3, Tk, 4)).astype(dtype)
+    v = np.broadcast_to(np.eye(Tk, dtype=dtype), (2, 3, Tk, Tk))
+    plain, dropped = (F.attention(q, k, v, dropout=rate, seed=seed, return_lse=True) for rate in (0, 0.4))
+    expected = reference.attention(q, k, v, dropout=0.4, seed=seed)
+    np.testing.assert_array_equal(dropped.y == 0, expected == 0)
+    np.testing.assert_allclose(dropped.y, np.where(expected == 0, 0, plain.y / 0.6), rtol=8 * np.finfo(dtype).eps)
+    assert same_bits(dropped.lse, plain.lse)
