@@ -5,6 +5,7 @@ int main() {
   using namespace seqfuse::tests;
   test_simd();
   test_elementary();
+  test_lines();
   test_philox();
   test_parallel();
   test_gemm();

@@ -109,6 +109,21 @@ class DenseGrads(NamedTuple):
     db: Array | Any  # (O,); None where b was None
 
 
+class LayerNormGrads(NamedTuple):
+    """Gradients of `layer_norm`."""
+
+    dx: Array  # (..., D)
+    dgamma: Array | Any  # (D,); None where gamma was None
+    dbeta: Array | Any  # (D,); None where beta was None
+
+
+class RMSNormGrads(NamedTuple):
+    """Gradients of `rms_norm`."""
+
+    dx: Array  # (..., D)
+    dgamma: Array | Any  # (D,); None where gamma was None
+
+
 class ReadoutGrads(NamedTuple):
     """Gradients of `readout`."""
 

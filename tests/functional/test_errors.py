@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import wrong_recurrent_calls
+import wrong_transformer_calls
 from wrong_recurrent_calls import weights
 from wrong_values import (
     FRACTIONS,
@@ -77,7 +78,8 @@ CALLS = {
     "stream": lambda: (F.pack_lstm(**weights("lstm")).stream, {}),
     "stream.step": lambda: (F.pack_lstm(**weights("lstm")).stream(B).step, {"x": zeros(B, I)}),
     "stream.reset": lambda: (F.pack_lstm(**weights("lstm")).stream(B).reset, {}),
-} | wrong_recurrent_calls.CALLS
+}
+CALLS |= wrong_recurrent_calls.CALLS | wrong_transformer_calls.CALLS
 
 TABLE = {
     "dense_backward": [
@@ -201,7 +203,7 @@ for suffix in ("", "_forward"):
         *rows_of_integers("labels", "C", C),
         ("labels", [0], ValueError, "must be (...) = (2,); got (1,)"),
     ]
-TABLE |= wrong_recurrent_calls.TABLE
+TABLE |= wrong_recurrent_calls.TABLE | wrong_transformer_calls.TABLE
 
 ROWS = [
     pytest.param(function, *row, id=f"{function}-{row[0]}-{i}")
@@ -218,7 +220,7 @@ def test_a_wrong_argument_is_named_with_what_it_needs_and_what_it_got(function, 
     assert type(caught.value) is error
     said = str(caught.value)
     assert said.startswith(f"{function}: ")
-    of_into = argument == "into" and said[len(function) + 2 :][:2] in ("dW", "dU", "db", "dV", "dc")
+    of_into = argument == "into" and said[len(function) + 2 :][:2] in ("dW", "dU", "db", "dV", "dc", "dg")
     assert argument in said or of_into
 
 

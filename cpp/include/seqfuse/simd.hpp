@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "seqfuse/types.hpp"
 
@@ -83,6 +84,42 @@ void transpose(Vec<T>* rows) {
   for (int i = 0; i < kSize; ++i) block.packet[i] = rows[i].v;
   packet::ptranspose(block);
   for (int i = 0; i < kSize; ++i) rows[i].v = block.packet[i];
+}
+
+// Two packets a, b as one run of pairs (p0, q0, p1, q1, ...): the firsts of all pairs, and the seconds.
+template <class T>
+struct Pairs {
+  Vec<T> first, second;
+};
+
+template <class T, int... I>
+Vec<T> chosen_lanes(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+  using Lanes [[gnu::vector_size(sizeof(typename Vec<T>::Packet))]] = T;
+  Lanes from_a, from_b, chosen;
+  std::memcpy(&from_a, &a.v, sizeof from_a);
+  std::memcpy(&from_b, &b.v, sizeof from_b);
+  chosen = __builtin_shufflevector(from_a, from_b, I...);
+  std::memcpy(&a.v, &chosen, sizeof chosen);
+  return a;
+}
+
+template <class T>
+Pairs<T> pairs_apart(Vec<T> a, Vec<T> b) {
+  return [&]<int... I>(std::integer_sequence<int, I...>) -> Pairs<T> {
+    return {chosen_lanes(a, b, std::integer_sequence<int, 2 * I...>{}),
+            chosen_lanes(a, b, std::integer_sequence<int, 2 * I + 1 ...>{})};
+  }(std::make_integer_sequence<int, static_cast<int>(Vec<T>::kSize)>{});
+}
+
+// The way back: a in first, b in second.
+template <class T>
+Pairs<T> pairs_together(Pairs<T> pairs) {
+  constexpr int kSize = static_cast<int>(Vec<T>::kSize);
+  return [&]<int... I>(std::integer_sequence<int, I...>) -> Pairs<T> {
+    return {chosen_lanes(pairs.first, pairs.second, std::integer_sequence<int, I / 2 + I % 2 * kSize...>{}),
+            chosen_lanes(pairs.first, pairs.second,
+                         std::integer_sequence<int, (I + kSize) / 2 + (I + kSize) % 2 * kSize...>{})};
+  }(std::make_integer_sequence<int, kSize>{});
 }
 
 // What exp, tanh and sigmoid share, per type. q: expm1(r) = r + r^2 q(r) on |r| <= ln(2)/2, a

@@ -13,12 +13,16 @@ from seqfuse.functional.dropout import DropoutTape, dropout, dropout_backward, d
 from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
 from seqfuse.functional.gru import GRUTape, gru, gru_backward, gru_forward
 from seqfuse.functional.indrnn import IndRNNTape, indrnn, indrnn_backward, indrnn_forward
+from seqfuse.functional.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
 from seqfuse.functional.lstm import LSTMTape, lstm, lstm_backward, lstm_forward
 from seqfuse.functional.mingru import MinGRUTape, mingru, mingru_backward, mingru_forward
 from seqfuse.functional.pack import pack_gru, pack_indrnn, pack_lstm, pack_mingru, pack_rnn
 from seqfuse.functional.packed import Packed
+from seqfuse.functional.positions import rotary_tables, sinusoidal_positions
 from seqfuse.functional.readout import ReadoutTape, readout, readout_backward, readout_forward
+from seqfuse.functional.rms_norm import RMSNormTape, rms_norm, rms_norm_backward, rms_norm_forward
 from seqfuse.functional.rnn import RNNTape, rnn, rnn_backward, rnn_forward
+from seqfuse.functional.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.functional.stream import Stream
 
 __all__ = [
@@ -29,10 +33,13 @@ __all__ = [
     "GRUTape",
     "IndRNNTape",
     "LSTMTape",
+    "LayerNormTape",
     "MinGRUTape",
     "Packed",
+    "RMSNormTape",
     "RNNTape",
     "ReadoutTape",
+    "RotaryTape",
     "SoftmaxCrossEntropyTape",
     "Stream",
     "adam_update",
@@ -54,6 +61,9 @@ __all__ = [
     "indrnn",
     "indrnn_backward",
     "indrnn_forward",
+    "layer_norm",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "lstm",
     "lstm_backward",
     "lstm_forward",
@@ -68,9 +78,17 @@ __all__ = [
     "readout",
     "readout_backward",
     "readout_forward",
+    "rms_norm",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",
+    "rotary",
+    "rotary_backward",
+    "rotary_forward",
+    "rotary_tables",
+    "sinusoidal_positions",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",

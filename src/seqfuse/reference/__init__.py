@@ -15,11 +15,15 @@ from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dr
 from seqfuse.reference.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
 from seqfuse.reference.gru import gru, gru_backward, gru_forward
 from seqfuse.reference.indrnn import indrnn, indrnn_backward, indrnn_forward
+from seqfuse.reference.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
 from seqfuse.reference.lstm import lstm, lstm_backward, lstm_forward
 from seqfuse.reference.mingru import mingru, mingru_backward, mingru_forward
+from seqfuse.reference.positions import rotary_tables, sinusoidal_positions
 from seqfuse.reference.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.reference.recurrent import RecurrentTape
+from seqfuse.reference.rms_norm import RMSNormTape, rms_norm, rms_norm_backward, rms_norm_forward
 from seqfuse.reference.rnn import rnn, rnn_backward, rnn_forward
+from seqfuse.reference.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.reference.softmax_cross_entropy import (
     SoftmaxCrossEntropyTape,
     softmax_cross_entropy,
@@ -32,8 +36,11 @@ __all__ = [
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
+    "LayerNormTape",
+    "RMSNormTape",
     "ReadoutTape",
     "RecurrentTape",
+    "RotaryTape",
     "SoftmaxCrossEntropyTape",
     "adam_update",
     "attention",
@@ -54,6 +61,9 @@ __all__ = [
     "indrnn",
     "indrnn_backward",
     "indrnn_forward",
+    "layer_norm",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "lstm",
     "lstm_backward",
     "lstm_forward",
@@ -64,9 +74,17 @@ __all__ = [
     "readout",
     "readout_backward",
     "readout_forward",
+    "rms_norm",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",
+    "rotary",
+    "rotary_backward",
+    "rotary_forward",
+    "rotary_tables",
+    "sinusoidal_positions",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
