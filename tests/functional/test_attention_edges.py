@@ -257,6 +257,12 @@ def test_no_rows_queries_keys_or_features(sizes, options, dtype, module):
         np.testing.assert_allclose(lse, np.log(5), rtol=1e-6)
 
 
+def test_a_result_that_no_address_space_holds_is_refused_overflow():
+    q, k, v = np.zeros((1, 1, 2**57, 0)), np.zeros((1, 1, 1, 0)), np.zeros((1, 1, 1, 1))
+    with pytest.raises(ValueError, match=r"^attention: y \(B, Hq, Tq, Dv\) must have at most 2\*\*56 elements; got"):
+        F.attention(q, k, v)
+
+
 @MODULES
 def test_one_query_one_key_one_feature(module):
     y, lse, dq, dk, dv, dmask = run(module, [[[[2.0]]]], [[[[3.0]]]], [[[[5.0]]]], [[[[7.0]]]], [[[0.5]]], mask=[[1.0]])

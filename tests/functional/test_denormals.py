@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from attention_cases import Setting, make_attention_case
 from cases import VARIANTS, make_case
 
 import seqfuse as sf
@@ -99,3 +100,21 @@ def test_states_that_no_step_touches_keep_their_denormals(cell, options):
     for state in cell.states:
         assert (getattr(out, state) == np.float32(1e-40)).all()
         assert (getattr(grads, f"d{state}0") == np.float32(1e-40)).all()
+
+
+@DTYPES
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_denormal_weights_of_attention_are_zeros_on_every_thread(threads, dtype):
+    """Every other key has a weight of exp(-95), or exp(-720): a denormal number, and so would be its gradients."""
+    case = make_attention_case((Setting("mask", "added:qk"), Setting("scale", 0.0)), Tq=130, D=19, dtype=dtype)
+    case.arguments["mask"][...] = 0
+    case.arguments["mask"][:, ::2] = -95 if dtype is np.float32 else -720
+    case.doutputs["dy"][...] = np.abs(case.doutputs["dy"])
+    with sf.num_threads(threads):
+        before = denormals_survive()
+        grads = case.run(F)[2]
+        assert before
+        assert denormals_survive()
+    assert not grads.dv[:, :, ::2].any()
+    assert not grads.dmask[:, ::2].any()
+    assert (grads.dv[:, :, 1::2] != 0).all()

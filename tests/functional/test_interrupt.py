@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -103,6 +104,45 @@ def test_ctrl_c_stops_a_long_dense_and_leaves_into_as_it_was():
     W[...] = 3
     interrupted(lambda: _backend.kernels.dense_backward(x, W, np.zeros_like(y), None, W, None, True, 1), after=0.2)
     assert (W == 3).all()
+
+
+def seconds_to_stop(call, *, after):
+    """How long after Ctrl-C, pressed `after` seconds, the call ends by it."""
+    pressed = []
+
+    def press():
+        pressed.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(after, press)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    seconds = time.monotonic() - pressed[0]
+    timer.join()
+    return seconds
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_stops_a_long_attention(threads):
+    q = np.broadcast_to(np.full(64, 0.1, np.float32), (1, threads, 400_000, 64))  # a minute of work in no memory
+    with sf.num_threads(threads):
+        assert seconds_to_stop(lambda: F.attention(q, q, q[..., :1]), after=0.3) < 5
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_stops_a_long_backward_of_attention():
+    """Seconds of work a call, again and again in case that this machine takes less."""
+    q = np.broadcast_to(np.full(64, 0.1, np.float32), (1, 1, 16_384, 64))
+    with sf.num_threads(1):
+        y, tape = F.attention_forward(q, q, q)
+
+        def for_ever():
+            while True:
+                F.attention_backward(tape, y)
+
+        assert seconds_to_stop(for_ever, after=0.2) < 1
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+from attention_cases import Setting, make_attention_case
 from cases import make_case
 
 import seqfuse as sf
@@ -34,9 +35,22 @@ def results_of(name, threads=2):
     return [a for a in (*out, *grads) if a is not None]
 
 
-def results_of_every_cell(threads=2):
-    """`results_of` all cells in one list."""
-    return [a for name in CELLS for a in results_of(name, threads)]
+def shared_attention():
+    """A case of attention with blocks for a team of two threads, in float32."""
+    settings = (Setting("causal", "bottom_right"), Setting("lengths"), Setting("dropout", 0.3), Setting("dlse"))
+    return make_attention_case(settings, Tq=130, D=19, dtype=np.float32)
+
+
+def results_of_attention(threads=2):
+    """Outputs and gradients of `shared_attention`, as a flat list of arrays."""
+    with sf.num_threads(threads):
+        out, _, grads = shared_attention().run(F)
+    return [a for a in (*out, *grads) if a is not None]
+
+
+def results_of_everything(threads=2):
+    """`results_of` all cells, and of attention, in one list."""
+    return [a for name in CELLS for a in results_of(name, threads)] + results_of_attention(threads)
 
 
 def same_bits(actual, expected):

@@ -84,10 +84,19 @@ def other_functions():
 
     x, W, b, dy = draw(600, 40), draw(40, 90), draw(90), draw(600, 90)
     h, V = draw(600, 30), draw(30, 90)
+    q, k, v = (draw(2, 4, 130, 19) for _ in range(3))
+    options = {"causal": True, "softcap": 2.0, "dropout": 0.25, "seed": 1}
 
     def call():
         y, tape = F.dense_forward(x, W, b)
-        return [y, *F.dense_backward(tape, dy), F.readout(x, h, W, V, b, activation="softplus")]
+        of_attention, tape_of_attention = F.attention_forward(q, k, v, **options)
+        return [
+            y,
+            *F.dense_backward(tape, dy),
+            F.readout(x, h, W, V, b, activation="softplus"),
+            of_attention,
+            *F.attention_backward(tape_of_attention, of_attention)[:3],
+        ]
 
     return call
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from .processes import SANITIZED, results_of_every_cell, run_in_new_interpreter
+from .processes import SANITIZED, results_of_everything, run_in_new_interpreter
 
 PROCESS = """
     import ctypes, os, signal, sys, threading
@@ -72,17 +72,17 @@ def test_pytorch_and_seqfuse_share_a_process(order):
     code = f"""
     {order}
     import hashlib
-    from safety.processes import results_of_every_cell, same_bits
+    from safety.processes import results_of_everything, same_bits
     torch.set_num_threads(2)
     seqfuse.set_num_threads(2)
     a = torch.ones(512, 512)
-    first = results_of_every_cell()
+    first = results_of_everything()
     for _ in range(3):
         assert (a @ a == 512).all()
-        assert same_bits(results_of_every_cell(), first)
+        assert same_bits(results_of_everything(), first)
     before = seqfuse.get_num_threads(), torch.get_num_threads()
     assert before == (2, 2), before
     print(hashlib.sha256(b"".join(a.tobytes() for a in first)).hexdigest())
     """
-    expected = hashlib.sha256(b"".join(a.tobytes() for a in results_of_every_cell())).hexdigest()
+    expected = hashlib.sha256(b"".join(a.tobytes() for a in results_of_everything())).hexdigest()
     assert run_in_new_interpreter(code).strip() == expected

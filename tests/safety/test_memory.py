@@ -16,7 +16,9 @@ pytestmark = [
 PROCESS = """
     import os, resource
     import numpy as np, seqfuse as sf
-    from safety.processes import CELLS, F, results_of, same_bits, shared_case
+    from safety.processes import (
+        CELLS, F, results_of, results_of_attention, same_bits, shared_attention, shared_case,
+    )
     PAGE = resource.getpagesize()
     def bytes_of(column):  # 0: addresses, 1: resident
         return int(open("/proc/self/statm").read().split()[column]) * PAGE
@@ -90,6 +92,59 @@ def test_ten_thousand_calls_leave_the_resident_memory_as_it_was(name):
             stream.step(x[0])
             if i % 10 == 0:
                 rarely()
+            if i % 100 == 0:
+                large.run(F)
+
+    sf.set_num_threads(2)
+    calls(1000)
+    before = bytes_of(1)
+    calls(10_000)
+    print(bytes_of(1) - before)
+    """
+    grown = int(run_in_new_interpreter(PROCESS + code))
+    assert grown < 2 << 20, f"{grown / 2**20:.1f} MB are left behind"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_attention_that_memory_is_refused_raises_and_the_next_call_works(threads):
+    """Much memory, little work: half a million queries, five keys."""
+    code = f"""
+    sf.set_num_threads({threads})
+    expected = results_of_attention({threads})
+    q, k = np.broadcast_to(np.float32(0.5), (1, 1, 500_000, 64)), np.ones((1, 1, 5, 64), np.float32)
+    allow(100 << 20)
+    assert refused(lambda: F.attention(q, k, k)), "y takes 128 MB"
+    assert same_bits(results_of_attention({threads}), expected)
+    allow()
+    y, tape = F.attention_forward(q, k, k)
+    times = 0
+    for more in [0] + [1 << n for n in range(16, 28)]:
+        allow(more)
+        times += bool(refused(lambda: F.attention_backward(tape, y)))
+    assert times > 3, times
+    assert same_bits(results_of_attention({threads}), expected)
+    print("lives")
+    """
+    assert run_in_new_interpreter(PROCESS + code).strip() == "lives"
+
+
+def test_ten_thousand_calls_of_attention_leave_the_resident_memory_as_it_was():
+    """Forward and backward with a gradient of the mask, copies of arguments, calls that are refused, and large ones."""
+    code = """
+    from attention_cases import Setting, make_attention_case
+    settings = (Setting("mask", "-inf:bhqk"), Setting("lengths"), Setting("dropout", 0.3), Setting("dlse"))
+    case, large = make_attention_case(settings, Tq=5, D=7, dtype=np.float32), shared_attention()
+    transposed = case.with_argument("k", np.asfortranarray(case.arguments["k"]))
+
+    def calls(n):
+        for i in range(n):
+            case.run(F)
+            if i % 10 == 0:
+                transposed.run(F)
+                try:
+                    case.with_argument("k", case.arguments["q"]).forward(F)
+                except ValueError:
+                    pass
             if i % 100 == 0:
                 large.run(F)
 

@@ -9,7 +9,7 @@ import pytest
 import seqfuse as sf
 from seqfuse import functional as F
 
-from .processes import SECONDS, exit_code_of, results_of_every_cell, same_bits, shared_case
+from .processes import SECONDS, exit_code_of, results_of_everything, same_bits, shared_case
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -29,10 +29,10 @@ def fork(work):
 
 @needs_fork
 def test_a_forked_child_and_its_own_child_compute_after_the_parent_used_threads():
-    expected = results_of_every_cell()
+    expected = results_of_everything()
 
     def right():
-        return same_bits(results_of_every_cell(), expected)
+        return same_bits(results_of_everything(), expected)
 
     assert fork(lambda: right() and fork(right) == 0) == 0
     assert right(), "and the parent's threads work on"
@@ -40,11 +40,11 @@ def test_a_forked_child_and_its_own_child_compute_after_the_parent_used_threads(
 
 @needs_fork
 def test_a_forked_child_uses_python_threads_of_its_own():
-    expected = results_of_every_cell()
+    expected = results_of_everything()
 
     def right():
         results = []
-        threads = [threading.Thread(target=lambda: results.append(results_of_every_cell())) for _ in range(2)]
+        threads = [threading.Thread(target=lambda: results.append(results_of_everything())) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -78,9 +78,9 @@ def test_a_fork_while_another_thread_is_inside_a_kernel():
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_child_of_multiprocessing_computes_the_same(method):
-    expected = results_of_every_cell()
+    expected = results_of_everything()
     with multiprocessing.get_context(method).Pool(2) as pool:
-        pending = [pool.apply_async(results_of_every_cell, (threads,)) for threads in (1, 2, 3)]
+        pending = [pool.apply_async(results_of_everything, (threads,)) for threads in (1, 2, 3)]
         results = [p.get(SECONDS) for p in pending]
         pool.close()
         pool.join()

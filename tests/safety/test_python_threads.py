@@ -9,7 +9,7 @@ import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse._cells import CELLS
 
-from .processes import results_of, same_bits, shared_case
+from .processes import results_of, results_of_attention, same_bits, shared_attention, shared_case
 
 EACH = pytest.mark.parametrize("name", CELLS)
 CALLERS = 4
@@ -43,6 +43,22 @@ def test_calls_of_different_cells_at_once_give_the_bits_of_one():
     expected = {name: results_of(name, 1) for name in names}
     results = at_once(lambda caller: (names[caller], results_of(names[caller])))
     assert all(same_bits(r, expected[name]) for name, r in results)
+
+
+def test_calls_of_attention_at_once_give_the_bits_of_one():
+    expected = results_of_attention(1)
+    assert all(same_bits(r, expected) for r in at_once(lambda caller: results_of_attention(1 + caller % 3)))
+
+
+def test_one_tape_of_attention_is_read_by_many_threads_at_once():
+    case = shared_attention()
+    _, tape, grads = case.run(F)
+
+    def work(caller):
+        with sf.num_threads(1 + caller % 3):
+            return case.backward(F, tape)[:3]
+
+    assert all(same_bits(r, grads[:3]) for r in at_once(work))
 
 
 @EACH

@@ -29,6 +29,9 @@ struct AttentionOptions {
   AttentionMask<T> mask;
   double dropout = 0;  // the share of weights that is dropped, [0, 1)
   std::uint64_t seed = 0;
+
+  // Whether queries differ in the keys that they may attend to.
+  bool selects() const { return interval.by_position() || static_cast<bool>(mask); }
 };
 
 // Of every row (B, Hq, Tq) forward keeps the greatest score (-inf: nothing to attend to) and the reciprocal of the sum

@@ -78,25 +78,21 @@ class BackwardWork {
     const auto& queries = block.queries;
     const Index first = column * kKeys;
     const bool masked = static_cast<bool>(args_.options.mask);
+    const bool whole = !masked && queries.shared.begin <= first && first + kKeys <= queries.shared.end;
     const auto tiles = static_cast<int>(divide_up(queries.rows, kRows));
-    const auto tile_at = [&](int t) {
-      return tile_of<T>(queries.keys, share_of(queries.rows, t, tiles), first, masked);
-    };
     Range reached{kGradientRows, 0}, keys{kKeys, 0};  // rows and keys of any weight
-    bool whole = true;
     for (int t = 0; t < tiles; ++t) {
-      const ScoreTile tile = tile_at(t);
-      whole = whole && tile.whole;
+      ScoreTile& tile = tiles_[t];
+      tile = {share_of(queries.rows, t, tiles), {0, kKeys}, true};
+      if (!whole) {
+        tile = tile_of<T>(queries.keys, tile.rows, first, masked);
+        const Index from = tile.rows.begin * kKeys, n = tile.rows.size() * kKeys;
+        std::fill_n(p_.data() + from, n, T(0)), std::fill_n(ds_.data() + from, n, T(0));
+      }
       if (tile.keys.empty()) continue;
       reached = {std::min(reached.begin, tile.rows.begin), std::max(reached.end, tile.rows.end)};
       keys = {std::min(keys.begin, tile.keys.begin), std::max(keys.end, tile.keys.end)};
-    }
-    for (int t = 0; t < tiles; ++t) {
-      const ScoreTile tile = tile_at(t);
-      if (!whole)
-        for (Index r = tile.rows.begin; r < tile.rows.end; ++r)
-          std::fill_n(p_.data() + r * kKeys, kKeys, T(0)), std::fill_n(ds_.data() + r * kKeys, kKeys, T(0));
-      if (!tile.keys.empty()) weights(rows, block, row, first, tile);
+      weights(rows, block, row, first, tile);
     }
     const bool selected = !whole && !(finite_ && block.finite);
     if (selected) clear_excluded(queries, first);
@@ -107,10 +103,8 @@ class BackwardWork {
     sums_of_columns(p_.data(), reached, keys, rows.dy(row), Dv_, dv_.data());
     sums_of_columns(ds_.data(), reached, keys, rows.q(row), D_, dk_.data());
     in_turn(block, column, [&] {
-      for (int t = 0; t < tiles; ++t) {
-        const ScoreTile tile = tile_at(t);
-        if (!tile.keys.empty()) sums_of_rows(tile, rows.dq(row));
-      }
+      for (int t = 0; t < tiles; ++t)
+        if (!tiles_[t].keys.empty()) sums_of_rows(tiles_[t], rows.dq(row));
     });
   }
 
@@ -245,6 +239,7 @@ class BackwardWork {
   Buffer<T> k_, v_;          // (kKeys, padded D or Dv)
   Buffer<T> dk_, dv_;
   Buffer<T> p_, ds_, slope_, factors_;  // (kGradientRows, kKeys)
+  ScoreTile tiles_[kGradientRows];
   bool finite_ = true;                  // no NaN and no infinity stands in the column's keys and values
 };
 

@@ -32,8 +32,16 @@ template <class T>
 struct KeyBlock {
   const T* keys = nullptr;    // packed panels
   const T* values = nullptr;  // (kKeys, padded Dv)
-  bool finite = true;         // no NaN and no infinity stands in the values
+  bool finite = true;         // no NaN and no infinity stands in the values, or nothing of them is ever left out
 };
+
+// Whether all lanes are 0, as x * 0 is of every finite x.
+template <class T>
+bool all_zero(Vec<T> v) {
+  alignas(kAlignment) T lanes[Vec<T>::kSize];
+  v.store(lanes);
+  return std::all_of(lanes, lanes + Vec<T>::kSize, [](T x) { return x == T(0); });
+}
 
 // Rows row_of(0 .. rows) of n numbers as whole packets, zeros behind them and in rows up to `all`; whether all numbers
 // are finite.
@@ -50,9 +58,16 @@ bool copy_rows(RowOf&& row_of, Index rows, Index all, Index n, T* to) {
     }
   }
   std::fill_n(to, (all - rows) * padded<T>(n), T(0));
-  alignas(kAlignment) T lanes[V::kSize];
-  seen.store(lanes);
-  return std::all_of(lanes, lanes + V::kSize, [](T x) { return x == T(0); });
+  return all_zero(seen);
+}
+
+// Whether n numbers, whole packets, are all finite.
+template <class T>
+bool are_finite(const T* x, Index n) {
+  using V = Vec<T>;
+  V seen = V::zero();
+  for (Index i = 0; i < n; i += V::kSize) seen = madd(V::loadu(x + i), V::zero(), seen);
+  return all_zero(seen);
 }
 
 // `count` <= kKeys rows of n numbers turned into panels; the keys that are missing are zeros.
@@ -66,7 +81,7 @@ void pack_keys(Heads<const T> k, Index b, Index h, Index first, Index count, Ind
   }
 }
 
-// Room for packed key blocks, and what is known of them.
+// Packed key blocks of one head. Values whose rows are whole packets and lie one behind the other are left there.
 template <class T>
 class KeyBlocks {
  public:
@@ -76,23 +91,30 @@ class KeyBlocks {
         Dv_(Dv),
         keys_(checked_product({blocks, kKeys, D})),
         values_(checked_product({blocks, kKeys, padded<T>(Dv)})),
-        finite_(blocks) {}
+        blocks_(blocks) {}
 
-  // Packs keys block*kKeys .. and their values into place `at`.
-  void pack(Index at, Heads<const T> k, Heads<const T> v, Index b, Index h, Index block, Index limit) {
+  // Packs keys block*kKeys .. and their values into place `at`. `selects`: some query may attend to some of the block
+  // and not to all of it, so it matters whether the values are finite.
+  void pack(Index at, Heads<const T> k, Heads<const T> v, Index b, Index h, Index block, Index limit, bool selects) {
     const Index first = block * kKeys, count = std::min(kKeys, limit - first);
-    pack_keys(k, b, h, first, count, D_, keys_.data() + at * kKeys * D_);
-    finite_[at] = copy_rows<T>([&](Index j) { return v.at(b, h, first + j); }, count, kKeys, Dv_, values(at));
+    T* keys = keys_.data() + at * kKeys * D_;
+    pack_keys(k, b, h, first, count, D_, keys);
+    const T* in_place = v.at(b, h, first);
+    if (count == kKeys && v.stride_n == Dv_ && Dv_ == padded<T>(Dv_)) {
+      blocks_[at] = {keys, in_place, !selects || are_finite(in_place, kKeys * Dv_)};
+      return;
+    }
+    T* values = values_.data() + at * kKeys * padded<T>(Dv_);
+    const bool finite = copy_rows<T>([&](Index j) { return v.at(b, h, first + j); }, count, kKeys, Dv_, values);
+    blocks_[at] = {keys, values, finite};
   }
 
-  KeyBlock<T> operator[](Index at) { return {keys_.data() + at * kKeys * D_, values(at), finite_[at]}; }
+  const KeyBlock<T>& operator[](Index at) const { return blocks_[at]; }
 
  private:
-  T* values(Index at) { return values_.data() + at * kKeys * padded<T>(Dv_); }
-
   Index D_ = 0, Dv_ = 0;
   Buffer<T> keys_, values_;
-  Buffer<bool> finite_;
+  Buffer<KeyBlock<T>> blocks_;
 };
 
 // Some rows of queries, and the keys that each may attend to by its position.
@@ -106,15 +128,17 @@ struct QueryBlock {
 
   void set(const AttentionShape& shape, const KeyInterval& interval, Heads<const T> queries, Index batch,
            Index key_head, Range of_rows) {
+    const Index group = shape.group(), first_head = key_head * group;
     b = batch, hk = key_head, rows = of_rows.size();
     shared = {0, interval.Tk};
+    Index i = of_rows.begin / group, h = of_rows.begin % group;
     for (Index r = 0; r < rows; ++r) {
-      const Index row = of_rows.begin + r;
-      head[r] = key_head * shape.group() + row % shape.group();
-      query[r] = row / shape.group();
-      keys[r] = interval.keys(b, query[r]);
-      q[r] = queries.at(b, head[r], query[r]);
+      head[r] = first_head + h;
+      query[r] = i;
+      keys[r] = interval.keys(b, i);
+      q[r] = queries.at(b, head[r], i);
       shared = {std::max(shared.begin, keys[r].begin), std::min(shared.end, keys[r].end)};
+      if (++h == group) h = 0, ++i;
     }
   }
   // Where in an array (B, Hq, Tq) row r is.

@@ -37,7 +37,7 @@ class ForwardWork {
         own_(1, args.shape.D, args.shape.Dv) {}
 
   // The rows of one (b, hk); packed: the key blocks of it, none: they are packed one at a time.
-  void run(Index b, Index hk, Range rows, KeyBlocks<T>* packed) {
+  void run(Index b, Index hk, Range rows, const KeyBlocks<T>* packed) {
     const auto& o = args_.options;
     queries_.set(args_.shape, o.interval, args_.q, b, hk, rows);
     softmax_.reset(rows.size());
@@ -46,7 +46,7 @@ class ForwardWork {
     std::fill_n(y_.data(), rows.size() * padded_, T(0));
     const Range blocks = blocks_of(reach(queries_.keys, rows.size()));
     for (Index block = blocks.begin; block < blocks.end; ++block) {
-      if (packed == nullptr) own_.pack(0, args_.k, args_.v, b, hk, block, o.interval.limit(b));
+      if (packed == nullptr) own_.pack(0, args_.k, args_.v, b, hk, block, o.interval.limit(b), o.selects());
       add(block, packed == nullptr ? own_[0] : (*packed)[block]);
     }
     finish();
@@ -158,7 +158,7 @@ bool attention_forward(const AttentionForwardArgs<T>& args) {
   const auto pack = [&](Index unit, Range blocks, KeyBlocks<T>& to) {
     const Index b = unit / shape.Hk, hk = unit % shape.Hk;
     for (Index block = blocks.begin; block < blocks.end; ++block)
-      to.pack(block, args.k, args.v, b, hk, block, args.options.interval.limit(b));
+      to.pack(block, args.k, args.v, b, hk, block, args.options.interval.limit(b), args.options.selects());
   };
   const auto key_blocks = [&](Index unit) { return divide_up(args.options.interval.limit(unit / shape.Hk), kKeys); };
   const auto run = [&](Index unit, Index block, int thread, KeyBlocks<T>* keys) {

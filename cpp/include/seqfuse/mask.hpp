@@ -21,6 +21,8 @@ struct KeyInterval {
   bool bottom_right = false;
   const std::int64_t* lengths = nullptr;  // (B,), or none
 
+  // Whether the keys depend on the query.
+  bool by_position() const { return left < kUnbounded || right < kUnbounded; }
   Index limit(Index b) const { return lengths == nullptr ? Tk : static_cast<Index>(lengths[b]); }
   Range keys(Index b, Index i) const {
     const Index end = limit(b), p = i + (bottom_right ? end - Tq : 0);

@@ -213,7 +213,7 @@ def attention_backward(
            [0.5]])
     """
     if need_dmask and tape.mask_shape is None:
-        raise ValueError("attention_backward: need_dmask needs a mask that was added to the scores")
+        raise ValueError("attention_backward: need_dmask=True needs a mask that is added to the scores")
     q, k, v, may, P, factor = tape.q, tape.k, tape.v, tape.may, tape.P, tape.factor
     Hq, transposed = q.shape[1], may.swapaxes(-1, -2)
     dy = np.asarray(dy, q.dtype)
