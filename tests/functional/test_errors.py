@@ -228,7 +228,7 @@ def test_a_wrong_argument_is_named_with_what_it_needs_and_what_it_got(function, 
     assert type(caught.value) is error
     said = str(caught.value)
     assert said.startswith(f"{function}: ")
-    of_into = argument == "into" and said[len(function) + 2 :][:2] in ("dW", "dU", "db", "dV", "dc")
+    of_into = argument == "into" and said[len(function) + 2 :][:2] in ("dW", "dU", "db", "dV", "dc", "dg")
     assert argument in said or of_into
 
 
