@@ -211,7 +211,7 @@ def multi_head_attention_backward(
     """
     # forward: y = (heads side by side) Wo + bo
     (B, Hq, Tq, _), Dv = tape.attention.q.shape, tape.attention.v.shape[3]
-    of_y = dense_backward(tape.output, dy)
+    of_y = _product_backward(tape.output, np.asarray(dy, tape.output.x.dtype))
     dheads = of_y.dx.reshape(B, Tq, Hq, Dv).swapaxes(1, 2)
     # forward: heads = attention(q, k, v)
     dq, dk, dv, dmask = attention_backward(tape.attention, dheads, need_dmask=need_dmask)
@@ -248,13 +248,16 @@ def _project(
 def _project_backward(tape: DenseTape, d: Array) -> DenseGrads:
     """dx (B, T, inputs), dW (inputs, heads, features), db (heads, features) from d (B, heads, T, features)."""
     B, heads, T, features = d.shape
-    rows = d.swapaxes(1, 2).reshape(B, T, heads * features)
-    # Rows that nothing comes back to are left out of the sum over rows: 0 * NaN is NaN.
-    reached = np.where(rows.any(axis=-1, keepdims=True), tape.x, 0)
-    dx, dW, db = dense_backward(replace(tape, x=reached), rows)
+    dx, dW, db = _product_backward(tape, d.swapaxes(1, 2).reshape(B, T, heads * features))
     return DenseGrads(
         dx, dW.reshape(tape.x.shape[2], heads, features), None if db is None else db.reshape(heads, features)
     )
+
+
+def _product_backward(tape: DenseTape, dy: Array) -> DenseGrads:
+    """As `dense_backward`, but rows that nothing comes back to are left out of the sum over rows: 0 * NaN is NaN."""
+    reached = np.where(dy.any(axis=-1, keepdims=True), tape.x, 0)
+    return dense_backward(replace(tape, x=reached), dy)
 
 
 def _positions(Tq: int, Tk: int, causal: bool | str, lengths: npt.ArrayLike | None) -> Array:
