@@ -17,9 +17,9 @@ Array: TypeAlias = NDArray[Any]
 # activation, alpha, beta, recurrent_activation, alpha, beta, clip (inf: off), peephole (3, H) in C order
 Options: TypeAlias = tuple[str, float, float, str, float, float, float, Array | None]
 
-# scale, softcap (0: none), left and right of the window (-1: unbounded; causal: right is 0), bottom_right, lengths (B,)
+# scale (None: 1 / sqrt(D)), softcap (0: none), left and right of the window (-1: unbounded; causal: right is 0), bottom_right, lengths (B,)
 # int64, mask (B, Hq, Tq, Tk) of bool or of the type computed in with strides of 0 where broadcast, dropout, seed
-ScoreOptions: TypeAlias = tuple[float, float, int, int, bool, Array | None, Array | None, float, int]
+ScoreOptions: TypeAlias = tuple[float | None, float, int, int, bool, Array | None, Array | None, float, int]
 
 class Stream(Protocol):
     def step(
@@ -145,7 +145,8 @@ class Kernels(Protocol):
     def activation_forward(
         self, a: Array, y: Array, slope: Array | None, name: str, alpha: float, beta: float, threads: int, /
     ) -> None: ...  # flat; y may be a
-    # high, reciprocal (B, Hq, Tq): each row's greatest score and the reciprocal of the sum of exp(score - high).
+    # high, reciprocal, lse (B, Hq, Tq): each row's greatest score, the reciprocal of the sum of exp(score - high), and
+    # the log of the sum of exp(score).
     # dk, dv: zeros; dmask: zeros (B, Hq, Tq, Tk).
     def attention_forward(
         self,
@@ -156,6 +157,7 @@ class Kernels(Protocol):
         y: Array,
         high: Array | None,
         reciprocal: Array | None,
+        lse: Array | None,
         threads: int,
         /,
     ) -> None: ...

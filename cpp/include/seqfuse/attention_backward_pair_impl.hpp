@@ -240,7 +240,7 @@ class BackwardWork {
   Buffer<T> dk_, dv_;
   Buffer<T> p_, ds_, slope_, factors_;  // (kGradientRows, kKeys)
   ScoreTile tiles_[kGradientRows];
-  bool finite_ = true;                  // no NaN and no infinity stands in the column's keys and values
+  bool finite_ = true;  // no NaN and no infinity stands in the column's keys and values
 };
 
 }  // namespace seqfuse::attention

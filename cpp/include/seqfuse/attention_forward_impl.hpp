@@ -123,6 +123,8 @@ class ForwardWork {
       const Index at = queries_.at(args_.shape, r);
       if (args_.high_out != nullptr) args_.high_out[at] = softmax_.high[r];
       if (args_.reciprocal_out != nullptr) args_.reciprocal_out[at] = scale;
+      if (args_.lse_out != nullptr)
+        args_.lse_out[at] = scale == T(0) ? softmax_.high[r] : softmax_.high[r] - std::log(scale);
       T* y = args_.y.at(queries_.b, queries_.head[r], queries_.query[r]);
       for (Index i = 0; i < args_.shape.Dv; i += V::kSize)
         (V::load(y_.data() + r * padded_ + i) * V::all(scale)).store_first(y + i, args_.shape.Dv - i);
@@ -146,6 +148,7 @@ class ForwardWork {
 template <class T>
 bool attention_forward(const AttentionForwardArgs<T>& args) {
   using namespace attention;
+  const parallel::FlushDenormals flush;
   const AttentionShape& shape = args.shape;
   const Schedule plan(shape, kQueryRows, 1, args.threads);
   std::vector<ForwardWork<T>> work;

@@ -66,7 +66,7 @@ def forward(
         k, of_keys = rotary_forward(k, cos, sin, interleaved=interleaved)
         turns = of_queries, of_keys
     heads = np.empty((B, Tq, Hq, Dv), dtype)
-    attended = attend(q, k, v, shape, scores, options[0], heads.swapaxes(1, 2), keep)
+    attended = attend(q, k, v, shape, scores, options[0], heads.swapaxes(1, 2), None, keep)
     of_y = of_heads(heads, arrays["Wo"], arrays["bo"])
     y = of_y.forward(kernels).reshape(B, Tq, arrays["Wo"].shape[2])
     tape = None if attended is None else MultiHeadAttentionTape(attended, (of_q, of_k, of_v), of_y, turns, reads)

@@ -177,35 +177,34 @@ def _forward(
     B, Hq, _, Tq, _, _, Dv = shape
     _checks.sizes(function, "y (B, Hq, Tq, Dv)", B, Hq, Tq, Dv)
     y = np.empty((B, Hq, Tq, Dv), dtype)
-    tape = attend(q, k, v, shape, options, given[0], y, keep or return_lse)
-    if return_lse and tape is not None:
-        return AttentionOutput(y, _lse(tape._high, tape._reciprocal)), tape if keep else None
-    return y, tape
+    lse = np.empty((B, Hq, Tq), dtype) if return_lse else None
+    tape = attend(q, k, v, shape, options, given[0], y, lse, keep)
+    return y if lse is None else AttentionOutput(y, lse), tape
 
 
 def attend(
-    q: Array, k: Array, v: Array, shape: Shape, options: ScoreOptions, mask: Any, y: Array, keep: bool
+    q: Array,
+    k: Array,
+    v: Array,
+    shape: Shape,
+    options: ScoreOptions,
+    mask: Any,
+    y: Array,
+    lse: Array | None,
+    keep: bool,
 ) -> AttentionTape | None:
-    """Write y, an array of any strides with a contiguous last axis; the tape, with `keep`.
+    """Write y, an array of any strides with a contiguous last axis, and lse; the tape, with `keep`.
 
-    Everything is checked before.
+    Everything is checked before; `mask` is what `options` has broadcast.
     """
-    kernels, high, reciprocal = _backend.kernels, None, None
-    if keep:
-        high, reciprocal = np.empty((2, *y.shape[:3]), y.dtype)
-    kernels.attention_forward(q, k, v, options, y, high, reciprocal, _threads.current())
+    kernels = _backend.kernels
+    high, reciprocal = np.empty((2, *y.shape[:3]), y.dtype) if keep else (None, None)
+    kernels.attention_forward(q, k, v, options, y, high, reciprocal, lse, _threads.current())
     if high is None or reciprocal is None:
         return None
     additive = options[6] is not None and options[6].dtype != bool
     mask_shape = np.shape(mask) if additive else None
     return AttentionTape(kernels, shape, options, q, k, v, y, high, reciprocal, mask_shape)
-
-
-def _lse(high: Array, reciprocal: Array) -> Array:
-    """high - log(reciprocal), and -inf where there is nothing."""
-    some = reciprocal != 0
-    lse: Array = high - np.log(reciprocal, where=some, out=np.zeros_like(reciprocal))
-    return lse
 
 
 def attention_backward(
@@ -253,8 +252,9 @@ def attention_backward(
     _checks.shape(function, "dy", "(B, Hq, Tq, Dv)", (B, Hq, Tq, Dv), gradient.shape)
     of_lse = None
     if dlse is not None:
-        of_lse = np.ascontiguousarray(_arrays.numbers(function, "dlse", dlse, q.dtype))
+        of_lse = _arrays.numbers(function, "dlse", dlse, q.dtype)
         _checks.shape(function, "dlse", "(B, Hq, Tq)", (B, Hq, Tq), of_lse.shape)
+        of_lse = np.ascontiguousarray(of_lse)
     dq, dk, dv = np.empty(q.shape, q.dtype), np.zeros(k.shape, q.dtype), np.zeros(v.shape, q.dtype)
     dmask = gradients(tape, gradient, of_lse, dq, dk, dv, need_dmask)
     return AttentionGrads(dq, dk, dv, dmask)
@@ -264,8 +264,8 @@ def wants_dmask(function: str, tape: AttentionTape, need_dmask: Any) -> bool:
     """need_dmask, where the mask of the tape has a gradient and there can be an array for it."""
     (need_dmask,) = _checks.flags(function, ("need_dmask",), (need_dmask,))
     if need_dmask and tape._mask_shape is None:
-        what = "None" if tape._options[6] is None else "bool"
-        raise ValueError(f"{function}: need_dmask needs a mask of numbers, which are added to the scores; got {what}")
+        what = "none" if tape._options[6] is None else "a bool mask"
+        raise ValueError(f"{function}: need_dmask=True needs a mask that is added to the scores; got {what}")
     if need_dmask:
         _checks.sizes(function, "dmask (B, Hq, Tq, Tk)", *tape._shape.scores)
     return bool(need_dmask)

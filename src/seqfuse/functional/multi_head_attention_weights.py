@@ -47,7 +47,7 @@ def multi_head_attention_weights(
     Notes
     -----
     The module's inputs are (B, T, E) with batch_first=True; without, exchange the first two axes. Its key_padding_mask
-    and a bool attn_mask are True where one may *not* attend: pass mask=~attn_mask; for padding behind the real keys pass
+    and a bool attn_mask are True where one may *not* attend: pass mask=~attn_mask; for padding behind the real keys
     lengths, for any other mask=~key_padding_mask[:, None, None]. bias_k, bias_v and add_zero_attn have no counterpart.
 
     Examples
