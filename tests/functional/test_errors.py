@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import wrong_attention_calls
+import wrong_multi_head_calls
 import wrong_recurrent_calls
 import wrong_transformer_calls
 from wrong_recurrent_calls import weights
@@ -86,6 +87,7 @@ CALLS = (
     }
     | wrong_recurrent_calls.CALLS
     | wrong_attention_calls.CALLS
+    | wrong_multi_head_calls.CALLS
     | wrong_transformer_calls.CALLS
 )
 
@@ -211,7 +213,8 @@ for suffix in ("", "_forward"):
         *rows_of_integers("labels", "C", C),
         ("labels", [0], ValueError, "must be (...) = (2,); got (1,)"),
     ]
-TABLE |= wrong_recurrent_calls.TABLE | wrong_attention_calls.TABLE | wrong_transformer_calls.TABLE
+for wrong in (wrong_recurrent_calls, wrong_attention_calls, wrong_multi_head_calls, wrong_transformer_calls):
+    TABLE |= wrong.TABLE
 
 ROWS = [
     pytest.param(function, *row, id=f"{function}-{row[0]}-{i}")

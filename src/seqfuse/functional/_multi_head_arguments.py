@@ -48,19 +48,23 @@ def shape_of(function: str, arrays: Mapping[str, Any]) -> Shape:
         advice = "For one sequence pass query[None]" if query.ndim == 2 else ""
         _checks.refuse_shape(function, "query", "(B, Tq, E)", None, query.shape, advice)
     B, Tq, E = query.shape
-    of_key = _input(function, "key", arrays["key"], query.shape, f"(B, Tk, Ek) = ({B}, Tk, Ek)", (B, None))
-    Tk, Ek = of_key[1:]
-    needed = f"(B, Tk, Ev) = ({B}, {Tk}, Ev)"
-    Ev = _input(function, "value", arrays["value"], of_key, needed, (B, Tk))[2]
+    key, value = arrays["key"], arrays["value"]
+    of_k = "Without key, query is read" if key is None else ""
+    of_v = f"Without value, {'query' if key is None else 'key'} is read" if value is None else ""
+    key = query if key is None else key
+    value = key if value is None else value
+    _input(function, "key", key, f"(B, Tk, Ek) = ({B}, Tk, Ek)", (B,))
+    Tk, Ek = key.shape[1:]
+    _input(function, "value", value, f"(B, Tk, Ev) = ({B}, {Tk}, Ev)", (B, Tk), of_k)
     Hq, D = _weights(function, "Wq", arrays["Wq"], (E, None, None))
-    Hk, _ = _weights(function, "Wk", arrays["Wk"], (Ek, None, D))
+    Hk, _ = _weights(function, "Wk", arrays["Wk"], (Ek, None, D), of_k)
     if Hk == 0 or Hq == 0:
         name, heads = ("Wq", "Hq") if Hq == 0 else ("Wk", "Hk")
         symbols = f"{SYMBOLS[name]} with {heads} at least 1"
         _checks.refuse_shape(function, name, symbols, None, arrays[name].shape)
     if Hq % Hk:
         raise ValueError(f"{function}: Wq must have Hq a multiple of Hk = {Hk}; got {arrays['Wq'].shape}")
-    _, Dv = _weights(function, "Wv", arrays["Wv"], (Ev, Hk, None))
+    _, Dv = _weights(function, "Wv", arrays["Wv"], (value.shape[2], Hk, None), of_v)
     _, O = _weights(function, "Wo", arrays["Wo"], (Hq, Dv, None))
     for name, shape in (("bq", (Hq, D)), ("bk", (Hk, D)), ("bv", (Hk, Dv)), ("bo", (O,))):
         bias = arrays[name]
@@ -79,28 +83,20 @@ def shape_of(function: str, arrays: Mapping[str, Any]) -> Shape:
     return Shape(B, Hq, Hk, Tq, Tk, D, Dv)
 
 
-def _input(
-    function: str, name: str, x: Array | None, default: tuple[int, ...], needed: str, fixed: tuple[int | None, ...]
-) -> tuple[int, ...]:
-    """The shape of key or value, or of what stands in for it."""
-    if x is None:
-        x_shape = default
-    elif x.ndim != 3:
-        _checks.refuse_shape(function, name, needed, None, x.shape)
-    else:
-        x_shape = x.shape
-    if any(n is not None and n != got for n, got in zip(fixed, x_shape)):
-        _checks.refuse_shape(function, name, needed, None, x_shape)
-    return x_shape
+def _input(function: str, name: str, x: Array, needed: str, first: tuple[int, ...], advice: str = "") -> None:
+    """Refuse an input without three axes, the first ones those."""
+    if x.ndim != 3 or x.shape[: len(first)] != first:
+        _checks.refuse_shape(function, name, needed, None, x.shape, advice)
 
 
-def _weights(function: str, name: str, W: Array, fixed: tuple[int | None, ...]) -> tuple[int, int]:
+def _weights(function: str, name: str, W: Array, fixed: tuple[int | None, ...], advice: str = "") -> tuple[int, int]:
     """The last two sizes of weights with three axes, once those that are known fit."""
     symbols = SYMBOLS[name]
     if W.ndim != 3 or any(n is not None and n != got for n, got in zip(fixed, W.shape)):
         letters = symbols.strip("()").split(", ")
         needed = ", ".join(letter if n is None else str(n) for letter, n in zip(letters, fixed))
-        _checks.refuse_shape(function, name, f"{symbols} = ({needed})", None, W.shape, _advice(name, W, fixed))
+        advice = advice if W.ndim == 3 else _advice(name, W, fixed)
+        _checks.refuse_shape(function, name, f"{symbols} = ({needed})", None, W.shape, advice)
     return W.shape[1], W.shape[2]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqfuse import _threads
+from seqfuse._arrays import readable
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -51,11 +52,17 @@ class Product(NamedTuple):
 def into_heads(x: Array, W: Array, b: Array | None) -> Product:
     """Of x (N, I) by W (I, heads, features): its columns are heads side by side."""
     inputs, heads, features = W.shape
-    return Product(x, W.reshape(inputs, heads * features), None if b is None else b.reshape(-1), (W.shape, W.shape[1:]))
+    bias = None if b is None else _flat(b, heads * features)
+    return Product(x, _flat(W, inputs, heads * features), bias, (W.shape, W.shape[1:]))
 
 
 def of_heads(x: Array, W: Array, b: Array | None) -> Product:
     """Of x (B, T, heads, features), whose rows are heads side by side, by W (heads, features, O)."""
     (B, T, heads, features), outputs = x.shape, W.shape[2]
     wide = heads * features
-    return Product(x.reshape(B * T, wide), W.reshape(wide, outputs), b, (W.shape, (outputs,)))
+    return Product(x.reshape(B * T, wide), _flat(W, wide, outputs), b, (W.shape, (outputs,)))
+
+
+def _flat(a: Array, *shape: int) -> Array:
+    """a with axes side by side; a last axis of one feature may have any stride, and then that of heads does not do."""
+    return readable(a.reshape(shape), a.dtype)

@@ -241,7 +241,8 @@ def _project(
     x, W = np.asarray(x, dtype), np.asarray(W, dtype)
     (B, T, inputs), (_, heads, features) = x.shape, W.shape
     bias = None if b is None else np.asarray(b, dtype).reshape(heads * features)
-    rows, tape = dense_forward(x, W.reshape(inputs, heads * features), bias)
+    with np.errstate(over="ignore", invalid="ignore"):  # rows that nobody attends to may hold anything
+        rows, tape = dense_forward(x, W.reshape(inputs, heads * features), bias)
     return rows.reshape(B, T, heads, features).swapaxes(1, 2), tape
 
 
