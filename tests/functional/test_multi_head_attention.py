@@ -262,6 +262,25 @@ def test_rows_of_heads_are_not_copied_on_their_way(rope, monkeypatch):
         assert np.shares_memory(gradient, arrays[2])
 
 
+@pytest.mark.parametrize("call", range(5))
+def test_into_stays_as_it_was_when_the_call_is_stopped_half_way(call, monkeypatch):
+    class Stopped(Recorder):
+        def __getattr__(self, name):
+            if len(self.calls) == call:
+                raise KeyboardInterrupt
+            return super().__getattr__(name)
+
+    case = make_multi_head_case()
+    monkeypatch.setattr(_backend, "kernels", stopped := Stopped())
+    stopped.calls = [None] * 10
+    _, tape = case.forward(F)
+    stopped.calls = []
+    into = tuple(np.full_like(case.arguments[name], 2.0) for name in ("Wq", "Wk", "Wv", "Wo", "bq", "bk", "bv", "bo"))
+    with pytest.raises(KeyboardInterrupt):
+        case.backward(F, tape, into=into)
+    assert all((a == 2).all() for a in into)
+
+
 # ---- edges -----------------------------------------------------------------------------------------------------------
 
 
