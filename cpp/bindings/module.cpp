@@ -15,5 +15,6 @@ PYBIND11_MODULE(SEQFUSE_MODULE_NAME, module, pybind11::mod_gil_not_used()) {
   bind_normalize(module);
   bind_rotary(module);
   bind_adam(module);
+  bind_key_cache(module);
   bind_machine(module);
 }

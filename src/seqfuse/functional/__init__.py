@@ -14,6 +14,7 @@ from seqfuse.functional.dropout import DropoutTape, dropout, dropout_backward, d
 from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
 from seqfuse.functional.gru import GRUTape, gru, gru_backward, gru_forward
 from seqfuse.functional.indrnn import IndRNNTape, indrnn, indrnn_backward, indrnn_forward
+from seqfuse.functional.kv_cache import KVCache
 from seqfuse.functional.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
 from seqfuse.functional.lstm import LSTMTape, lstm, lstm_backward, lstm_forward
 from seqfuse.functional.mingru import MinGRUTape, mingru, mingru_backward, mingru_forward
@@ -39,6 +40,7 @@ __all__ = [
     "EmbeddingTape",
     "GRUTape",
     "IndRNNTape",
+    "KVCache",
     "LSTMTape",
     "LayerNormTape",
     "MinGRUTape",

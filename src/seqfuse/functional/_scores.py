@@ -158,7 +158,7 @@ def _softcap(function: str, value: Any, dtype: np.dtype[Any]) -> float:
 
 
 def mask_of(function: str, mask: Any, shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """A mask of 2 to 4 axes as (B, Hq, Tq, Tk): bool, or numbers of the type computed in; strides of 0 where broadcast."""
+    """A mask of 2 to 4 axes as (B, Hq, Tq, Tk), with strides of 0 where broadcast: bool, or the type computed in."""
     array = _arrays.asarray(function, "mask", mask)
     if array.dtype.kind in "iu":
         raise TypeError(

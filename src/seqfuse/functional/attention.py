@@ -69,10 +69,10 @@ def attention(
     q : (B, Hq, Tq, D)        queries; any strides with a contiguous last axis: x.swapaxes(1, 2) of x (B, Tq, Hq, D) is
         read where it lies
     k, v : (B, Hk, Tk, D), (B, Hk, Tk, Dv)        keys and values; Hq is a multiple of Hk
-    mask : broadcastable to (B, Hq, Tq, Tk), 2 to 4 axes        bool, True where a query may attend; or real numbers that
-        are added to the scores, -inf where it may not
-    causal : bool, "top_left" or "bottom_right"        query i attends to keys j <= p alone. Its position p is i for True,
-        which needs Tq == Tk, and for "top_left"; for "bottom_right" it is i + lengths[b] - Tq, without lengths
+    mask : broadcastable to (B, Hq, Tq, Tk), 2 to 4 axes        bool, True where a query may attend; or real numbers
+        that are added to the scores, -inf where it may not
+    causal : bool, "top_left" or "bottom_right"        query i attends to keys j <= p alone. Its position p is i for
+        True, which needs Tq == Tk, and for "top_left"; for "bottom_right" it is i + lengths[b] - Tq, without lengths
         i + Tk - Tq
     scale : float        finite; 1 / sqrt(D) by default
     window : (left, right)        keys p - left <= j <= p + right alone, integers of at least 0; None: no limit
@@ -227,7 +227,8 @@ def attention_backward(
 
     Returns
     -------
-    AttentionGrads        dq (B, Hq, Tq, D), dk (B, Hk, Tk, D), dv (B, Hk, Tk, Dv), and dmask in the shape of mask, or None
+    AttentionGrads        dq (B, Hq, Tq, D), dk (B, Hk, Tk, D), dv (B, Hk, Tk, Dv), and dmask in the shape of mask, or
+        None
 
     Raises
     ------
