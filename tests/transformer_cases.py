@@ -108,6 +108,9 @@ class Way:
 
 
 WAYS = [
+    Way("gelu"),
+    Way("gelu", options={"approximate": True}),
+    Way("silu"),
     Way("layer_norm", ("gamma", "beta")),
     Way("layer_norm", ("gamma",), {"epsilon": 0.1}),
     Way("layer_norm", ("beta",)),

@@ -33,9 +33,6 @@ def rows_of_pair(pair, x, dy):
     ]
 
 
-# ---- normalisation ---------------------------------------------------------------------------------------------
-
-
 def call_of_pair(pair, **arguments):
     """name -> the function and a right call of it, for the three functions of a pair."""
     forward = getattr(F, f"{pair}_forward")
@@ -47,6 +44,24 @@ def call_of_pair(pair, **arguments):
             {"tape": forward(**arguments)[1], "dy": zeros(*arguments["x"].shape)},
         ),
     }
+
+
+# ---- functions of single numbers ---------------------------------------------------------------------------------
+
+
+CALLS = {**call_of_pair("gelu", x=zeros(T, D)), **call_of_pair("silu", x=zeros(T, D))}
+
+TABLE = {pair + "_backward": rows_of_pair(pair, (T, D), "(...)") for pair in ("gelu", "silu")}
+for suffix in ("", "_forward"):
+    TABLE[f"gelu{suffix}"] = [
+        *rows_of_numbers("x", T, D),
+        *rows_of_flag("approximate"),
+        ("approximate", "tanh", TypeError, "must be True or False; got 'tanh'"),
+    ]
+    TABLE[f"silu{suffix}"] = [*rows_of_numbers("x", T, D), ("x", None, TypeError, f"{KINDS} object")]
+
+
+# ---- normalisation ---------------------------------------------------------------------------------------------
 
 
 def rows_of_normalization(weights):
@@ -61,12 +76,12 @@ def rows_of_normalization(weights):
     ]
 
 
-CALLS = {
+CALLS |= {
     **call_of_pair("layer_norm", x=zeros(T, D), gamma=zeros(D), beta=zeros(D)),
     **call_of_pair("rms_norm", x=zeros(T, D), gamma=zeros(D)),
 }
 
-TABLE = {
+TABLE |= {
     "layer_norm_backward": [
         *rows_of_pair("layer_norm", (T, D), "(..., D)"),
         ("into", zeros(D), TypeError, "must be a tuple (dgamma, dbeta); got ndarray"),

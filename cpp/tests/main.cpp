@@ -6,6 +6,7 @@ int main() {
   test_simd();
   test_elementary();
   test_lines();
+  test_normal_distribution();
   test_philox();
   test_parallel();
   test_gemm();

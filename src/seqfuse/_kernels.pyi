@@ -241,6 +241,10 @@ class Kernels(Protocol):
         threads: int,
         /,
     ) -> None: ...
+    def pointwise_forward(self, name: str, x: Array, y: Array, threads: int, /) -> None: ...  # flat; y may be x
+    def pointwise_backward(
+        self, name: str, x: Array, dy: Array, dx: Array, threads: int, /
+    ) -> None: ...  # flat; name: gelu, gelu_tanh or silu
     def rotary(
         self,
         x: Array,  # (B, H, N, D), or dy in a backward

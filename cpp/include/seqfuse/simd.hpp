@@ -215,19 +215,25 @@ struct ExpParts {
   V p() const { return madd(r * r, q, r); }
 };
 
+// r is there already; t is n + kRound.
 template <class V>
-[[gnu::always_inline]] inline ExpParts<V> exp_parts(V x) {
-  using T = typename V::Number;
-  using C = ExpConstants<T>;
-  constexpr int kTerms = sizeof(C::q) / sizeof(T);
-  const V t = madd(x, V::all(T(1.44269504088896340736)), V::all(C::kRound));
-  const V n = t - V::all(C::kRound);
-  V r = madd(n, V::all(-C::kLn2High), x);
-  r = madd(n, V::all(-C::kLn2Low), r);
+[[gnu::always_inline]] inline ExpParts<V> exp_parts(V t, V r) {
+  using C = ExpConstants<typename V::Number>;
+  constexpr int kTerms = sizeof(C::q) / sizeof(typename V::Number);
   V q = V::all(C::q[kTerms - 1]);
 #pragma GCC unroll 16
   for (int i = kTerms - 2; i >= 0; --i) q = madd(q, r, V::all(C::q[i]));
   return {as_exponent(t), r, q};
+}
+
+template <class V>
+[[gnu::always_inline]] inline ExpParts<V> exp_parts(V x) {
+  using T = typename V::Number;
+  using C = ExpConstants<T>;
+  const V t = madd(x, V::all(T(1.44269504088896340736)), V::all(C::kRound));
+  const V n = t - V::all(C::kRound);
+  const V r = madd(n, V::all(-C::kLn2High), x);
+  return exp_parts(t, madd(n, V::all(-C::kLn2Low), r));
 }
 
 // e^x within 1.05 ulp; 0 below the least normal number, inf above the largest, NaN passes.

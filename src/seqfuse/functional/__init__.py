@@ -12,6 +12,7 @@ from seqfuse.functional.cross_entropy import (
 from seqfuse.functional.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.functional.dropout import DropoutTape, dropout, dropout_backward, dropout_forward
 from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
+from seqfuse.functional.gelu import GELUTape, gelu, gelu_backward, gelu_forward
 from seqfuse.functional.gru import GRUTape, gru, gru_backward, gru_forward
 from seqfuse.functional.indrnn import IndRNNTape, indrnn, indrnn_backward, indrnn_forward
 from seqfuse.functional.kv_cache import KVCache
@@ -31,6 +32,7 @@ from seqfuse.functional.readout import ReadoutTape, readout, readout_backward, r
 from seqfuse.functional.rms_norm import RMSNormTape, rms_norm, rms_norm_backward, rms_norm_forward
 from seqfuse.functional.rnn import RNNTape, rnn, rnn_backward, rnn_forward
 from seqfuse.functional.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
+from seqfuse.functional.silu import SiLUTape, silu, silu_backward, silu_forward
 from seqfuse.functional.stream import Stream
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
+    "GELUTape",
     "GRUTape",
     "IndRNNTape",
     "KVCache",
@@ -50,6 +53,7 @@ __all__ = [
     "RNNTape",
     "ReadoutTape",
     "RotaryTape",
+    "SiLUTape",
     "SoftmaxCrossEntropyTape",
     "Stream",
     "adam_update",
@@ -65,6 +69,9 @@ __all__ = [
     "embedding",
     "embedding_backward",
     "embedding_forward",
+    "gelu",
+    "gelu_backward",
+    "gelu_forward",
     "gru",
     "gru_backward",
     "gru_forward",
@@ -102,6 +109,9 @@ __all__ = [
     "rotary_backward",
     "rotary_forward",
     "rotary_tables",
+    "silu",
+    "silu_backward",
+    "silu_forward",
     "sinusoidal_positions",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
