@@ -139,7 +139,7 @@ def seqfuse(problem: Problem, work: Work) -> Contender:
 
 
 def pytorch(problem: Problem, work: Work, threads: int) -> Contender:
-    """`torch.nn.TransformerEncoderLayer` with the same weights; evaluated for forward: it has a path of its own there."""
+    """`torch.nn.TransformerEncoderLayer` with the same weights; evaluated for forward, which has a path of its own."""
     torch: Any = importlib.import_module("torch")
     torch.set_num_threads(threads)
     E, heads = problem.x.shape[2], problem.heads["Wq"].shape[1]
