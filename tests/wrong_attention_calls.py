@@ -53,6 +53,10 @@ OF_SHAPES = [
 BROADCAST = "must have 2 to 4 axes that broadcast to (B, Hq, Tq, Tk) = (2, 4, 3, 5); got"
 OF_MASK = [
     *rows_of_numbers("mask", TQ, TK),
+    *(
+        ("mask", zeros(TQ, TK, dtype=kind), TypeError, f"are added to the scores; got {kind}. Pass mask.astype(bool)")
+        for kind in ("int64", "uint8")
+    ),
     ("mask", zeros(TK), ValueError, f"{BROADCAST} (5,). For a mask of keys pass mask[None]"),
     ("mask", True, ValueError, f"{BROADCAST} ()"),
     ("mask", zeros(1, B, HQ, TQ, TK), ValueError, f"{BROADCAST} (1, 2, 4, 3, 5)"),

@@ -18,6 +18,7 @@ void bind_pointwise(pybind11::module_& module);
 void bind_rotary(pybind11::module_& module);
 void bind_row_softmax(pybind11::module_& module);
 void bind_adam(pybind11::module_& module);
+void bind_key_cache(pybind11::module_& module);
 void bind_machine(pybind11::module_& module);
 
 }  // namespace seqfuse::bindings

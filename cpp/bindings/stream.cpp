@@ -1,9 +1,8 @@
 // Streams: one step a call. The call itself is most of a small step, so arrays are checked here, in the
 // fewest instructions: those that are exactly right are used as they lie, all others are refused before
 // anything is done. seqfuse.functional.stream then converts them, or says what is wrong with them.
-#include <atomic>
-
 #include "bindings.hpp"
+#include "in_use.hpp"
 #include "packed.hpp"
 
 namespace seqfuse::bindings {
@@ -19,7 +18,7 @@ class PyStream {
     const Rows<const T> from = exactly<const T>(x, I_);
     const py::object output = out.is_none() ? py::array_t<T>({batch_, H_}) : out;
     const Rows<T> to = exactly<T>(output, H_);
-    const InUse in_use(busy_);
+    const InUse in_use(busy_, "stream");
     if (I_ * H_ + H_ * H_ < kWorthTheGil) {
       stream_->step(from, to);
     } else {
@@ -30,22 +29,22 @@ class PyStream {
   }
 
   py::object h() {
-    const InUse in_use(busy_);
+    const InUse in_use(busy_, "stream");
     return copy_of(stream_->h());
   }
   py::object c() {
-    const InUse in_use(busy_);
+    const InUse in_use(busy_, "stream");
     return stream_->c() ? copy_of(stream_->c()) : py::none();
   }
 
   void set(const py::array& h, const py::object& c) {
-    const InUse in_use(busy_);
+    const InUse in_use(busy_, "stream");
     assign(rows<const T>(h), stream_->h());
     if (stream_->c()) assign(rows<const T>(c), stream_->c());
   }
 
   void reset(const py::object& which) {
-    const InUse in_use(busy_);
+    const InUse in_use(busy_, "stream");
     if (which.is_none()) {
       for (Index b = 0; b < batch_; ++b) clear(b);
     } else {
@@ -55,7 +54,7 @@ class PyStream {
   }
 
   PyStream copy() const {
-    const InUse in_use(busy_);
+    const InUse in_use(busy_, "stream");
     return {stream_->copy(), batch_, I_, H_};
   }
   PyStream(PyStream&& other) noexcept
@@ -66,20 +65,6 @@ class PyStream {
   // Weights of a gate from which on other Python threads may run: giving the GIL away and taking it back
   // costs 0.1 us, a step at I = H = 128 about 4 us.
   static constexpr Index kWorthTheGil = 32768;
-
-  // A stream has one state: two threads in it at once would mix their sequences.
-  class InUse {
-   public:
-    explicit InUse(std::atomic_flag& flag) : flag_(flag) {
-      if (flag_.test_and_set(std::memory_order_acquire))
-        throw std::runtime_error(
-            "stream: already in use by another thread; give each thread its own with stream.copy()");
-    }
-    ~InUse() { flag_.clear(std::memory_order_release); }
-
-   private:
-    std::atomic_flag& flag_;
-  };
 
   // A (batch, last) array of T, its rows contiguous and aligned, and writeable where they are written. NumPy's own
   // float32 is one object, but what was unpickled has another; and the stride of an axis of length 1 may be anything.

@@ -228,3 +228,14 @@ def indices(
         got = f"{array[where]}{place}{advice and '. ' + advice}"
         raise ValueError(f"{function}: {name} must be in {symbols} = 0..{most}; got {got}")
     return flat, array.shape
+
+
+def rows_of_batch(function: str, rows: ArrayLike, batch: int) -> Array:
+    """Rows of a batch, given by their numbers or as bool (batch,), as int64."""
+    chosen = asarray(function, "rows", rows)
+    if chosen.dtype == bool:
+        shape(function, "rows", "(batch,)", (batch,), chosen.shape)
+        return np.flatnonzero(chosen)
+    if chosen.ndim > 1:
+        raise ValueError(f"{function}: rows must be an integer or (n,); got {chosen.shape}")
+    return indices(function, "rows", rows, "0..batch-1", batch - 1, copy=False)[0]

@@ -17,9 +17,10 @@ Array: TypeAlias = NDArray[Any]
 # activation, alpha, beta, recurrent_activation, alpha, beta, clip (inf: off), peephole (3, H) in C order
 Options: TypeAlias = tuple[str, float, float, str, float, float, float, Array | None]
 
-# scale, softcap (0: none), left and right of the window (-1: unbounded; causal: right is 0), bottom_right, lengths (B,)
-# int64, mask (B, Hq, Tq, Tk) of bool or of the type computed in with strides of 0 where broadcast, dropout, seed
-ScoreOptions: TypeAlias = tuple[float, float, int, int, bool, Array | None, Array | None, float, int]
+# scale (None: 1 / sqrt(D)), softcap (0: none), left and right of the window (-1: unbounded; causal: right is 0),
+# bottom_right, lengths (B,) int64, mask (B, Hq, Tq, Tk) of bool or of the type computed in with strides of 0 where
+# broadcast, dropout, seed
+ScoreOptions: TypeAlias = tuple[float | None, float, int, int, bool, Array | None, Array | None, float, int]
 
 class Stream(Protocol):
     def step(
@@ -30,6 +31,17 @@ class Stream(Protocol):
     def set(self, h: Array, c: Array | None, /) -> None: ...
     def reset(self, rows: Array | None, /) -> None: ...  # rows int64; None: all
     def copy(self) -> Stream: ...
+
+class KeyCache(Protocol):
+    """Keys and values of rows of a batch, packed in blocks."""
+
+    def lengths(self) -> Array: ...  # (B,) int64, a copy
+    def capacity(self) -> int: ...
+    def append(self, k: Array, v: Array, counts: Array, /) -> None: ...  # counts (B,) int64
+    def attend(self, q: Array, Tk: int, options: ScoreOptions, y: Array, threads: int, /) -> None: ...
+    def reserve(self, capacity: int, /) -> None: ...
+    def reset(self, rows: Array | None, /) -> None: ...  # rows int64; None: all
+    def copy(self) -> KeyCache: ...
 
 class Recurrent(Protocol):
     """Weights, packed once; immutable."""
@@ -51,6 +63,8 @@ class Recurrent(Protocol):
     def stream(self, batch: int, /) -> Stream: ...
 
 class Kernels(Protocol):
+    def KeyCacheFloat(self, B: int, Hk: int, D: int, Dv: int, capacity: int, /) -> KeyCache: ...
+    def KeyCacheDouble(self, B: int, Hk: int, D: int, Dv: int, capacity: int, /) -> KeyCache: ...
     def Recurrent(
         self,
         cell: str,
@@ -145,7 +159,8 @@ class Kernels(Protocol):
     def activation_forward(
         self, a: Array, y: Array, slope: Array | None, name: str, alpha: float, beta: float, threads: int, /
     ) -> None: ...  # flat; y may be a
-    # high, reciprocal (B, Hq, Tq): each row's greatest score and the reciprocal of the sum of exp(score - high).
+    # high, reciprocal, lse (B, Hq, Tq): each row's greatest score, the reciprocal of the sum of exp(score - high), and
+    # the log of the sum of exp(score).
     # dk, dv: zeros; dmask: zeros (B, Hq, Tq, Tk).
     def attention_forward(
         self,
@@ -156,6 +171,7 @@ class Kernels(Protocol):
         y: Array,
         high: Array | None,
         reciprocal: Array | None,
+        lse: Array | None,
         threads: int,
         /,
     ) -> None: ...

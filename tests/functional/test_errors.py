@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import wrong_attention_calls
+import wrong_multi_head_calls
 import wrong_recurrent_calls
 import wrong_transformer_calls
 from wrong_recurrent_calls import weights
@@ -80,7 +81,9 @@ CALLS = {
     "stream.step": lambda: (F.pack_lstm(**weights("lstm")).stream(B).step, {"x": zeros(B, I)}),
     "stream.reset": lambda: (F.pack_lstm(**weights("lstm")).stream(B).reset, {}),
 }
-CALLS |= wrong_attention_calls.CALLS | wrong_recurrent_calls.CALLS | wrong_transformer_calls.CALLS
+OTHERS = wrong_attention_calls, wrong_multi_head_calls, wrong_recurrent_calls, wrong_transformer_calls
+for module in OTHERS:
+    CALLS |= module.CALLS
 
 TABLE = {
     "dense_backward": [
@@ -204,7 +207,8 @@ for suffix in ("", "_forward"):
         *rows_of_integers("labels", "C", C),
         ("labels", [0], ValueError, "must be (...) = (2,); got (1,)"),
     ]
-TABLE |= wrong_attention_calls.TABLE | wrong_recurrent_calls.TABLE | wrong_transformer_calls.TABLE
+for module in OTHERS:
+    TABLE |= module.TABLE
 
 ROWS = [
     pytest.param(function, *row, id=f"{function}-{row[0]}-{i}")

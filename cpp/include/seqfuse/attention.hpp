@@ -42,8 +42,9 @@ struct AttentionForwardArgs {
   Heads<const T> q, k, v;  // (B, Hq, Tq, D), (B, Hk, Tk, D), (B, Hk, Tk, Dv)
   AttentionOptions<T> options;
   Heads<T> y;                   // (B, Hq, Tq, Dv) out
-  T* high_out = nullptr;        // (B, Hq, Tq) out
+  T* high_out = nullptr;        // (B, Hq, Tq) out; these three may be none
   T* reciprocal_out = nullptr;  // (B, Hq, Tq) out
+  T* lse_out = nullptr;         // (B, Hq, Tq) out: log of the sum of exp(score)
   int threads = 1;
   StopCheck stop;
 };

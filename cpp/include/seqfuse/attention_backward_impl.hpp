@@ -25,6 +25,7 @@ namespace seqfuse {
 template <class T>
 bool attention_backward(const AttentionBackwardArgs<T>& args) {
   using namespace attention;
+  const parallel::FlushDenormals flush;
   const AttentionShape& shape = args.shape;
   const Schedule plan(shape, kGradientRows, 2.5, args.threads);
   const auto some = static_cast<std::size_t>(plan.shared ? 1 : plan.threads);

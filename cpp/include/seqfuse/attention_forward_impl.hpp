@@ -33,22 +33,18 @@ class ForwardWork {
         scores_(args.options, args.shape.D),
         padded_(padded<T>(args.shape.Dv)),
         y_(kQueryRows * padded_),
-        s_(kQueryRows * kKeys),
-        own_(1, args.shape.D, args.shape.Dv) {}
+        s_(kQueryRows * kKeys) {}
 
-  // The rows of one (b, hk); packed: the key blocks of it, none: they are packed one at a time.
-  void run(Index b, Index hk, Range rows, const KeyBlocks<T>* packed) {
-    const auto& o = args_.options;
-    queries_.set(args_.shape, o.interval, args_.q, b, hk, rows);
+  // The rows of one (b, hk); block_of(j): key block j of it.
+  template <class BlockOf>
+  void run(Index b, Index hk, Range rows, BlockOf&& block_of) {
+    queries_.set(args_.shape, args_.options.interval, args_.q, b, hk, rows);
     softmax_.reset(rows.size());
     const auto tiles = static_cast<int>(divide_up(rows.size(), kRows));
     for (int t = 0; t < tiles; ++t) tiles_[t].rows = share_of(rows.size(), t, tiles);
     std::fill_n(y_.data(), rows.size() * padded_, T(0));
     const Range blocks = blocks_of(reach(queries_.keys, rows.size()));
-    for (Index block = blocks.begin; block < blocks.end; ++block) {
-      if (packed == nullptr) own_.pack(0, args_.k, args_.v, b, hk, block, o.interval.limit(b), o.selects());
-      add(block, packed == nullptr ? own_[0] : (*packed)[block]);
-    }
+    for (Index block = blocks.begin; block < blocks.end; ++block) add(block, block_of(block));
     finish();
   }
 
@@ -111,7 +107,7 @@ class ForwardWork {
         V chain = V::zero();
         for (Index j = tile.keys.begin; j < tile.keys.end; ++j)
           if (may_attend(args_.options, queries_, r, first + j))
-            chain = madd(V::all(s_[r * kKeys + j]), V::load(values + j * padded_ + i), chain);
+            chain = madd(V::all(s_[r * kKeys + j]), V::loadu(values + j * padded_ + i), chain);
         T* y = y_.data() + r * padded_ + i;
         madd(V::load(y), V::all(softmax_.factor[r]), chain).store(y);
       }
@@ -123,6 +119,8 @@ class ForwardWork {
       const Index at = queries_.at(args_.shape, r);
       if (args_.high_out != nullptr) args_.high_out[at] = softmax_.high[r];
       if (args_.reciprocal_out != nullptr) args_.reciprocal_out[at] = scale;
+      if (args_.lse_out != nullptr)
+        args_.lse_out[at] = scale == T(0) ? softmax_.high[r] : softmax_.high[r] - std::log(scale);
       T* y = args_.y.at(queries_.b, queries_.head[r], queries_.query[r]);
       for (Index i = 0; i < args_.shape.Dv; i += V::kSize)
         (V::load(y_.data() + r * padded_ + i) * V::all(scale)).store_first(y + i, args_.shape.Dv - i);
@@ -134,54 +132,68 @@ class ForwardWork {
   Index padded_;
   Buffer<T> y_;  // (kQueryRows, padded Dv), not divided by the sums yet
   Buffer<T> s_;  // (kQueryRows, kKeys): scores, then weights
-  KeyBlocks<T> own_;
   RunningSoftmax<T, kQueryRows> softmax_;
   ScoreTile tiles_[kQueryRows];
   V greatest_[kQueryRows];  // of the rows' scores with a block, in lanes
   QueryBlock<T, kQueryRows> queries_;
 };
 
+// Attention over key blocks that prepare(unit, who, thread, team) made, or a thread's share of them for one that has
+// the unit to itself, and block_of(unit, who, block) gives; who: the thread, or 0 where all share a unit.
+template <class T, class Prepare, class BlockOf>
+bool attend(const AttentionForwardArgs<T>& args, const Schedule& plan, Prepare&& prepare, BlockOf&& block_of) {
+  std::vector<ForwardWork<T>> work;
+  for (int i = 0; i < plan.threads; ++i) work.emplace_back(args);
+  const auto run = [&](Index unit, Index block, int thread, int who) {
+    const Index first = block * kQueryRows;
+    work[static_cast<std::size_t>(thread)].run(unit / args.shape.Hk, unit % args.shape.Hk,
+                                               {first, std::min(first + kQueryRows, plan.rows)},
+                                               [&](Index key_block) { return block_of(unit, who, key_block); });
+  };
+  if (!plan.shared)
+    return plan.for_each_unit(args.stop, [&](Index unit, int thread) {
+      prepare(unit, thread, 0, 1);
+      for (Index block = 0; block < plan.blocks; ++block) run(unit, block, thread, thread);
+    });
+  for (Index unit = 0; unit < plan.units; ++unit) {
+    parallel::run(plan.threads, [&](int thread, int team) { prepare(unit, 0, thread, team); });
+    // Last first: causal rows are the longer the later they come, and the short ones fill the gaps at the end.
+    if (!plan.for_each(plan.blocks, plan.work_of_block, args.stop,
+                       [&](Index i, int thread) { run(unit, plan.blocks - 1 - i, thread, 0); }))
+      return false;
+  }
+  return true;
+}
+
 }  // namespace attention
 
 template <class T>
 bool attention_forward(const AttentionForwardArgs<T>& args) {
   using namespace attention;
+  const parallel::FlushDenormals flush;
   const AttentionShape& shape = args.shape;
   const Schedule plan(shape, kQueryRows, 1, args.threads);
-  std::vector<ForwardWork<T>> work;
+  // All blocks of a unit at once where several blocks of queries read them, else one at a time.
+  const bool once = plan.blocks <= 1;
   std::vector<KeyBlocks<T>> packed;
-  for (int i = 0; i < plan.threads; ++i) work.emplace_back(args);
-  if (plan.blocks > 1)
-    for (int i = 0; i < (plan.shared ? 1 : plan.threads); ++i)
-      packed.emplace_back(divide_up(shape.Tk, kKeys), shape.D, shape.Dv);
-
-  const auto pack = [&](Index unit, Range blocks, KeyBlocks<T>& to) {
-    const Index b = unit / shape.Hk, hk = unit % shape.Hk;
-    for (Index block = blocks.begin; block < blocks.end; ++block)
-      to.pack(block, args.k, args.v, b, hk, block, args.options.interval.limit(b), args.options.selects());
+  for (int i = 0; i < (plan.shared ? 1 : plan.threads); ++i)
+    packed.emplace_back(once ? 1 : divide_up(shape.Tk, kKeys), shape.D, shape.Dv);
+  const auto pack = [&](Index unit, int who, Index block, Index at) {
+    const Index b = unit / shape.Hk;
+    packed[static_cast<std::size_t>(who)].pack(at, args.k, args.v, b, unit % shape.Hk, block,
+                                               args.options.interval.limit(b), args.options.selects());
   };
-  const auto key_blocks = [&](Index unit) { return divide_up(args.options.interval.limit(unit / shape.Hk), kKeys); };
-  const auto run = [&](Index unit, Index block, int thread, KeyBlocks<T>* keys) {
-    const Index first = block * kQueryRows;
-    work[static_cast<std::size_t>(thread)].run(unit / shape.Hk, unit % shape.Hk,
-                                               {first, std::min(first + kQueryRows, plan.rows)}, keys);
-  };
-
-  if (!plan.shared)
-    return plan.for_each_unit(args.stop, [&](Index unit, int thread) {
-      KeyBlocks<T>* keys = packed.empty() ? nullptr : &packed[static_cast<std::size_t>(thread)];
-      if (keys != nullptr) pack(unit, {0, key_blocks(unit)}, *keys);
-      for (Index block = 0; block < plan.blocks; ++block) run(unit, block, thread, keys);
-    });
-  for (Index unit = 0; unit < plan.units; ++unit) {
-    parallel::run(plan.threads,
-                  [&](int thread, int team) { pack(unit, share_of(key_blocks(unit), thread, team), packed[0]); });
-    // Last first: causal rows are the longer the later they come, and the short ones fill the gaps at the end.
-    if (!plan.for_each(plan.blocks, plan.work_of_block, args.stop,
-                       [&](Index i, int thread) { run(unit, plan.blocks - 1 - i, thread, &packed[0]); }))
-      return false;
-  }
-  return true;
+  return attend(
+      args, plan,
+      [&](Index unit, int who, int thread, int team) {
+        const Index blocks = divide_up(args.options.interval.limit(unit / shape.Hk), kKeys);
+        const Range share = once ? Range{} : share_of(blocks, thread, team);
+        for (Index block = share.begin; block < share.end; ++block) pack(unit, who, block, block);
+      },
+      [&](Index unit, int who, Index block) {
+        if (once) pack(unit, who, block, 0);
+        return packed[static_cast<std::size_t>(who)][once ? 0 : block];
+      });
 }
 
 }  // namespace seqfuse

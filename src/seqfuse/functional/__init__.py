@@ -1,5 +1,6 @@
 """Arrays in, arrays out: every operation as a forward that returns its tape and a backward that reads it."""
 
+from seqfuse.functional._multi_head import MultiHeadAttentionTape
 from seqfuse.functional.adam import adam_update
 from seqfuse.functional.attention import AttentionTape, attention, attention_backward, attention_forward
 from seqfuse.functional.cross_entropy import (
@@ -14,9 +15,16 @@ from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_bac
 from seqfuse.functional.gelu import GELUTape, gelu, gelu_backward, gelu_forward
 from seqfuse.functional.gru import GRUTape, gru, gru_backward, gru_forward
 from seqfuse.functional.indrnn import IndRNNTape, indrnn, indrnn_backward, indrnn_forward
+from seqfuse.functional.kv_cache import KVCache
 from seqfuse.functional.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
 from seqfuse.functional.lstm import LSTMTape, lstm, lstm_backward, lstm_forward
 from seqfuse.functional.mingru import MinGRUTape, mingru, mingru_backward, mingru_forward
+from seqfuse.functional.multi_head_attention import (
+    multi_head_attention,
+    multi_head_attention_backward,
+    multi_head_attention_forward,
+)
+from seqfuse.functional.multi_head_attention_weights import multi_head_attention_weights
 from seqfuse.functional.pack import pack_gru, pack_indrnn, pack_lstm, pack_mingru, pack_rnn
 from seqfuse.functional.packed import Packed
 from seqfuse.functional.positions import rotary_tables, sinusoidal_positions
@@ -36,9 +44,11 @@ __all__ = [
     "GELUTape",
     "GRUTape",
     "IndRNNTape",
+    "KVCache",
     "LSTMTape",
     "LayerNormTape",
     "MinGRUTape",
+    "MultiHeadAttentionTape",
     "Packed",
     "RMSNormTape",
     "RNNTape",
@@ -79,6 +89,10 @@ __all__ = [
     "mingru",
     "mingru_backward",
     "mingru_forward",
+    "multi_head_attention",
+    "multi_head_attention_backward",
+    "multi_head_attention_forward",
+    "multi_head_attention_weights",
     "pack_gru",
     "pack_indrnn",
     "pack_lstm",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+import operator
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -36,21 +37,25 @@ class Shape(NamedTuple):
 
 def shape_of(function: str, q: Array, k: Array, v: Array) -> Shape:
     """The sizes of queries, keys and values that fit together."""
-    for name, symbols, array in (("q", "(B, Hq, Tq, D)", q), ("k", "(B, Hk, Tk, D)", k), ("v", "(B, Hk, Tk, Dv)", v)):
-        if array.ndim != 4:
-            advice = f"For one head pass {name}[:, None]" if array.ndim == 3 else ""
-            _checks.refuse_shape(function, name, symbols, None, array.shape, advice)
-    (B, Hq, Tq, D), (_, Hk, Tk, _), Dv = q.shape, k.shape, v.shape[3]
-    if k.shape[0] != B or k.shape[3] != D:
-        advice = "Its axes 1 and 2 are exchanged: pass k.swapaxes(1, 2)" if k.shape == (B, Tk, Hk, D) != k.shape else ""
-        needed = f"(B, Hk, Tk, D) = ({B}, Hk, Tk, {D})"
-        _checks.refuse_shape(function, "k", needed, None, k.shape, advice)
-    if v.shape[:3] != k.shape[:3]:
-        needed = f"(B, Hk, Tk, Dv) = ({B}, {Hk}, {Tk}, Dv)"
-        _checks.refuse_shape(function, "v", needed, None, v.shape)
-    if Hk == 0 or Hq % Hk or Hq == 0:
-        raise ValueError(f"{function}: Hq must be a multiple of Hk, and neither 0; got Hq = {Hq} and Hk = {Hk}")
-    return Shape(B, Hq, Hk, Tq, Tk, D, Dv)
+    if q.ndim != 4 or q.shape[1] == 0:
+        what = "(B, Hq, Tq, D)" if q.ndim != 4 else "(B, Hq, Tq, D) with Hq at least 1"
+        _checks.refuse_shape(
+            function, "q", what, None, q.shape, "For one row of a batch pass q[None]" if q.ndim == 3 else ""
+        )
+    (B, Hq, Tq, D), symbols = q.shape, "(B, Hk, Tk, D)"
+    if k.ndim == 4 and k.shape[1] == 0:
+        _checks.refuse_shape(function, "k", f"{symbols} with Hk at least 1", None, k.shape)
+    if k.ndim != 4 or k.shape[0] != B or k.shape[3] != D:
+        transposed = k.ndim == 4 and k.shape[2] == D
+        advice = "If it is transposed, pass k.swapaxes(2, 3)" if transposed else ""
+        _checks.refuse_shape(function, "k", f"{symbols} = ({B}, Hk, Tk, {D})", None, k.shape, advice)
+    _, Hk, Tk, _ = k.shape
+    if v.ndim != 4 or v.shape[:3] != k.shape[:3]:
+        _checks.refuse_shape(function, "v", f"(B, Hk, Tk, Dv) = ({B}, {Hk}, {Tk}, Dv)", None, v.shape)
+    if Hq % Hk:
+        advice = ". Heads stand before time: pass q.swapaxes(1, 2)" if Tq % Hk == 0 else ""
+        raise ValueError(f"{function}: q must have Hq a multiple of Hk = {Hk}; got {q.shape}{advice}")
+    return Shape(B, Hq, Hk, Tq, Tk, D, v.shape[3])
 
 
 def options_of(
@@ -68,12 +73,12 @@ def options_of(
 ) -> ScoreOptions:
     """All of a call's options; a mask is broadcast to (B, Hq, Tq, Tk)."""
     bottom_right, left, right = _window(function, shape, causal, window)
-    rate = _checks.fraction(function, "dropout", dropout) if dropout else 0.0
+    rate = 0.0 if type(dropout) is float and dropout == 0 else _checks.fraction(function, "dropout", dropout)
     if rate and seed is None:
-        raise ValueError(f"{function}: seed must be an integer in [0, 2**64), because dropout is {rate}; got None")
+        raise ValueError(f"{function}: dropout={rate} needs a seed in [0, 2**64); got None")
     key = 0 if seed is None else _checks.integer(function, "seed", seed, 0, 2**64 - 1, "in [0, 2**64)")
     return (
-        1 / math.sqrt(shape.D or 1) if scale is None else _finite(function, "scale", scale),
+        None if scale is None else _finite(function, "scale", scale),
         0.0 if softcap is None else _softcap(function, softcap, dtype),
         left,
         right,
@@ -87,52 +92,73 @@ def options_of(
 
 def _window(function: str, shape: Shape, causal: Any, window: Any) -> tuple[bool, int, int]:
     """How queries are aligned, and how many keys before and behind its position each may attend to; -1: all."""
-    left = right = -1
-    if window is not None:
-        if not isinstance(window, (tuple, list)) or len(window) != 2:
-            raise TypeError(f"{function}: window must be (left, right), each an integer or None; got {window!r}")
-        left, right = (
-            -1 if n is None else min(_checks.integer(function, "window", n, 0), LARGEST_WINDOW) for n in window
+    either = 'False, True, "top_left" or "bottom_right"'
+    if not isinstance(causal, (bool, np.bool_, str)):
+        raise TypeError(f"{function}: causal must be {either}; got {causal!r}")
+    if isinstance(causal, str) and causal not in ALIGNMENTS:
+        raise ValueError(f"{function}: causal must be {either}; got {causal!r}")
+    left, right = (-1, -1) if window is None else _sides(function, window)
+    if shape.Tq != shape.Tk and not isinstance(causal, str) and (causal or left >= 0 or right >= 0):
+        name = "causal=True" if causal else f"window={tuple(window)}"
+        raise ValueError(
+            f"{function}: {name} needs Tq == Tk; got {shape.Tq} and {shape.Tk}. "
+            'Say causal="top_left" or causal="bottom_right"'
         )
-    if isinstance(causal, (bool, np.bool_)):
-        name, aligned = ("causal=True", False) if causal else ("window", left < 0 and right < 0)
-        if (causal or window is not None) and not aligned and shape.Tq != shape.Tk:
-            raise ValueError(
-                f"{function}: {name} needs Tq == Tk; got {shape.Tq} and {shape.Tk}. "
-                'Say causal="top_left" or causal="bottom_right"'
-            )
-    elif not isinstance(causal, str):
-        raise TypeError(f"{function}: causal must be True, False, or one of {', '.join(ALIGNMENTS)}; got {causal!r}")
-    elif causal not in ALIGNMENTS:
-        raise ValueError(f"{function}: causal must be True, False, or one of {', '.join(ALIGNMENTS)}; got {causal!r}")
     return causal == "bottom_right", left, 0 if causal else right
 
 
+def _sides(function: str, window: Any) -> tuple[int, int]:
+    if not isinstance(window, (tuple, list)):
+        raise TypeError(f"{function}: window must be None or (left, right); got {window!r}")
+    if len(window) != 2:
+        raise ValueError(f"{function}: window must be None or (left, right); got {window!r}")
+    return _side(function, "left", window[0]), _side(function, "right", window[1])
+
+
+def _side(function: str, name: str, value: Any) -> int:
+    if value is None:
+        return -1
+    try:
+        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise TypeError(f"{function}: window must have None or an integer for {name}; got {value!r}")
+    if number < 0:
+        raise ValueError(f"{function}: window must have {name} at least 0; got {number}. Pass None for no limit")
+    return min(number, LARGEST_WINDOW)
+
+
 def _lengths(function: str, lengths: Any, shape: Shape) -> Array:
-    counts, given = _checks.indices(function, "lengths", lengths, "0..Tk", shape.Tk, copy=False)
+    counts, given = _checks.indices(function, "lengths", lengths, "0..Tk", shape.Tk, copy=True)
     _checks.shape(function, "lengths", "(B,)", (shape.B,), given)
     return counts
 
 
-def _finite(function: str, name: str, value: Any) -> float:
+def _number(function: str, name: str, value: Any) -> float:
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{function}: {name} must be a real number; got {value!r}")
-    number = _checks.real(function, name, value)
+    return _checks.real(function, name, value)
+
+
+def _finite(function: str, name: str, value: Any) -> float:
+    number = _number(function, name, value)
     if not math.isfinite(number):
         raise ValueError(f"{function}: {name} must be finite; got {number}")
     return number
 
 
 def _softcap(function: str, value: Any, dtype: np.dtype[Any]) -> float:
-    number = _finite(function, "softcap", value)
-    if not number > 0:
-        raise ValueError(f"{function}: softcap must be greater than 0; got {number}. Pass None for no limit")
+    number = _number(function, "softcap", value)
+    if not 0 < number < math.inf:
+        needed = "greater than 0 and finite"
+        raise ValueError(f"{function}: softcap must be {needed}; got {number}. Pass None for no limit")
     limits = np.finfo(dtype)
     return min(max(number, float(limits.tiny)), float(limits.max))
 
 
 def mask_of(function: str, mask: Any, shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """A mask of 2 to 4 axes as (B, Hq, Tq, Tk): bool, or numbers of the type computed in; strides of 0 where broadcast."""
+    """A mask of 2 to 4 axes as (B, Hq, Tq, Tk), with strides of 0 where broadcast: bool, or the type computed in."""
     array = _arrays.asarray(function, "mask", mask)
     if array.dtype.kind in "iu":
         raise TypeError(
@@ -146,7 +172,15 @@ def mask_of(function: str, mask: Any, shape: Shape, dtype: np.dtype[Any]) -> Arr
         array = np.ascontiguousarray(array)
     fits = 2 <= array.ndim <= 4 and all(n in (1, whole) for n, whole in zip(array.shape[::-1], shape.scores[::-1]))
     if not fits:
-        needed = f"broadcastable to (B, Hq, Tq, Tk) = {shape.scores}, with 2 to 4 axes"
-        advice = "For a mask of keys pass mask[:, None, None, :]" if array.shape == (shape.B, shape.Tk) else ""
-        _checks.refuse_shape(function, "mask", needed, None, array.shape, advice)
+        _refuse_mask(function, shape, array.shape)
     return np.broadcast_to(array, shape.scores)
+
+
+def _refuse_mask(function: str, shape: Shape, got: tuple[int, ...]) -> NoReturn:
+    advice = {
+        (shape.Tk,): ". For a mask of keys pass mask[None]",
+        (shape.B, shape.Tk): ". For a mask of keys of each row pass mask[:, None, None]",
+        (shape.B, shape.Tq, shape.Tk): ". For one mask a row pass mask[:, None]",
+    }.get(got, "")
+    needed = f"2 to 4 axes that broadcast to (B, Hq, Tq, Tk) = {shape.scores}"
+    raise ValueError(f"{function}: mask must have {needed}; got {got}{advice}")

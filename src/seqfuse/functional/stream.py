@@ -81,14 +81,7 @@ class Stream:
         if rows is None:
             self._kernel.reset(None)
             return
-        chosen = _arrays.asarray("stream.reset", "rows", rows)
-        if chosen.dtype == bool:
-            _checks.shape("stream.reset", "rows", "(batch,)", (self._batch,), chosen.shape)
-            rows = np.flatnonzero(chosen)
-        elif chosen.ndim > 1:
-            raise ValueError(f"stream.reset: rows must be an integer or (n,); got {chosen.shape}")
-        numbers, _ = _checks.indices("stream.reset", "rows", rows, "0..batch-1", self._batch - 1, copy=False)
-        self._kernel.reset(numbers)
+        self._kernel.reset(_checks.rows_of_batch("stream.reset", rows, self._batch))
 
     @property
     def state(self) -> Array | tuple[Array, Array]:

@@ -19,6 +19,12 @@ from seqfuse.reference.indrnn import indrnn, indrnn_backward, indrnn_forward
 from seqfuse.reference.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
 from seqfuse.reference.lstm import lstm, lstm_backward, lstm_forward
 from seqfuse.reference.mingru import mingru, mingru_backward, mingru_forward
+from seqfuse.reference.multi_head_attention import (
+    MultiHeadAttentionTape,
+    multi_head_attention,
+    multi_head_attention_backward,
+    multi_head_attention_forward,
+)
 from seqfuse.reference.positions import rotary_tables, sinusoidal_positions
 from seqfuse.reference.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.reference.recurrent import RecurrentTape
@@ -41,6 +47,7 @@ __all__ = [
     "EmbeddingTape",
     "GELUTape",
     "LayerNormTape",
+    "MultiHeadAttentionTape",
     "RMSNormTape",
     "ReadoutTape",
     "RecurrentTape",
@@ -79,6 +86,9 @@ __all__ = [
     "mingru",
     "mingru_backward",
     "mingru_forward",
+    "multi_head_attention",
+    "multi_head_attention_backward",
+    "multi_head_attention_forward",
     "philox4x32",
     "readout",
     "readout_backward",

@@ -1,0 +1,26 @@
+// Objects with a state, such as streams and caches: two threads in one at once would mix their sequences.
+#pragma once
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+
+namespace seqfuse::bindings {
+
+// Holds a flag while it lives; refuses where another thread has it.
+class InUse {
+ public:
+  InUse(std::atomic_flag& flag, const char* name) : flag_(flag) {
+    if (flag_.test_and_set(std::memory_order_acquire))
+      throw std::runtime_error(std::string(name) +
+                               ": already in use by another thread; give each thread its own with " + name + ".copy()");
+  }
+  ~InUse() { flag_.clear(std::memory_order_release); }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+
+ private:
+  std::atomic_flag& flag_;
+};
+
+}  // namespace seqfuse::bindings
