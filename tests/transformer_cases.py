@@ -111,6 +111,7 @@ WAYS = [
     Way("gelu"),
     Way("gelu", options={"approximate": True}),
     Way("silu"),
+    Way("softmax"),
     Way("layer_norm", ("gamma", "beta")),
     Way("layer_norm", ("gamma",), {"epsilon": 0.1}),
     Way("layer_norm", ("beta",)),

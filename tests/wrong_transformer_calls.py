@@ -103,6 +103,19 @@ for suffix in ("", "_forward"):
     TABLE[f"rms_norm{suffix}"] = rows_of_normalization(("gamma",))
 
 
+# ---- softmax -----------------------------------------------------------------------------------------------------
+
+
+CALLS |= call_of_pair("softmax", x=zeros(T, D))
+TABLE |= {"softmax_backward": rows_of_pair("softmax", (T, D), "(..., D)")}
+for suffix in ("", "_forward"):
+    TABLE[f"softmax{suffix}"] = [
+        *rows_of_numbers("x", T, D),
+        ("x", 1.0, ValueError, "must be (..., D); got ()"),
+        ("x", None, TypeError, f"{KINDS} object"),
+    ]
+
+
 # ---- positions -------------------------------------------------------------------------------------------------
 
 

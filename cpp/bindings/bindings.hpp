@@ -16,6 +16,7 @@ void bind_cross_entropy(pybind11::module_& module);
 void bind_normalize(pybind11::module_& module);
 void bind_pointwise(pybind11::module_& module);
 void bind_rotary(pybind11::module_& module);
+void bind_row_softmax(pybind11::module_& module);
 void bind_adam(pybind11::module_& module);
 void bind_key_cache(pybind11::module_& module);
 void bind_machine(pybind11::module_& module);

@@ -257,6 +257,8 @@ class Kernels(Protocol):
         threads: int,
         /,
     ) -> None: ...
+    def softmax_forward(self, x: Array, y: Array, threads: int, /) -> None: ...  # (N, D); y written, may be x
+    def softmax_backward(self, y: Array, dy: Array, dx: Array, threads: int, /) -> None: ...  # dx written
     def adam_update(
         self,
         params: Array,  # params, m, v are written; all four flat

@@ -22,21 +22,11 @@ namespace cross_entropy {
 // Exponentials that are made in about 10 us: below that a second thread does not pay.
 inline constexpr Index kWorthARegion = 16384;
 
-// A row is filled up with -inf, which adds nothing to a softmax.
-template <class T>
-inline constexpr T kNothing = -std::numeric_limits<T>::infinity();
-
-template <class T>
-T maximum(const T* x, Index C) {
-  Line<T> high = Line<T>::all(kNothing<T>);
-  for_each_line<T>(C, [&](auto line) { high = max(line.load(x, kNothing<T>), high); });
-  return high.reduce([](Vec<T> a, Vec<T> b) { return max(a, b); });
-}
-
 template <class T>
 T sum_of_exp(const T* x, Index C, T high) {
+  constexpr T kNothing = -std::numeric_limits<T>::infinity();  // which adds nothing to a softmax
   return sums_of_lines<T, 1, 1>(
-      C, [&](auto line, auto& sums) { sums[0] = sums[0] + exp(line.load(x, kNothing<T>) - Line<T>::all(high)); })[0];
+      C, [=](auto line, auto& sums) { sums[0] = sums[0] + exp(line.load(x, kNothing) - Line<T>::all(high)); })[0];
 }
 
 // The sum in pairs: the order depends on n alone.
@@ -56,7 +46,7 @@ double softmax_cross_entropy_forward(const CrossEntropyForwardArgs<T>& args) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) {
       const T* x = args.logits.row(n);
-      const T high = cross_entropy::maximum(x, args.C), sum = cross_entropy::sum_of_exp(x, args.C, high);
+      const T high = greatest_of_row(x, args.C), sum = cross_entropy::sum_of_exp(x, args.C, high);
       args.high[n] = high;
       args.scale[n] = T(1) / sum;
       loss[n] =

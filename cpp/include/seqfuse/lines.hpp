@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "seqfuse/memory.hpp"
@@ -53,6 +54,9 @@ struct Line {
   }
   friend Line exp(Line a) {
     return of([&](int i) { return exp(a.packet[i]); });
+  }
+  friend Line exp_nonpositive(Line a) {
+    return of([&](int i) { return exp_nonpositive(a.packet[i]); });
   }
 
   // The lanes as one by f(packet, packet): the upper half joins the lower one, again and again, on every instruction
@@ -120,6 +124,15 @@ template <class T, class F>
   Index c = 0;
   for (; c + kLine<T> <= C; c += kLine<T>) f(WholeLine<T>{c});
   if (c < C) f(PartOfLine<T>{c, C - c});
+}
+
+// The greatest number of a row; where one is NaN, any.
+template <class T>
+T greatest_of_row(const T* x, Index C) {
+  constexpr T kNone = -std::numeric_limits<T>::infinity();
+  Line<T> high = Line<T>::all(kNone);
+  for_each_line<T>(C, [&](auto line) { high = max(line.load(x, kNone), high); });
+  return high.reduce([](Vec<T> a, Vec<T> b) { return max(a, b); });
 }
 
 // Terms of one lane in a chain of additions; then chains are added in order. A sum of exp over 50,257 classes in float

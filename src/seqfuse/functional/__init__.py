@@ -33,6 +33,7 @@ from seqfuse.functional.rms_norm import RMSNormTape, rms_norm, rms_norm_backward
 from seqfuse.functional.rnn import RNNTape, rnn, rnn_backward, rnn_forward
 from seqfuse.functional.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.functional.silu import SiLUTape, silu, silu_backward, silu_forward
+from seqfuse.functional.softmax import SoftmaxTape, softmax, softmax_backward, softmax_forward
 from seqfuse.functional.stream import Stream
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "RotaryTape",
     "SiLUTape",
     "SoftmaxCrossEntropyTape",
+    "SoftmaxTape",
     "Stream",
     "adam_update",
     "attention",
@@ -113,7 +115,10 @@ __all__ = [
     "silu_backward",
     "silu_forward",
     "sinusoidal_positions",
+    "softmax",
+    "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
+    "softmax_forward",
 ]

@@ -32,6 +32,7 @@ from seqfuse.reference.rms_norm import RMSNormTape, rms_norm, rms_norm_backward,
 from seqfuse.reference.rnn import rnn, rnn_backward, rnn_forward
 from seqfuse.reference.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.reference.silu import SiLUTape, silu, silu_backward, silu_forward
+from seqfuse.reference.softmax import SoftmaxTape, softmax, softmax_backward, softmax_forward
 from seqfuse.reference.softmax_cross_entropy import (
     SoftmaxCrossEntropyTape,
     softmax_cross_entropy,
@@ -53,6 +54,7 @@ __all__ = [
     "RotaryTape",
     "SiLUTape",
     "SoftmaxCrossEntropyTape",
+    "SoftmaxTape",
     "adam_update",
     "attention",
     "attention_backward",
@@ -105,7 +107,10 @@ __all__ = [
     "silu_backward",
     "silu_forward",
     "sinusoidal_positions",
+    "softmax",
+    "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
+    "softmax_forward",
 ]

@@ -102,13 +102,13 @@ def gelu_backward(tape: GELUTape, dy: npt.ArrayLike) -> Array:
 def above_minus_infinity(x: Array) -> Array:
     """The lowest number in place of -inf, so that what vanishes there is 0 when it is multiplied by it."""
     limits: Any = np.finfo(x.dtype)
-    return np.maximum(x, limits.min)
+    return np.asarray(np.maximum(x, limits.min))
 
 
 def finite(x: Array) -> Array:
     """The largest number in place of inf too."""
     limits: Any = np.finfo(x.dtype)
-    return np.minimum(above_minus_infinity(x), limits.max)
+    return np.asarray(np.minimum(above_minus_infinity(x), limits.max))
 
 
 def _normal(x: Array) -> tuple[Array, Array]:
@@ -132,7 +132,7 @@ def _normal(x: Array) -> tuple[Array, Array]:
     for n in range(250, 0, -1):
         fraction = large + n / fraction
     tail = np.where(a < 1.5, 0.5 - density * series, density / fraction)
-    return np.where(x < 0, tail, 1 - tail).astype(x.dtype), density.astype(x.dtype)
+    return np.where(x < 0, tail, 1 - tail).astype(x.dtype), np.asarray(density, x.dtype)
 
 
 def _by_tanh(x: Array) -> tuple[Array, Array]:

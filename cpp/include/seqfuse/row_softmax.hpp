@@ -1,0 +1,29 @@
+// What a caller of the softmax of rows sees: y[n][d] = exp(x[n][d]) / sum over d of exp(x[n][d]).
+#pragma once
+
+#include "seqfuse/types.hpp"
+
+namespace seqfuse {
+
+template <class T>
+struct SoftmaxForwardArgs {
+  Index N = 0, D = 0;
+  Rows<const T> x;  // (N, D)
+  Rows<T> y;        // (N, D) out; may be x
+  int threads = 1;
+};
+
+template <class T>
+struct SoftmaxBackwardArgs {
+  Index N = 0, D = 0;
+  Rows<const T> y, dy;  // (N, D); y as forward wrote it
+  Rows<T> dx;           // (N, D) overwritten; may be dy
+  int threads = 1;
+};
+
+template <class T>
+void softmax_forward(const SoftmaxForwardArgs<T>& args);
+template <class T>
+void softmax_backward(const SoftmaxBackwardArgs<T>& args);
+
+}  // namespace seqfuse
