@@ -9,5 +9,6 @@ int main() {
   test_parallel();
   test_gemm();
   test_recurrent();
+  test_attention();
   std::puts("all passed");
 }

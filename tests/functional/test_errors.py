@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import wrong_attention_calls
+import wrong_cache_calls
 import wrong_recurrent_calls
 from wrong_recurrent_calls import weights
 from wrong_values import (
@@ -24,6 +25,7 @@ from wrong_values import (
     rows_of_integers,
     rows_of_number,
     rows_of_numbers,
+    rows_of_rows,
     rows_of_target,
     zeros,
 )
@@ -85,6 +87,7 @@ CALLS = (
     }
     | wrong_recurrent_calls.CALLS
     | wrong_attention_calls.CALLS
+    | wrong_cache_calls.CALLS
 )
 
 TABLE = {
@@ -154,13 +157,7 @@ TABLE = {
         ("out", zeros(B, H, dtype=np.float32), TypeError, "must be float64, it is written to; got float32"),
         ("out", [[0.0] * H] * B, TypeError, "must be a numpy.ndarray, it is written to; got list"),
     ],
-    "stream.reset": [
-        ("rows", [0.5], TypeError, "must be integers; got float64"),
-        ("rows", [B], ValueError, "must be in 0..batch-1 = 0..1; got 2 at [0]"),
-        ("rows", -1, ValueError, "must be in 0..batch-1 = 0..1; got -1"),
-        ("rows", [[0]], ValueError, "must be an integer or (n,); got (1, 1)"),
-        ("rows", [True], ValueError, "must be (batch,) = (2,); got (1,)"),
-    ],
+    "stream.reset": rows_of_rows("rows", B),
 }
 for suffix in ("", "_forward"):
     TABLE[f"dense{suffix}"] = [
@@ -209,7 +206,7 @@ for suffix in ("", "_forward"):
         *rows_of_integers("labels", "C", C),
         ("labels", [0], ValueError, "must be (...) = (2,); got (1,)"),
     ]
-TABLE |= wrong_recurrent_calls.TABLE | wrong_attention_calls.TABLE
+TABLE |= wrong_recurrent_calls.TABLE | wrong_attention_calls.TABLE | wrong_cache_calls.TABLE
 
 ROWS = [
     pytest.param(function, *row, id=f"{function}-{row[0]}-{i}")
@@ -240,6 +237,8 @@ def test_every_argument_of_every_public_function_is_in_the_table():
     public = {name: getattr(F, name) for name in F.__all__ if inspect.isfunction(getattr(F, name))}
     public |= {f"packed_{name}": F.Packed.__call__ for name in CELLS}
     public |= {"stream": F.Packed.stream, "stream.step": F.Stream.step, "stream.reset": F.Stream.reset}
+    public |= {"KVCache": F.KVCache}
+    public |= {f"cache.{name}": getattr(F.KVCache, name) for name in ("append", "attend", "reset")}
     assert set(public) == set(TABLE)
     for name, function in public.items():
         assert set(inspect.signature(function).parameters) - {"self"} == {row[0] for row in TABLE[name]}, name
