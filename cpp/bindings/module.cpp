@@ -12,6 +12,9 @@ PYBIND11_MODULE(SEQFUSE_MODULE_NAME, module, pybind11::mod_gil_not_used()) {
   bind_embedding(module);
   bind_dropout(module);
   bind_cross_entropy(module);
+  bind_normalize(module);
+  bind_pointwise(module);
+  bind_rotary(module);
   bind_adam(module);
   bind_key_cache(module);
   bind_machine(module);

@@ -18,12 +18,6 @@ namespace seqfuse::bindings {
 using ScoreOptions =
     std::tuple<std::optional<double>, double, Index, Index, bool, py::object, py::object, double, std::uint64_t>;
 
-template <class T>
-Heads<T> heads(const py::array& array) {
-  constexpr auto kSize = static_cast<Index>(sizeof(T));
-  return {pointer<T>(array), array.strides(0) / kSize, array.strides(1) / kSize, array.strides(2) / kSize};
-}
-
 inline AttentionShape shape_of(const py::array& q, const py::array& k, const py::array& v) {
   return {q.shape(0), q.shape(1), k.shape(1), q.shape(2), k.shape(2), q.shape(3), v.shape(3)};
 }

@@ -18,6 +18,8 @@ namespace seqfuse::tests {
 
 void test_simd();
 void test_elementary();
+void test_lines();
+void test_normal_distribution();
 void test_philox();
 void test_parallel();
 void test_gemm();

@@ -5,6 +5,8 @@ int main() {
   using namespace seqfuse::tests;
   test_simd();
   test_elementary();
+  test_lines();
+  test_normal_distribution();
   test_philox();
   test_parallel();
   test_gemm();

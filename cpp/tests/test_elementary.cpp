@@ -9,6 +9,7 @@
 
 #include "check.hpp"
 #include "elementwise.hpp"
+#include "ulps.hpp"
 
 namespace seqfuse::tests {
 
@@ -39,16 +40,6 @@ std::vector<T> evaluate(Elementary f, const std::vector<T>& x) {
 template <class T>
 T evaluate(Elementary f, T x) {
   return evaluate(f, std::vector<T>{x})[0];
-}
-
-// Distance in units of the last place of the exact result.
-template <class T>
-double ulps(T got, long double exact) {
-  if (static_cast<long double>(got) == exact) return 0;
-  int exponent;
-  std::frexp(exact, &exponent);
-  const long double unit = std::ldexp(1.0L, exponent - Limits<T>::digits);
-  return static_cast<double>(std::fabs(static_cast<long double>(got) - exact) / unit);
 }
 
 // Worst error over x where the result is normal. Below that it is a denormal's neighbour or 0, above it inf.

@@ -51,6 +51,19 @@ void test_first_drops_nan() {
   for (Index i = 1; i < V::kSize; ++i) CHECK(lanes.at[i] == T(0) && !std::signbit(lanes.at[i]));
 }
 
+template <class T>
+void test_pairs_come_apart_and_together() {
+  constexpr Index kSize = Vec<T>::kSize;
+  alignas(kAlignment) T run[2 * kSize];
+  std::iota(run, run + 2 * kSize, T(0));
+  const Pairs<T> apart = pairs_apart(Vec<T>::load(run), Vec<T>::load(run + kSize)), together = pairs_together(apart);
+  const Lanes<T> first(apart.first), second(apart.second), low(together.first), high(together.second);
+  for (Index i = 0; i < kSize; ++i) {
+    CHECK(first.at[i] == static_cast<T>(2 * i) && second.at[i] == static_cast<T>(2 * i + 1));
+    CHECK(low.at[i] == run[i] && high.at[i] == run[kSize + i]);
+  }
+}
+
 // What exp's clamps and softmax's maximum rely on.
 template <class T>
 void test_min_and_max_pass_a_nan_on_the_left() {
@@ -109,6 +122,7 @@ template <class T>
 void test_packets() {
   test_parts_touch_nothing_beyond<T>();
   test_first_drops_nan<T>();
+  test_pairs_come_apart_and_together<T>();
   test_min_and_max_pass_a_nan_on_the_left<T>();
   test_signs<T>();
   test_madd_rounds_once_where_the_machine_can<T>();

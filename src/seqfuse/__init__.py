@@ -1,4 +1,4 @@
-"""Fused recurrent kernels for CPUs: RNN, LSTM and GRU, forward and backward, NumPy in and NumPy out.
+"""Fused kernels for CPUs: RNN, LSTM, GRU and attention, forward and backward, NumPy in and NumPy out.
 
 `seqfuse.functional` holds the operations, each as a pair: a forward that returns its tape, a backward that reads it.
 `seqfuse.reference` holds the same functions in plain NumPy, written to be read.

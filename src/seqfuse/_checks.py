@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from seqfuse._arrays import INT64, asarray, numbers
+from seqfuse._arrays import FLOAT32, FLOAT64, INT64, asarray, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from seqfuse._arrays import Array
 
@@ -135,7 +135,7 @@ def flags(function: str, names: Sequence[str], values: Sequence[object]) -> list
 
 def into(function: str, names: Sequence[str], given: Any, absent: Sequence[str] = ()) -> None:
     """Refuse what is not one entry a name, None for the `absent`: an argument that was None has no gradient."""
-    listed = f"({', '.join(names)})"
+    listed = f"({', '.join(names)}{',' * (len(names) == 1)})"
     if not isinstance(given, (tuple, list)):
         raise TypeError(f"{function}: into must be a tuple {listed}; got {type(given).__name__}")
     if len(given) != len(names):
@@ -190,6 +190,17 @@ def clip(function: str, value: Any) -> float:
     if not number > 0:
         raise ValueError(f"{function}: clip must be greater than 0; got {number}. Pass None for no limit")
     return number
+
+
+def float_dtype(function: str, value: DTypeLike) -> np.dtype[Any]:
+    """What is computed in: float32 or float64, however it is named."""
+    try:
+        dtype = None if value is None else np.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype not in (FLOAT32, FLOAT64):  # NumPy takes None for float64, in a comparison too
+        raise TypeError(f"{function}: dtype must be float32 or float64; got {value if dtype is None else dtype}")
+    return dtype
 
 
 # ---- arrays of integers ------------------------------------------------------------------------------------------

@@ -216,6 +216,47 @@ class Kernels(Protocol):
         threads: int,
         /,
     ) -> None: ...
+    def normalize_forward(
+        self,
+        x: Array,  # (N, D)
+        gamma: Array | None,
+        beta: Array | None,
+        epsilon: float,
+        y: Array,  # (N, D) written
+        mean: Array | None,  # (N,) written; None: RMS
+        scale: Array,  # (N,) written
+        threads: int,
+        /,
+    ) -> None: ...
+    def normalize_backward(
+        self,
+        x: Array,
+        dy: Array,
+        gamma: Array | None,
+        mean: Array | None,  # as forward wrote it; None: RMS
+        scale: Array,
+        dx: Array,  # (N, D) written
+        dgamma: Array | None,  # (D,) added to
+        dbeta: Array | None,
+        threads: int,
+        /,
+    ) -> None: ...
+    def pointwise_forward(self, name: str, x: Array, y: Array, threads: int, /) -> None: ...  # flat; y may be x
+    def pointwise_backward(
+        self, name: str, x: Array, dy: Array, dx: Array, threads: int, /
+    ) -> None: ...  # flat; name: gelu, gelu_tanh or silu
+    def rotary(
+        self,
+        x: Array,  # (B, H, N, D), or dy in a backward
+        y: Array,  # (B, H, N, D) written, not x
+        cos: Array,  # (P, pairs)
+        sin: Array,
+        positions: Array | None,  # flat int64: (N,) or (B, N)
+        interleaved: bool,
+        back: bool,  # by the negative angle
+        threads: int,
+        /,
+    ) -> None: ...
     def adam_update(
         self,
         params: Array,  # params, m, v are written; all four flat

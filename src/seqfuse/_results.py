@@ -109,6 +109,21 @@ class DenseGrads(NamedTuple):
     db: Array | Any  # (O,); None where b was None
 
 
+class LayerNormGrads(NamedTuple):
+    """Gradients of `layer_norm`."""
+
+    dx: Array  # (..., D)
+    dgamma: Array | Any  # (D,); None where gamma was None
+    dbeta: Array | Any  # (D,); None where beta was None
+
+
+class RMSNormGrads(NamedTuple):
+    """Gradients of `rms_norm`."""
+
+    dx: Array  # (..., D)
+    dgamma: Array | Any  # (D,); None where gamma was None
+
+
 class ReadoutGrads(NamedTuple):
     """Gradients of `readout`."""
 
@@ -132,4 +147,23 @@ class AttentionGrads(NamedTuple):
     dq: Array  # (B, Hq, Tq, D)
     dk: Array  # (B, Hk, Tk, D)
     dv: Array  # (B, Hk, Tk, Dv)
+    dmask: Array | Any  # as mask was given; None without need_dmask
+
+
+class MultiHeadAttentionGrads(NamedTuple):
+    """Gradients of `multi_head_attention`."""
+
+    dquery: Array | Any  # (B, Tq, E), of all that query was read as; None without need_dx
+    dkey: (
+        Array | Any
+    )  # (B, Tk, Ek), of value too where that was not given; None without need_dx, and where key was None
+    dvalue: Array | Any  # (B, Tk, Ev); None without need_dx, and where value was None
+    dWq: Array  # (E, Hq, D)
+    dWk: Array  # (Ek, Hk, D)
+    dWv: Array  # (Ev, Hk, Dv)
+    dWo: Array  # (Hq, Dv, O)
+    dbq: Array | Any  # (Hq, D); None where bq was None
+    dbk: Array | Any  # (Hk, D); None where bk was None
+    dbv: Array | Any  # (Hk, Dv); None where bv was None
+    dbo: Array | Any  # (O,); None where bo was None
     dmask: Array | Any  # as mask was given; None without need_dmask

@@ -88,7 +88,10 @@ def any_case(draw):
 @EXAMPLES
 @given(cases=any_case(), threads=st.sampled_from([1, 2, 3]))
 def test_any_call_agrees_with_the_reference(cases, threads):
-    """One call is a matter of luck: 8 times the error of the reference and 32 ulp of what is summed are allowed."""
+    """One call is a matter of luck: 8 times the error of the reference and 32 ulp of what is summed are allowed.
+
+    In a gradient of the scores dP and the sum of P dP cancel, to nothing where there is one key: the ulp is that of dP.
+    """
     case, strided = cases
     given_in = case.arguments["q"].dtype.type
     dtype = np.float32 if given_in is np.float16 else given_in
@@ -96,13 +99,16 @@ def test_any_call_agrees_with_the_reference(cases, threads):
         results = results_of(strided, F)
     plain, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
     assert set(results) == set(truth)
+    dy, v = (np.abs(a.astype(float)).max(initial=0) for a in (case.doutputs["dy"], case.arguments["v"]))
+    dP = dy * v * case.doutputs["dy"].shape[-1] ** 0.5 / (1 - case.options.get("dropout", 0))
     for name, true in truth.items():
         a, e = results[name], plain[name]
         assert (a.shape, a.dtype) == (true.shape, dtype), name
         finite = np.isfinite(true)
         np.testing.assert_array_equal(a[~finite], true[~finite], err_msg=name)
         error, allowed = (np.abs(r[finite] - true[finite]).max(initial=0) for r in (a, e))
-        ulp = np.spacing(np.abs(true[finite]).max(initial=1).astype(dtype))
+        summed = np.abs(true[finite]).max(initial=max(1, dP) if name in ("dq", "dk", "dmask") else 1)
+        ulp = np.spacing(summed.astype(dtype))
         assert error <= 8 * allowed + 32 * ulp, f"{name}: {error:.3g}, allowed are {8 * allowed + 32 * ulp:.3g}"
 
 

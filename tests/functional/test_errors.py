@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import wrong_attention_calls
 import wrong_cache_calls
+import wrong_multi_head_calls
 import wrong_recurrent_calls
+import wrong_transformer_calls
 from wrong_recurrent_calls import weights
 from wrong_values import (
     FRACTIONS,
@@ -45,50 +47,51 @@ def readout_arguments():
 
 
 # name -> the function and a right call of it
-CALLS = (
-    {
-        "dense": lambda: (F.dense, {"x": zeros(T, I), "W": zeros(I, V), "b": zeros(V)}),
-        "dense_forward": lambda: (F.dense_forward, {"x": zeros(T, I), "W": zeros(I, V), "b": zeros(V)}),
-        "dense_backward": lambda: (F.dense_backward, {"tape": dense_tape(), "dy": zeros(T, V)}),
-        "readout": lambda: (F.readout, readout_arguments()),
-        "readout_forward": lambda: (F.readout_forward, readout_arguments()),
-        "readout_backward": lambda: (
-            F.readout_backward,
-            {"tape": F.readout_forward(**readout_arguments())[1], "dy": zeros(T, V)},
-        ),
-        "embedding": lambda: (F.embedding, {"ids": [0, 1], "E": zeros(V, I)}),
-        "embedding_forward": lambda: (F.embedding_forward, {"ids": [0, 1], "E": zeros(V, I)}),
-        "embedding_backward": lambda: (
-            F.embedding_backward,
-            {"tape": F.embedding_forward([0, 1], zeros(V, I))[1], "dy": zeros(2, I)},
-        ),
-        "dropout": lambda: (F.dropout, {"x": zeros(T), "rate": 0.5, "seed": 1}),
-        "dropout_forward": lambda: (F.dropout_forward, {"x": zeros(T), "rate": 0.5, "seed": 1}),
-        "dropout_backward": lambda: (
-            F.dropout_backward,
-            {"tape": F.dropout_forward(zeros(T), 0.5, seed=1)[1], "dy": zeros(T)},
-        ),
-        "softmax_cross_entropy": lambda: (F.softmax_cross_entropy, {"logits": zeros(B, C), "labels": [0, 1]}),
-        "softmax_cross_entropy_forward": lambda: (
-            F.softmax_cross_entropy_forward,
-            {"logits": zeros(B, C), "labels": [0, 1]},
-        ),
-        "softmax_cross_entropy_backward": lambda: (
-            F.softmax_cross_entropy_backward,
-            {"tape": F.softmax_cross_entropy_forward(zeros(B, C), [0, 1])[1]},
-        ),
-        "adam_update": lambda: (
-            F.adam_update,
-            {name: zeros(T) for name in ("params", "grads", "m", "v")} | {"step": 1},
-        ),
-        "stream": lambda: (F.pack_lstm(**weights("lstm")).stream, {}),
-        "stream.step": lambda: (F.pack_lstm(**weights("lstm")).stream(B).step, {"x": zeros(B, I)}),
-        "stream.reset": lambda: (F.pack_lstm(**weights("lstm")).stream(B).reset, {}),
-    }
-    | wrong_recurrent_calls.CALLS
-    | wrong_attention_calls.CALLS
-    | wrong_cache_calls.CALLS
+CALLS = {
+    "dense": lambda: (F.dense, {"x": zeros(T, I), "W": zeros(I, V), "b": zeros(V)}),
+    "dense_forward": lambda: (F.dense_forward, {"x": zeros(T, I), "W": zeros(I, V), "b": zeros(V)}),
+    "dense_backward": lambda: (F.dense_backward, {"tape": dense_tape(), "dy": zeros(T, V)}),
+    "readout": lambda: (F.readout, readout_arguments()),
+    "readout_forward": lambda: (F.readout_forward, readout_arguments()),
+    "readout_backward": lambda: (
+        F.readout_backward,
+        {"tape": F.readout_forward(**readout_arguments())[1], "dy": zeros(T, V)},
+    ),
+    "embedding": lambda: (F.embedding, {"ids": [0, 1], "E": zeros(V, I)}),
+    "embedding_forward": lambda: (F.embedding_forward, {"ids": [0, 1], "E": zeros(V, I)}),
+    "embedding_backward": lambda: (
+        F.embedding_backward,
+        {"tape": F.embedding_forward([0, 1], zeros(V, I))[1], "dy": zeros(2, I)},
+    ),
+    "dropout": lambda: (F.dropout, {"x": zeros(T), "rate": 0.5, "seed": 1}),
+    "dropout_forward": lambda: (F.dropout_forward, {"x": zeros(T), "rate": 0.5, "seed": 1}),
+    "dropout_backward": lambda: (
+        F.dropout_backward,
+        {"tape": F.dropout_forward(zeros(T), 0.5, seed=1)[1], "dy": zeros(T)},
+    ),
+    "softmax_cross_entropy": lambda: (F.softmax_cross_entropy, {"logits": zeros(B, C), "labels": [0, 1]}),
+    "softmax_cross_entropy_forward": lambda: (
+        F.softmax_cross_entropy_forward,
+        {"logits": zeros(B, C), "labels": [0, 1]},
+    ),
+    "softmax_cross_entropy_backward": lambda: (
+        F.softmax_cross_entropy_backward,
+        {"tape": F.softmax_cross_entropy_forward(zeros(B, C), [0, 1])[1]},
+    ),
+    "adam_update": lambda: (F.adam_update, {name: zeros(T) for name in ("params", "grads", "m", "v")} | {"step": 1}),
+    "stream": lambda: (F.pack_lstm(**weights("lstm")).stream, {}),
+    "stream.step": lambda: (F.pack_lstm(**weights("lstm")).stream(B).step, {"x": zeros(B, I)}),
+    "stream.reset": lambda: (F.pack_lstm(**weights("lstm")).stream(B).reset, {}),
+}
+OTHERS = (
+    wrong_attention_calls,
+    wrong_cache_calls,
+    wrong_multi_head_calls,
+    wrong_recurrent_calls,
+    wrong_transformer_calls,
 )
+for module in OTHERS:
+    CALLS |= module.CALLS
 
 TABLE = {
     "dense_backward": [
@@ -206,7 +209,8 @@ for suffix in ("", "_forward"):
         *rows_of_integers("labels", "C", C),
         ("labels", [0], ValueError, "must be (...) = (2,); got (1,)"),
     ]
-TABLE |= wrong_recurrent_calls.TABLE | wrong_attention_calls.TABLE | wrong_cache_calls.TABLE
+for module in OTHERS:
+    TABLE |= module.TABLE
 
 ROWS = [
     pytest.param(function, *row, id=f"{function}-{row[0]}-{i}")
@@ -223,7 +227,7 @@ def test_a_wrong_argument_is_named_with_what_it_needs_and_what_it_got(function, 
     assert type(caught.value) is error
     said = str(caught.value)
     assert said.startswith(f"{function}: ")
-    of_into = argument == "into" and said[len(function) + 2 :][:2] in ("dW", "dU", "db", "dV", "dc")
+    of_into = argument == "into" and said[len(function) + 2 :][:2] in ("dW", "dU", "db", "dV", "dc", "dg")
     assert argument in said or of_into
 
 

@@ -13,16 +13,6 @@
 
 namespace seqfuse {
 
-// A (B, H, N, ·) array whose last axis is contiguous; any strides, counted in elements.
-template <class T>
-struct Heads {
-  T* data = nullptr;
-  Index stride_b = 0, stride_h = 0, stride_n = 0;
-
-  T* at(Index b, Index h, Index n) const { return data + b * stride_b + h * stride_h + n * stride_n; }
-  explicit operator bool() const { return data != nullptr; }
-};
-
 // Hq is a multiple of Hk: query head h attends to key head h / group.
 struct AttentionShape {
   Index B = 0, Hq = 0, Hk = 1, Tq = 0, Tk = 0, D = 0, Dv = 0;

@@ -50,7 +50,9 @@ class BackwardWork {
         p_(kGradientRows * kKeys),
         ds_(kGradientRows * kKeys),
         slope_(args.options.softcap != T(0) ? kGradientRows * kKeys : 0),
-        factors_(args.options.dropout > 0 ? kGradientRows * kKeys : 0) {}
+        factors_(args.options.dropout > 0 ? kGradientRows * kKeys : 0) {
+    factors_.fill_zero();
+  }
 
   // A column: gradients of its keys and values, and its part of dq.
   void run(GradientRows<T>& rows, Index column) {
@@ -94,8 +96,8 @@ class BackwardWork {
       keys = {std::min(keys.begin, tile.keys.begin), std::max(keys.end, tile.keys.end)};
       weights(rows, block, row, first, tile);
     }
+    if (!whole) clear_excluded(queries, first, finite_ && block.finite);
     const bool selected = !whole && !(finite_ && block.finite);
-    if (selected) clear_excluded(queries, first);
     if (args_.dmask_inout != nullptr || args_.options.softcap != T(0)) through_scores(queries, first);
     if (args_.options.dropout > 0)
       for (Index i = 0; i < queries.rows * kKeys; ++i) p_[i] *= factors_[i];
@@ -159,7 +161,14 @@ class BackwardWork {
     }
   }
 
-  void clear_excluded(const QueryBlock<T, kGradientRows>& queries, Index first) {
+  // ds = p (dp - delta) is NaN where p is 0 and dp is not finite. What is excluded has p = 0, and only that has where
+  // all is finite, but for a weight that vanished; elsewhere its p may be NaN too.
+  void clear_excluded(const QueryBlock<T, kGradientRows>& queries, Index first, bool finite) {
+    if (finite) {
+      for (Index i = 0; i < queries.rows * kKeys; i += V::kSize)
+        select(less(V::zero(), V::load(p_.data() + i)), V::load(ds_.data() + i), V::zero()).store(ds_.data() + i);
+      return;
+    }
     for (Index r = 0; r < queries.rows; ++r)
       for (Index j = 0; j < kKeys; ++j)
         if (!may_attend(args_.options, queries, r, first + j)) p_[r * kKeys + j] = ds_[r * kKeys + j] = T(0);

@@ -110,11 +110,11 @@ struct Terms {
 
   template <int MR, class F>
   [[gnu::always_inline]] void for_each(Index done, Index n, F&& f) const {
-    const Index some = std::min(chunk, kSumBlock), hop = chunk >= K ? some : chunk_stride;
+    const Index of_block = kSumBlock / chunk * chunk_stride;  // the same for every block: divided once a tile
     const T* a[MR];
-    for (int r = 0; r < MR; ++r) a[r] = row[r] + done / some * hop;
-    for (Index k = 0; k < n; k += some) {
-      const Index contiguous = std::min(some, n - k);
+    for (int r = 0; r < MR; ++r) a[r] = row[r] + done / kSumBlock * of_block;
+    for (Index k = 0; k < n; k += chunk) {
+      const Index contiguous = std::min(chunk, n - k);
       for (Index i = 0; i < contiguous; ++i) {
         Vec<T> x[MR];
 #pragma GCC unroll 32
@@ -122,7 +122,7 @@ struct Terms {
         f(x);
       }
 #pragma GCC unroll 32
-      for (int r = 0; r < MR; ++r) a[r] += hop;
+      for (int r = 0; r < MR; ++r) a[r] += chunk_stride;
     }
   }
 };
@@ -175,8 +175,12 @@ template <class T, int MR, int NB, int NC, class Rows, class F>
 // sums (MR, NB*NC, kSize) = rows (MR, K) times columns (K, NB*NC packets).
 template <class T, int MR, int NB, int NC>
 [[gnu::noinline]] void tile(const Terms<T>& terms, const Columns<T>& columns, T* sums) {
-  multiply<T, MR, NB, NC>(terms, columns, sums,
-                          [&](int r, int v, Vec<T> sum) { sum.store(sums + (r * NB * NC + v) * Vec<T>::kSize); });
+  const auto store = [&](int r, int v, Vec<T> sum)
+                         __attribute__((always_inline)) { sum.store(sums + (r * NB * NC + v) * Vec<T>::kSize); };
+  if (terms.chunk >= terms.K)
+    multiply<T, MR, NB, NC>(RowTerms<T>{terms.row, terms.K}, columns, sums, store);
+  else
+    multiply<T, MR, NB, NC>(terms, columns, sums, store);
 }
 
 template <class T>

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "seqfuse/types.hpp"
 
@@ -83,6 +84,42 @@ void transpose(Vec<T>* rows) {
   for (int i = 0; i < kSize; ++i) block.packet[i] = rows[i].v;
   packet::ptranspose(block);
   for (int i = 0; i < kSize; ++i) rows[i].v = block.packet[i];
+}
+
+// Two packets a, b as one run of pairs (p0, q0, p1, q1, ...): the firsts of all pairs, and the seconds.
+template <class T>
+struct Pairs {
+  Vec<T> first, second;
+};
+
+template <class T, int... I>
+Vec<T> chosen_lanes(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+  using Lanes [[gnu::vector_size(sizeof(typename Vec<T>::Packet))]] = T;
+  Lanes from_a, from_b, chosen;
+  std::memcpy(&from_a, &a.v, sizeof from_a);
+  std::memcpy(&from_b, &b.v, sizeof from_b);
+  chosen = __builtin_shufflevector(from_a, from_b, I...);
+  std::memcpy(&a.v, &chosen, sizeof chosen);
+  return a;
+}
+
+template <class T>
+Pairs<T> pairs_apart(Vec<T> a, Vec<T> b) {
+  return [&]<int... I>(std::integer_sequence<int, I...>) -> Pairs<T> {
+    return {chosen_lanes(a, b, std::integer_sequence<int, 2 * I...>{}),
+            chosen_lanes(a, b, std::integer_sequence<int, 2 * I + 1 ...>{})};
+  }(std::make_integer_sequence<int, static_cast<int>(Vec<T>::kSize)>{});
+}
+
+// The way back: a in first, b in second.
+template <class T>
+Pairs<T> pairs_together(Pairs<T> pairs) {
+  constexpr int kSize = static_cast<int>(Vec<T>::kSize);
+  return [&]<int... I>(std::integer_sequence<int, I...>) -> Pairs<T> {
+    return {chosen_lanes(pairs.first, pairs.second, std::integer_sequence<int, I / 2 + I % 2 * kSize...>{}),
+            chosen_lanes(pairs.first, pairs.second,
+                         std::integer_sequence<int, (I + kSize) / 2 + (I + kSize) % 2 * kSize...>{})};
+  }(std::make_integer_sequence<int, kSize>{});
 }
 
 // What exp, tanh and sigmoid share, per type. q: expm1(r) = r + r^2 q(r) on |r| <= ln(2)/2, a
@@ -178,19 +215,25 @@ struct ExpParts {
   V p() const { return madd(r * r, q, r); }
 };
 
+// r is there already; t is n + kRound.
 template <class V>
-[[gnu::always_inline]] inline ExpParts<V> exp_parts(V x) {
-  using T = typename V::Number;
-  using C = ExpConstants<T>;
-  constexpr int kTerms = sizeof(C::q) / sizeof(T);
-  const V t = madd(x, V::all(T(1.44269504088896340736)), V::all(C::kRound));
-  const V n = t - V::all(C::kRound);
-  V r = madd(n, V::all(-C::kLn2High), x);
-  r = madd(n, V::all(-C::kLn2Low), r);
+[[gnu::always_inline]] inline ExpParts<V> exp_parts(V t, V r) {
+  using C = ExpConstants<typename V::Number>;
+  constexpr int kTerms = sizeof(C::q) / sizeof(typename V::Number);
   V q = V::all(C::q[kTerms - 1]);
 #pragma GCC unroll 16
   for (int i = kTerms - 2; i >= 0; --i) q = madd(q, r, V::all(C::q[i]));
   return {as_exponent(t), r, q};
+}
+
+template <class V>
+[[gnu::always_inline]] inline ExpParts<V> exp_parts(V x) {
+  using T = typename V::Number;
+  using C = ExpConstants<T>;
+  const V t = madd(x, V::all(T(1.44269504088896340736)), V::all(C::kRound));
+  const V n = t - V::all(C::kRound);
+  const V r = madd(n, V::all(-C::kLn2High), x);
+  return exp_parts(t, madd(n, V::all(-C::kLn2Low), r));
 }
 
 // e^x within 1.05 ulp; 0 below the least normal number, inf above the largest, NaN passes.

@@ -28,6 +28,16 @@ struct Steps {
   explicit operator bool() const { return data != nullptr; }
 };
 
+// A (B, H, N, ·) array whose last axis is contiguous; any strides, counted in elements.
+template <class T>
+struct Heads {
+  T* data = nullptr;
+  Index stride_b = 0, stride_h = 0, stride_n = 0;
+
+  T* at(Index b, Index h, Index n) const { return data + b * stride_b + h * stride_h + n * stride_n; }
+  explicit operator bool() const { return data != nullptr; }
+};
+
 // A half-open range of indices: the share of one thread.
 struct Range {
   Index begin = 0;

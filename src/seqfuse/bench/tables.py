@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from seqfuse.bench import attention, bounds, decode, report
+from seqfuse.bench import attention, block, bounds, decode, report
 from seqfuse.bench.bounds import Bound
 from seqfuse.bench.case import Contender, Op, Problem, Shape, Work
 from seqfuse.bench.peers import PEERS
@@ -151,4 +151,19 @@ DECODE = Table(
     columns=report.header_of,
     line=report.line,
 )
-TABLES = {table.name: table for table in (CELLS, LENGTHS, OPTIONS, ATTENTION, DECODE)}
+BLOCK = Table(
+    name="block",
+    help="a Transformer encoder block instead",
+    about="2.00x: the peer takes twice as long as seqfuse",
+    ops=block.OPS,
+    axes=block.BlockShape,
+    shapes=_all(block.WORKS, block.SHAPES),
+    quick_shapes=_all(block.WORKS, block.QUICK_SHAPES),
+    make=block.make,
+    enter=block.contenders,
+    peers=("pytorch",),
+    bound=bounds.ARITHMETIC,
+    columns=report.header_of,
+    line=report.line,
+)
+TABLES = {table.name: table for table in (CELLS, LENGTHS, OPTIONS, ATTENTION, DECODE, BLOCK)}

@@ -1,5 +1,6 @@
 """Arrays in, arrays out: every operation as a forward that returns its tape and a backward that reads it."""
 
+from seqfuse.functional._multi_head import MultiHeadAttentionTape
 from seqfuse.functional.adam import adam_update
 from seqfuse.functional.attention import AttentionTape, attention, attention_backward, attention_forward
 from seqfuse.functional.cross_entropy import (
@@ -11,15 +12,27 @@ from seqfuse.functional.cross_entropy import (
 from seqfuse.functional.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.functional.dropout import DropoutTape, dropout, dropout_backward, dropout_forward
 from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
+from seqfuse.functional.gelu import GELUTape, gelu, gelu_backward, gelu_forward
 from seqfuse.functional.gru import GRUTape, gru, gru_backward, gru_forward
 from seqfuse.functional.indrnn import IndRNNTape, indrnn, indrnn_backward, indrnn_forward
 from seqfuse.functional.kv_cache import KVCache
+from seqfuse.functional.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
 from seqfuse.functional.lstm import LSTMTape, lstm, lstm_backward, lstm_forward
 from seqfuse.functional.mingru import MinGRUTape, mingru, mingru_backward, mingru_forward
+from seqfuse.functional.multi_head_attention import (
+    multi_head_attention,
+    multi_head_attention_backward,
+    multi_head_attention_forward,
+)
+from seqfuse.functional.multi_head_attention_weights import multi_head_attention_weights
 from seqfuse.functional.pack import pack_gru, pack_indrnn, pack_lstm, pack_mingru, pack_rnn
 from seqfuse.functional.packed import Packed
+from seqfuse.functional.positions import rotary_tables, sinusoidal_positions
 from seqfuse.functional.readout import ReadoutTape, readout, readout_backward, readout_forward
+from seqfuse.functional.rms_norm import RMSNormTape, rms_norm, rms_norm_backward, rms_norm_forward
 from seqfuse.functional.rnn import RNNTape, rnn, rnn_backward, rnn_forward
+from seqfuse.functional.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
+from seqfuse.functional.silu import SiLUTape, silu, silu_backward, silu_forward
 from seqfuse.functional.stream import Stream
 
 __all__ = [
@@ -27,14 +40,20 @@ __all__ = [
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
+    "GELUTape",
     "GRUTape",
     "IndRNNTape",
     "KVCache",
     "LSTMTape",
+    "LayerNormTape",
     "MinGRUTape",
+    "MultiHeadAttentionTape",
     "Packed",
+    "RMSNormTape",
     "RNNTape",
     "ReadoutTape",
+    "RotaryTape",
+    "SiLUTape",
     "SoftmaxCrossEntropyTape",
     "Stream",
     "adam_update",
@@ -50,18 +69,28 @@ __all__ = [
     "embedding",
     "embedding_backward",
     "embedding_forward",
+    "gelu",
+    "gelu_backward",
+    "gelu_forward",
     "gru",
     "gru_backward",
     "gru_forward",
     "indrnn",
     "indrnn_backward",
     "indrnn_forward",
+    "layer_norm",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "lstm",
     "lstm_backward",
     "lstm_forward",
     "mingru",
     "mingru_backward",
     "mingru_forward",
+    "multi_head_attention",
+    "multi_head_attention_backward",
+    "multi_head_attention_forward",
+    "multi_head_attention_weights",
     "pack_gru",
     "pack_indrnn",
     "pack_lstm",
@@ -70,9 +99,20 @@ __all__ = [
     "readout",
     "readout_backward",
     "readout_forward",
+    "rms_norm",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",
+    "rotary",
+    "rotary_backward",
+    "rotary_forward",
+    "rotary_tables",
+    "silu",
+    "silu_backward",
+    "silu_forward",
+    "sinusoidal_positions",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",

@@ -176,16 +176,35 @@ def _forward(
     options = options_of(function, shape, dtype, *given)
     B, Hq, _, Tq, _, _, Dv = shape
     _checks.sizes(function, "y (B, Hq, Tq, Dv)", B, Hq, Tq, Dv)
-    kernels, y = _backend.kernels, np.empty((B, Hq, Tq, Dv), dtype)
-    high, reciprocal = np.empty((2, B, Hq, Tq), dtype) if keep else (None, None)
+    y = np.empty((B, Hq, Tq, Dv), dtype)
     lse = np.empty((B, Hq, Tq), dtype) if return_lse else None
+    tape = attend(q, k, v, shape, options, given[0], y, lse, keep)
+    return y if lse is None else AttentionOutput(y, lse), tape
+
+
+def attend(
+    q: Array,
+    k: Array,
+    v: Array,
+    shape: Shape,
+    options: ScoreOptions,
+    mask: Any,
+    y: Array,
+    lse: Array | None,
+    keep: bool,
+) -> AttentionTape | None:
+    """Write y, an array of any strides with a contiguous last axis, and lse; the tape, with `keep`.
+
+    Everything is checked before; `mask` is what `options` has broadcast.
+    """
+    kernels = _backend.kernels
+    high, reciprocal = np.empty((2, *y.shape[:3]), y.dtype) if keep else (None, None)
     kernels.attention_forward(q, k, v, options, y, high, reciprocal, lse, _threads.current())
-    out = y if lse is None else AttentionOutput(y, lse)
     if high is None or reciprocal is None:
-        return out, None
+        return None
     additive = options[6] is not None and options[6].dtype != bool
-    mask_shape = np.shape(given[0]) if additive else None
-    return out, AttentionTape(kernels, shape, options, q, k, v, y, high, reciprocal, mask_shape)
+    mask_shape = np.shape(mask) if additive else None
+    return AttentionTape(kernels, shape, options, q, k, v, y, high, reciprocal, mask_shape)
 
 
 def attention_backward(
@@ -227,10 +246,7 @@ def attention_backward(
     function = "attention_backward"
     if not isinstance(tape, AttentionTape):
         raise TypeError(f"{function}: tape must be what attention_forward returned; got {type(tape).__name__}")
-    (need_dmask,) = _checks.flags(function, ("need_dmask",), (need_dmask,))
-    if need_dmask and tape._mask_shape is None:
-        what = "none" if tape._options[6] is None else "a bool mask"
-        raise ValueError(f"{function}: need_dmask=True needs a mask that is added to the scores; got {what}")
+    need_dmask = wants_dmask(function, tape, need_dmask)
     q, k, v, shape = tape._q, tape._k, tape._v, tape._shape
     B, Hq, _, Tq, _, _, Dv = shape
     gradient = _arrays.numbers(function, "dy", dy, q.dtype)
@@ -240,17 +256,35 @@ def attention_backward(
         of_lse = _arrays.numbers(function, "dlse", dlse, q.dtype)
         _checks.shape(function, "dlse", "(B, Hq, Tq)", (B, Hq, Tq), of_lse.shape)
         of_lse = np.ascontiguousarray(of_lse)
-    if need_dmask:
-        _checks.sizes(function, "dmask (B, Hq, Tq, Tk)", *shape.scores)
     dq, dk, dv = np.empty(q.shape, q.dtype), np.zeros(k.shape, q.dtype), np.zeros(v.shape, q.dtype)
-    dmask = np.zeros(shape.scores, q.dtype) if need_dmask else None
+    dmask = gradients(tape, gradient, of_lse, dq, dk, dv, need_dmask)
+    return AttentionGrads(dq, dk, dv, dmask)
+
+
+def wants_dmask(function: str, tape: AttentionTape, need_dmask: Any) -> bool:
+    """need_dmask, where the mask of the tape has a gradient and there can be an array for it."""
+    (need_dmask,) = _checks.flags(function, ("need_dmask",), (need_dmask,))
+    if need_dmask and tape._mask_shape is None:
+        what = "none" if tape._options[6] is None else "a bool mask"
+        raise ValueError(f"{function}: need_dmask=True needs a mask that is added to the scores; got {what}")
+    if need_dmask:
+        _checks.sizes(function, "dmask (B, Hq, Tq, Tk)", *tape._shape.scores)
+    return bool(need_dmask)
+
+
+def gradients(
+    tape: AttentionTape, dy: Array, dlse: Array | None, dq: Array, dk: Array, dv: Array, need_dmask: bool
+) -> Array | None:
+    """Write dq, dk and dv, arrays of any strides with a contiguous last axis, dk and dv zeros; dmask, where needed.
+
+    Everything is checked before.
+    """
+    dmask = np.zeros(tape._shape.scores, dy.dtype) if need_dmask else None
     tape._kernels.attention_backward(
-        q, k, v, tape._options, tape._y, tape._high, tape._reciprocal, gradient, of_lse, dq, dk, dv, dmask,
+        tape._q, tape._k, tape._v, tape._options, tape._y, tape._high, tape._reciprocal, dy, dlse, dq, dk, dv, dmask,
         _threads.current(),
     )  # fmt: skip
-    if dmask is not None and tape._mask_shape is not None:
-        dmask = _sum_to(tape._mask_shape, dmask)
-    return AttentionGrads(dq, dk, dv, dmask)
+    return None if dmask is None or tape._mask_shape is None else _sum_to(tape._mask_shape, dmask)
 
 
 def _sum_to(shape: tuple[int, ...], dmask: Array) -> Array:

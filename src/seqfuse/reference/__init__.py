@@ -13,13 +13,25 @@ from seqfuse.reference.attention import AttentionTape, attention, attention_back
 from seqfuse.reference.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dropout_forward, philox4x32
 from seqfuse.reference.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
+from seqfuse.reference.gelu import GELUTape, gelu, gelu_backward, gelu_forward
 from seqfuse.reference.gru import gru, gru_backward, gru_forward
 from seqfuse.reference.indrnn import indrnn, indrnn_backward, indrnn_forward
+from seqfuse.reference.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
 from seqfuse.reference.lstm import lstm, lstm_backward, lstm_forward
 from seqfuse.reference.mingru import mingru, mingru_backward, mingru_forward
+from seqfuse.reference.multi_head_attention import (
+    MultiHeadAttentionTape,
+    multi_head_attention,
+    multi_head_attention_backward,
+    multi_head_attention_forward,
+)
+from seqfuse.reference.positions import rotary_tables, sinusoidal_positions
 from seqfuse.reference.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.reference.recurrent import RecurrentTape
+from seqfuse.reference.rms_norm import RMSNormTape, rms_norm, rms_norm_backward, rms_norm_forward
 from seqfuse.reference.rnn import rnn, rnn_backward, rnn_forward
+from seqfuse.reference.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
+from seqfuse.reference.silu import SiLUTape, silu, silu_backward, silu_forward
 from seqfuse.reference.softmax_cross_entropy import (
     SoftmaxCrossEntropyTape,
     softmax_cross_entropy,
@@ -32,8 +44,14 @@ __all__ = [
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
+    "GELUTape",
+    "LayerNormTape",
+    "MultiHeadAttentionTape",
+    "RMSNormTape",
     "ReadoutTape",
     "RecurrentTape",
+    "RotaryTape",
+    "SiLUTape",
     "SoftmaxCrossEntropyTape",
     "adam_update",
     "attention",
@@ -48,25 +66,45 @@ __all__ = [
     "embedding",
     "embedding_backward",
     "embedding_forward",
+    "gelu",
+    "gelu_backward",
+    "gelu_forward",
     "gru",
     "gru_backward",
     "gru_forward",
     "indrnn",
     "indrnn_backward",
     "indrnn_forward",
+    "layer_norm",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "lstm",
     "lstm_backward",
     "lstm_forward",
     "mingru",
     "mingru_backward",
     "mingru_forward",
+    "multi_head_attention",
+    "multi_head_attention_backward",
+    "multi_head_attention_forward",
     "philox4x32",
     "readout",
     "readout_backward",
     "readout_forward",
+    "rms_norm",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",
+    "rotary",
+    "rotary_backward",
+    "rotary_forward",
+    "rotary_tables",
+    "silu",
+    "silu_backward",
+    "silu_forward",
+    "sinusoidal_positions",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",

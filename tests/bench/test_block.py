@@ -1,0 +1,33 @@
+import pytest
+
+from seqfuse.bench import block
+from seqfuse.bench.block import BlockShape, contenders, make
+from seqfuse.bench.peers import PEERS, versions
+from seqfuse.bench.validation import disagreement
+
+
+@pytest.mark.parametrize("work", block.WORKS)
+def test_every_contender_computes_the_same(work):
+    problem = make("block", BlockShape(2, 19, 24, 3))
+    found = [name for name in versions(PEERS) if name != "onnxruntime"]
+    present = contenders(problem, work, 1, found)
+    assert [c.name for c in present] == found
+    wanted = problem.expected(work)
+    for contender in present:
+        for _ in range(2):  # a run changes nothing that the next one reads
+            assert disagreement(contender.read(contender.run()), wanted) is None, contender.name
+
+
+@pytest.mark.once
+def test_operations_are_those_of_four_projections_the_feed_forward_and_attention():
+    B, N, E, H = shape = BlockShape(2, 5, 12, 3)
+    projections, feed_forward, attention = 2 * B * N * 4 * E * E, 2 * B * N * 2 * E * 4 * E, 2 * B * N * N * 2 * E
+    assert make("block", shape).amount("forward") == projections + feed_forward + attention
+    backward = 2 * (projections + feed_forward) + 5 * attention // 2
+    assert make("block", shape).amount("forward+backward") == projections + feed_forward + attention + backward
+    assert H == 3
+
+
+@pytest.mark.once
+def test_the_shape_is_that_of_a_small_transformer():
+    assert block.SHAPES == (BlockShape(16, 256, 256, 4),)

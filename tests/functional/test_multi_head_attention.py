@@ -1,0 +1,359 @@
+"""Multi-head attention: accuracy, gradients, any call like the reference's; the same bits in every call; no copies."""
+
+import numpy as np
+import pytest
+from accuracy import WIDER, assert_rule_of_accuracy, results_of
+from attention_cases import Setting, assert_gradients, assert_gradients_along_a_line
+from cases import assert_same_bits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from multi_head_cases import LAYOUTS, PAIRS, SETTINGS, draw_case, laid_out, make_multi_head_case
+
+import seqfuse as sf
+from seqfuse import _backend, reference
+from seqfuse import functional as F
+from seqfuse._results import MultiHeadAttentionGrads
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+EACH = pytest.mark.parametrize("chosen", SETTINGS)
+EXAMPLES = settings(derandomize=True, max_examples=200, deadline=None, database=None)
+SMALL = {"Tq": 3, "E": 3, "Ek": 2, "Ev": 4, "Hq": 2, "Hk": 1, "D": 4, "Dv": 2, "O": 2}
+# Several blocks of keys, tiles of rows and packets of features, none of them whole.
+LARGE = {"Tq": 70, "E": 37, "Ek": 21, "Ev": 35, "D": 18, "Dv": 17, "O": 33}
+ALL = (
+    Setting("source", "key, value"),
+    Setting("rope", "interleaved"),
+    Setting("mask", "-inf:bqk"),
+    Setting("causal", "bottom_right"),
+    Setting("window", (60, None)),
+    Setting("softcap", 2.0),
+    Setting("lengths"),
+)
+
+
+def row_results(case):
+    """y and the gradients that belong to rows of the batch, as a named tuple."""
+    out, _, grads = case.run(F)
+    return grads._replace(**dict.fromkeys(grads._fields[3:]))._replace(dmask=out.y)
+
+
+# ---- right numbers ---------------------------------------------------------------------------------------------------
+
+
+@DTYPES
+def test_multi_head_attention_keeps_the_rule_of_accuracy(dtype):
+    """Without rope and softcap all scores of a query hold bk alike: its gradient is rounding alone, and left out."""
+    sizes, cases = {"Tq": 50, "E": 40, "D": 19, "Dv": 17, "O": 33, "dtype": dtype}, []
+    for (chosen,) in (param.values for param in SETTINGS):
+        of_seeds = [make_multi_head_case(chosen, **sizes, seed=seed) for seed in range(4)]
+        if not {"rope", "softcap"} & set(of_seeds[0].options):
+            for case in of_seeds:
+                case.arguments.pop("bk", None)
+        cases.append((chosen, of_seeds))
+    assert_rule_of_accuracy(cases)
+
+
+@EACH
+def test_multi_head_attention_backward_matches_central_differences(chosen):
+    assert_gradients(make_multi_head_case(chosen, **SMALL), F)
+
+
+@pytest.mark.parametrize("chosen", PAIRS)
+def test_multi_head_attention_backward_matches_differences_for_every_two_options(chosen):
+    assert_gradients_along_a_line(make_multi_head_case(chosen), F)
+
+
+@st.composite
+def any_case(draw):
+    def choose(options):
+        return draw(st.sampled_from(options))
+
+    case = draw_case(choose)
+    return case, laid_out(case, choose)
+
+
+@EXAMPLES
+@given(cases=any_case(), threads=st.sampled_from([1, 2, 3]))
+def test_any_call_agrees_with_the_reference(cases, threads):
+    """One call is a matter of luck: 8 times the error of the reference and 64 ulp of what is summed are allowed."""
+    case, strided = cases
+    given_in = case.arguments["query"].dtype.type
+    dtype = np.float32 if given_in is np.float16 else given_in
+    with sf.num_threads(threads):
+        results = results_of(strided, F)
+    plain, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
+    assert set(results) == set(truth)
+    for name, true in truth.items():
+        a, e = results[name], plain[name]
+        assert (a.shape, a.dtype) == (true.shape, dtype), name
+        error, allowed = (np.abs(r - true).max(initial=0) for r in (a, e))
+        ulp = np.spacing(np.abs(true).max(initial=1).astype(dtype))
+        assert error <= 8 * allowed + 64 * ulp, f"{name}: {error:.3g}, allowed are {8 * allowed + 64 * ulp:.3g}"
+
+
+@DTYPES
+@EACH
+def test_the_call_without_a_tape_has_the_same_bits(chosen, dtype):
+    case = make_multi_head_case(chosen, **LARGE, dtype=dtype)
+    out, _ = case.forward(F)
+    assert_same_bits(type(out)(F.multi_head_attention(**case.call)), out)
+
+
+# ---- the same bits ---------------------------------------------------------------------------------------------------
+
+
+@DTYPES
+@pytest.mark.parametrize("chosen", [(), ALL], ids=["plain", "all"])
+def test_any_number_of_threads_gives_the_same_bits(chosen, dtype):
+    case, results = make_multi_head_case(chosen, B=5, **LARGE, dtype=dtype), []
+    for threads in (1, 2, 3):
+        with sf.num_threads(threads):
+            results.append(case.run(F))
+    for out, _, grads in results[1:]:
+        assert_same_bits(out, results[0][0])
+        assert_same_bits(grads, results[0][2])
+
+
+@DTYPES
+@pytest.mark.parametrize("chosen", [(), ALL], ids=["plain", "all"])
+def test_a_row_has_the_same_bits_in_any_batch(chosen, dtype):
+    case = make_multi_head_case(chosen, B=7, **LARGE, dtype=dtype)
+    whole = row_results(case)
+    for rows in ([0], [3, 4], [6, 5, 4, 3, 2, 1, 0], [2] * 9):
+        assert_same_bits(row_results(case.rows(rows)), type(whole)(*(None if a is None else a[rows] for a in whole)))
+
+
+@DTYPES
+@pytest.mark.parametrize("rope", ["halves", "interleaved"])
+def test_steps_against_the_keys_so_far_have_the_bits_of_the_causal_whole(rope, dtype):
+    case = make_multi_head_case((Setting("causal", True), Setting("rope", rope)), **LARGE, dtype=dtype)
+    whole, query = case.forward(F)[0].y, case.arguments["query"]
+    for t in (0, 1, 30, 63, 64, 69):
+        step = case.with_argument("query", query[:, t : t + 1]).with_argument("key", query[:, : t + 1])
+        y = step.with_options(causal="bottom_right").forward(F)[0].y
+        np.testing.assert_array_equal(y, whole[:, t : t + 1])
+        padded = step.with_argument("key", query).with_options(causal="bottom_right", lengths=[t + 1, t + 1])
+        np.testing.assert_array_equal(padded.forward(F)[0].y, whole[:, t : t + 1])
+
+
+@DTYPES
+@EACH
+def test_a_tape_is_read_again(chosen, dtype):
+    case = make_multi_head_case(chosen, dtype=dtype)
+    _, tape = case.forward(F)
+    first = case.backward(F, tape)
+    assert isinstance(first, MultiHeadAttentionGrads)
+    assert_same_bits(case.backward(F, tape), first)
+    without = case.backward(F, tape, need_dx=False, need_dmask=False)
+    assert_same_bits(without, first._replace(dquery=None, dkey=None, dvalue=None, dmask=None))
+    assert repr(tape).startswith("<MultiHeadAttentionTape B=2 Hq=4 Hk=")
+    assert repr(tape).endswith(f"{np.dtype(dtype)}>")
+
+
+# ---- what is given and what is written -------------------------------------------------------------------------------
+
+
+@DTYPES
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("chosen", [(Setting("rope", "halves"),), ALL], ids=["self", "all"])
+def test_any_layout_gives_the_same_bits_and_is_not_written(chosen, layout, dtype):
+    case = make_multi_head_case(chosen, dtype=dtype)
+    strided = case.map(layout)
+    arrays = [*strided.arguments.values(), *strided.doutputs.values(), *strided.options["rope"][:2]]
+    before = [a.tobytes() for a in arrays]
+    (out, _, grads), expected = strided.run(F), case.run(F)
+    assert_same_bits(out, expected[0])
+    assert_same_bits(grads, expected[2])
+    assert before == [a.tobytes() for a in arrays]
+
+
+def test_weights_of_one_feature_and_any_stride_are_read_as_they_are():
+    """Such an array counts as contiguous, and what its heads side by side make of it does not."""
+    case = make_multi_head_case(D=1, Dv=1, O=1, Tk=3)
+    strided = case.map(lambda a: np.repeat(a, 2, -1)[..., ::2])
+    assert_same_bits(strided.run(F)[2], case.run(F)[2])
+    assert_same_bits(strided.forward(F)[0], case.forward(F)[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int8, bool], ids=str)
+def test_half_bool_and_integers_are_computed_in_float32(dtype):
+    case = make_multi_head_case((Setting("source", "key, value"),)).map(lambda a: (2 * a).astype(dtype))
+    (out, _, grads), expected = case.run(F), case.astype(np.float32).run(F)
+    assert_same_bits(out, expected[0])
+    assert_same_bits(grads, expected[2])
+
+
+@pytest.mark.parametrize("name", ["query", "Wq", "Wk", "Wv", "Wo", "bq", "bk", "bv", "bo", "key", "value"])
+def test_one_array_of_float64_makes_it_float64_and_tables_and_masks_do_not(name):
+    case = make_multi_head_case((*ALL[:2], Setting("mask", "added:qk")), dtype=np.float32)
+    wide = case.astype(np.float64)
+    tables = case.with_argument("mask", wide.arguments["mask"]).with_options(rope=wide.options["rope"])
+    assert_same_bits(tables.run(F)[2], case.run(F)[2])
+    out, _, grads = case.with_argument(name, wide.arguments[name]).run(F)
+    assert {a.dtype for a in (*out, *grads)} == {np.dtype(np.float64)}
+
+
+@DTYPES
+@pytest.mark.parametrize("biases", ["bq, bk, bv, bo", "bk, bo", ""])
+def test_into_is_added_to_and_returned(biases, dtype):
+    case = make_multi_head_case((Setting("biases", biases),), dtype=dtype)
+    _, tape, grads = case.run(F)
+
+    def targets(layout):
+        return tuple(None if d is None else layout(np.full_like(d, 2.0)) for d in grads[3:11])
+
+    for layout in (lambda a: a, lambda a: np.repeat(a, 2, -1)[..., ::2], np.asfortranarray):
+        into = targets(layout)
+        added = case.backward(F, tape, into=into)
+        for given_array, got, d in zip(into, added[3:11], grads[3:11], strict=True):
+            assert got is given_array
+            if d is not None:
+                np.testing.assert_array_equal(got, dtype(2) + d)
+        assert_same_bits(added, grads, of=("dquery",))
+
+
+class Recorder:
+    """Kernels that remember the arrays they were given, in order."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        def called(*arguments):
+            self.calls.append((name, [a for a in arguments if isinstance(a, np.ndarray) and a.ndim > 1]))
+            return getattr(_backend.load(_backend.isa), name)(*arguments)
+
+        return called
+
+
+@pytest.mark.parametrize("rope", [False, True])
+def test_rows_of_heads_are_not_copied_on_their_way(rope, monkeypatch):
+    """What one kernel writes is what the next one reads, in both directions."""
+    recorder = Recorder()
+    monkeypatch.setattr(_backend, "kernels", recorder)
+    case = make_multi_head_case((Setting("rope", "halves"),) if rope else ())
+    _, tape = case.forward(F)
+    turns = 2 * ["rotary"] if rope else []
+    names = [name for name, _ in recorder.calls]
+    assert names == [*3 * ["dense_forward"], *turns, "attention_forward", "dense_forward"]
+    written = [recorder.calls[i][1][2] for i in range(3)]  # x, W, y
+    for i in range(2 if rope else 0):
+        x, y = recorder.calls[3 + i][1][:2]
+        assert np.shares_memory(x, written[i])
+        written[i] = y
+    q, k, v, heads = recorder.calls[-2][1][:4]
+    assert all(np.shares_memory(a, w) for a, w in zip((q, k, v), written))
+    assert np.shares_memory(heads, recorder.calls[-1][1][0])
+    assert all(np.shares_memory(call[1][0], case.arguments["query"]) for call in recorder.calls[:3])
+
+    recorder.calls.clear()
+    case.backward(F, tape)
+    names = [name for name, _ in recorder.calls]
+    assert names == ["dense_backward", "attention_backward", *turns, *3 * ["dense_backward"]]
+    dheads = recorder.calls[0][1][3]  # x, W, dy, dx
+    of_attention = recorder.calls[1][1]
+    assert np.shares_memory(of_attention[6], dheads)  # q, k, v, y, high, reciprocal, dy
+    gradients = of_attention[-3:]
+    for i in range(2 if rope else 0):
+        x, y = recorder.calls[2 + i][1][:2]
+        assert np.shares_memory(x, gradients[i])
+        gradients[i] = y
+    for gradient, (_, arrays) in zip(gradients, recorder.calls[-3:], strict=True):
+        assert np.shares_memory(gradient, arrays[2])
+
+
+@pytest.mark.parametrize("call", range(5))
+def test_into_stays_as_it_was_when_the_call_is_stopped_half_way(call, monkeypatch):
+    class Stopped(Recorder):
+        def __getattr__(self, name):
+            if len(self.calls) == call:
+                raise KeyboardInterrupt
+            return super().__getattr__(name)
+
+    case = make_multi_head_case()
+    monkeypatch.setattr(_backend, "kernels", stopped := Stopped())
+    stopped.calls = [None] * 10
+    _, tape = case.forward(F)
+    stopped.calls = []
+    into = tuple(np.full_like(case.arguments[name], 2.0) for name in ("Wq", "Wk", "Wv", "Wo", "bq", "bk", "bv", "bo"))
+    with pytest.raises(KeyboardInterrupt):
+        case.backward(F, tape, into=into)
+    assert all((a == 2).all() for a in into)
+
+
+# ---- edges -----------------------------------------------------------------------------------------------------------
+
+
+@DTYPES
+@pytest.mark.parametrize("chosen", [(Setting("source", "key, value"),), ALL], ids=["plain", "all"])
+@pytest.mark.parametrize(
+    "sizes",
+    [{"B": 0}, {"Tq": 0}, {"Tk": 0}, {"Tq": 0, "Tk": 0}, {"E": 0}, {"Ek": 0, "Ev": 0}, {"D": 0}, {"Dv": 0}, {"O": 0}],
+    ids=str,
+)
+def test_nothing_at_all(sizes, chosen, dtype):
+    case = make_multi_head_case(chosen, dtype=dtype, **{"Tk": 5, **sizes})
+    (out, _, grads), expected = case.run(F), case.run(reference)
+    for name, a, e in zip(("y", *grads._fields), (*out, *grads), (*expected[0], *expected[2])):
+        assert (a is None) == (e is None), name
+        if e is not None:
+            assert (a.shape, a.dtype) == (e.shape, dtype), name
+            np.testing.assert_allclose(a, e, rtol=0, atol=64 * np.finfo(dtype).eps, err_msg=name)
+    if "Tk" in sizes and "Tq" not in sizes:
+        np.testing.assert_array_equal(out.y, np.broadcast_to(case.arguments["bo"], out.y.shape))
+
+
+def test_tables_need_no_more_rows_than_there_are_positions():
+    for causal, Tq, Tk, rows in (
+        (False, 3, 5, 5),
+        (False, 5, 3, 5),
+        ("bottom_right", 5, 3, 3),
+        ("bottom_right", 3, 5, 5),
+    ):
+        case = make_multi_head_case((Setting("source", "key"), Setting("rope", "halves")), Tq=Tq, Tk=Tk)
+        cos, sin = case.options["rope"]
+        case = case.with_options(causal=causal, rope=(cos[:rows], sin[:rows]))
+        np.testing.assert_allclose(case.forward(F)[0].y, case.forward(reference)[0].y, rtol=1e-12, atol=1e-13)
+        with pytest.raises(ValueError, match=rf"with P at least .*Tk\)? = {rows}; got \({rows - 1}, 2\)"):
+            case.with_options(rope=(cos[: rows - 1], sin[: rows - 1])).forward(F)
+
+
+def test_what_no_address_space_holds_is_refused():
+    weights = {name: a for name, a in make_multi_head_case().arguments.items() if name != "query"}
+    with pytest.raises(ValueError, match=r"q \(B, Tq, Hq, D\) must have at most 2\*\*56 elements; got "):
+        F.multi_head_attention(np.broadcast_to(np.zeros(5), (2**33, 2**20, 5)), **weights)
+
+
+@DTYPES
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("how", ["keys behind their length", "padding of self-attention"])
+def test_what_nobody_attends_to_and_attends_to_nothing_changes_no_bit(how, value, dtype):
+    if how == "padding of self-attention":
+        case = make_multi_head_case((Setting("rope", "halves"),), B=3, **LARGE, dtype=dtype)
+        lengths = np.array([70, 33, 0])
+        real = np.arange(70) < lengths[:, None]
+        case = case.with_argument("mask", (real[:, None, :, None] & real[:, None, None]))
+        padded = {"query": ~real}
+    else:
+        case = make_multi_head_case((Setting("source", "key, value"), Setting("lengths")), Tk=66, **LARGE, dtype=dtype)
+        behind = np.arange(66) >= case.options["lengths"][:, None]
+        padded = {"key": behind, "value": behind}
+    clean = case.run(F)
+    for name, where in padded.items():
+        case = case.with_argument(name, np.where(where[..., None], dtype(value), case.arguments[name]))
+    dirty = case.run(F)
+    assert_same_bits(dirty[0], clean[0])
+    assert_same_bits(dirty[2], clean[2])
+    for name, where in padded.items():
+        assert not getattr(clean[2], f"d{name}")[where].any()
+
+
+@DTYPES
+def test_infinite_gradients_do_not_warn(dtype):
+    case = make_multi_head_case(dtype=dtype)
+    case.doutputs["dy"][...] = np.inf
+    _, tape = case.forward(F)
+    grads = case.backward(F, tape)
+    assert not np.isfinite(grads.dquery).all()
+    into = tuple(-d for d in grads[3:11])
+    case.backward(F, tape, into=into)

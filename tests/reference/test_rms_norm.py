@@ -1,0 +1,75 @@
+"""RMS normalisation: its formula, gradients, and PyTorch's."""
+
+import numpy as np
+import pytest
+from cases import assert_gradient, central_differences
+
+from seqfuse import reference
+
+pytestmark = pytest.mark.once
+
+GAMMA = pytest.mark.parametrize("with_gamma", [False, True], ids=["", "gamma"])
+
+
+def draw(leading=(4, 3), D=6, with_gamma=True, dtype=np.float64):
+    rng = np.random.default_rng(0)
+    x, dy = rng.normal(size=(2, *leading, D)).astype(dtype)
+    return x, dy, rng.normal(size=D).astype(dtype) if with_gamma else None
+
+
+def test_rms_norm_is_its_formula():
+    x, _, gamma = draw()
+    expected = x / np.sqrt((x * x).mean(-1, keepdims=True) + 0.1) * gamma
+    np.testing.assert_allclose(reference.rms_norm(x, gamma, epsilon=0.1), expected, rtol=1e-13)
+    np.testing.assert_array_equal(reference.rms_norm(x), reference.rms_norm(x, np.ones(6), epsilon=1e-6))
+
+
+def test_rms_norm_of_rows_without_a_mean_is_layer_norm():
+    x, _, gamma = draw()
+    x -= x.mean(-1, keepdims=True)
+    np.testing.assert_allclose(
+        reference.rms_norm(x, gamma, epsilon=0.1), reference.layer_norm(x, gamma, epsilon=0.1), rtol=1e-12
+    )
+
+
+@GAMMA
+@pytest.mark.parametrize("leading", [(), (4,), (2, 3), (0,)])
+def test_rms_norm_backward_matches_central_differences(leading, with_gamma):
+    x, dy, gamma = draw(leading, with_gamma=with_gamma)
+    _, tape = reference.rms_norm_forward(x, gamma, epsilon=0.1)
+    grads = reference.rms_norm_backward(tape, dy)
+    assert (grads.dgamma is None) == (gamma is None)
+    for name, array in (("x", x), ("gamma", gamma)):
+        if array is not None:
+            numeric = central_differences(lambda: (reference.rms_norm(x, gamma, epsilon=0.1) * dy).sum(), array)
+            assert_gradient(f"d{name}", getattr(grads, f"d{name}"), numeric)
+
+
+@GAMMA
+def test_rms_norm_backward_adds_into_an_array_and_returns_it(with_gamma):
+    x, dy, gamma = draw(with_gamma=with_gamma)
+    _, tape = reference.rms_norm_forward(x, gamma)
+    into = (np.ones(6) if with_gamma else None,)
+    added = reference.rms_norm_backward(tape, dy, into=into)
+    assert added.dgamma is into[0]
+    if with_gamma:
+        np.testing.assert_array_equal(into[0], 1 + reference.rms_norm_backward(tape, dy).dgamma)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_rms_norm_computes_in_the_wider_type(dtype):
+    x, dy, gamma = draw(dtype=np.float32)
+    y, tape = reference.rms_norm_forward(x, gamma.astype(dtype))
+    assert {y.dtype, *(a.dtype for a in reference.rms_norm_backward(tape, dy))} == {np.dtype(dtype)}
+
+
+def test_rms_norm_matches_torch():
+    torch = pytest.importorskip("torch")
+    x, dy, gamma = draw()
+    theirs = [torch.tensor(a, requires_grad=True) for a in (x, gamma)]
+    of_theirs = torch.nn.functional.rms_norm(theirs[0], (6,), theirs[1], 1e-6)
+    of_theirs.backward(torch.from_numpy(dy))
+    y, tape = reference.rms_norm_forward(x, gamma)
+    np.testing.assert_allclose(y, of_theirs.detach().numpy(), rtol=1e-12, atol=1e-14)
+    for got, right in zip(reference.rms_norm_backward(tape, dy), theirs, strict=True):
+        np.testing.assert_allclose(got, right.grad.numpy(), rtol=1e-12, atol=1e-14)
