@@ -81,5 +81,18 @@ def rows_of_target(argument, needed):
     ]
 
 
+def rows_of_rows(argument, batch):
+    """What is said of rows of a batch of at least 2, given by their numbers or as bool."""
+    return [
+        (argument, [0.5], TypeError, "must be integers; got float64"),
+        (argument, "text", TypeError, "must be integers; got <U4"),
+        (argument, [batch], ValueError, f"must be in 0..batch-1 = 0..{batch - 1}; got {batch} at [0]"),
+        (argument, -1, ValueError, f"must be in 0..batch-1 = 0..{batch - 1}; got -1"),
+        (argument, [[0]], ValueError, "must be an integer or (n,); got (1, 1)"),
+        (argument, [True], ValueError, f"must be (batch,) = ({batch},); got (1,)"),
+        (argument, [[0], [0, 1]], ValueError, "must be an array; got list"),
+    ]
+
+
 FRACTIONS = [(1.0, "in [0, 1)"), (-0.1, "in [0, 1)"), (float("nan"), "in [0, 1)")]
 INDICES = "must be an integer; got"

@@ -1,6 +1,9 @@
 // Caches of keys and values.
 #include "seqfuse/key_cache.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 #include "bindings.hpp"
 #include "in_use.hpp"
 #include "scores.hpp"
@@ -19,6 +22,11 @@ class PyKeyCache {
     return py::array_t<std::int64_t>(cache_->shape().B, cache_->lengths());
   }
 
+  Index longest() const {
+    const InUse in_use(busy_, kName);
+    return greatest_length();
+  }
+
   Index capacity() const {
     const InUse in_use(busy_, kName);
     return cache_->capacity();
@@ -31,19 +39,16 @@ class PyKeyCache {
     cache_->append(heads<const T>(k), heads<const T>(v), pointer<const std::int64_t>(counts));
   }
 
+  // Tk: the greatest length, to which the options were fitted before this call.
   void attend(const py::array& q, Index Tk, const ScoreOptions& options, const py::array& y, int threads) const {
     const InUse in_use(busy_, kName);
+    if (Tk != greatest_length()) InUse::refuse(kName);
     const auto [B, Hk, D, Dv] = cache_->shape();
     const AttentionShape shape{B, q.shape(1), Hk, q.shape(2), Tk, D, Dv};
     AttentionForwardArgs<T> args{shape,       heads<const T>(q), {},      {},      options_of<T>(options, shape),
                                  heads<T>(y), nullptr,           nullptr, nullptr, threads,
                                  {}};
     interruptible(args.stop, [&] { return cache_->attend(args); });
-  }
-
-  void reserve(Index capacity) {
-    const InUse in_use(busy_, kName);
-    cache_->reserve(capacity);
   }
 
   void reset(const py::object& rows) {
@@ -64,6 +69,12 @@ class PyKeyCache {
  private:
   static constexpr const char* kName = "cache";
 
+  Index greatest_length() const {
+    const std::int64_t* lengths = cache_->lengths();
+    return std::accumulate(lengths, lengths + cache_->shape().B, Index(0),
+                           [](Index a, std::int64_t b) { return std::max(a, static_cast<Index>(b)); });
+  }
+
   std::unique_ptr<KeyCache<T>> cache_;
   mutable std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
@@ -75,10 +86,10 @@ void bind_one(py::module_& module, const char* name) {
         return PyKeyCache<T>(make_key_cache<T>({B, Hk, D, Dv}, capacity));
       }))
       .def("lengths", &PyKeyCache<T>::lengths)
+      .def("longest", &PyKeyCache<T>::longest)
       .def("capacity", &PyKeyCache<T>::capacity)
       .def("append", &PyKeyCache<T>::append)
       .def("attend", &PyKeyCache<T>::attend)
-      .def("reserve", &PyKeyCache<T>::reserve)
       .def("reset", &PyKeyCache<T>::reset)
       .def("copy", &PyKeyCache<T>::copy);
 }

@@ -24,5 +24,6 @@ void test_philox();
 void test_parallel();
 void test_gemm();
 void test_recurrent();
+void test_attention();
 
 }  // namespace seqfuse::tests

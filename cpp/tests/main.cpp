@@ -11,5 +11,6 @@ int main() {
   test_parallel();
   test_gemm();
   test_recurrent();
+  test_attention();
   std::puts("all passed");
 }

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import wrong_attention_calls
+import wrong_cache_calls
 import wrong_multi_head_calls
 import wrong_recurrent_calls
 import wrong_transformer_calls
@@ -26,6 +27,7 @@ from wrong_values import (
     rows_of_integers,
     rows_of_number,
     rows_of_numbers,
+    rows_of_rows,
     rows_of_target,
     zeros,
 )
@@ -81,7 +83,13 @@ CALLS = {
     "stream.step": lambda: (F.pack_lstm(**weights("lstm")).stream(B).step, {"x": zeros(B, I)}),
     "stream.reset": lambda: (F.pack_lstm(**weights("lstm")).stream(B).reset, {}),
 }
-OTHERS = wrong_attention_calls, wrong_multi_head_calls, wrong_recurrent_calls, wrong_transformer_calls
+OTHERS = (
+    wrong_attention_calls,
+    wrong_cache_calls,
+    wrong_multi_head_calls,
+    wrong_recurrent_calls,
+    wrong_transformer_calls,
+)
 for module in OTHERS:
     CALLS |= module.CALLS
 
@@ -152,13 +160,7 @@ TABLE = {
         ("out", zeros(B, H, dtype=np.float32), TypeError, "must be float64, it is written to; got float32"),
         ("out", [[0.0] * H] * B, TypeError, "must be a numpy.ndarray, it is written to; got list"),
     ],
-    "stream.reset": [
-        ("rows", [0.5], TypeError, "must be integers; got float64"),
-        ("rows", [B], ValueError, "must be in 0..batch-1 = 0..1; got 2 at [0]"),
-        ("rows", -1, ValueError, "must be in 0..batch-1 = 0..1; got -1"),
-        ("rows", [[0]], ValueError, "must be an integer or (n,); got (1, 1)"),
-        ("rows", [True], ValueError, "must be (batch,) = (2,); got (1,)"),
-    ],
+    "stream.reset": rows_of_rows("rows", B),
 }
 for suffix in ("", "_forward"):
     TABLE[f"dense{suffix}"] = [
@@ -239,6 +241,8 @@ def test_every_argument_of_every_public_function_is_in_the_table():
     public = {name: getattr(F, name) for name in F.__all__ if inspect.isfunction(getattr(F, name))}
     public |= {f"packed_{name}": F.Packed.__call__ for name in CELLS}
     public |= {"stream": F.Packed.stream, "stream.step": F.Stream.step, "stream.reset": F.Stream.reset}
+    public |= {"KVCache": F.KVCache}
+    public |= {f"cache.{name}": getattr(F.KVCache, name) for name in ("append", "attend", "reset")}
     assert set(public) == set(TABLE)
     for name, function in public.items():
         assert set(inspect.signature(function).parameters) - {"self"} == {row[0] for row in TABLE[name]}, name

@@ -2,8 +2,6 @@
 // its own keys alone and reads all others as one stream. One query a row is bound by that reading.
 #pragma once
 
-#include <vector>
-
 #include "seqfuse/attention_forward_impl.hpp"
 #include "seqfuse/key_cache.hpp"
 
@@ -15,12 +13,14 @@ template <class T>
 class PackedKeyCache final : public KeyCache<T> {
  public:
   PackedKeyCache(const KeyCacheShape& shape, Index capacity)
-      : shape_(shape), lengths_(static_cast<std::size_t>(shape.B)), room_(shape, divide_up(capacity, kKeys)) {}
+      : shape_(shape), lengths_(shape.B), room_(shape, divide_up(capacity, kKeys)) {
+    lengths_.fill_zero();
+  }
 
   KeyCacheShape shape() const override { return shape_; }
   Index capacity() const override { return room_.blocks * kKeys; }
   const std::int64_t* lengths() const override { return lengths_.data(); }
-  void reset(Index b) override { lengths_[static_cast<std::size_t>(b)] = 0; }
+  void reset(Index b) override { lengths_[b] = 0; }
 
   void reserve(Index capacity) override {
     const Index blocks = divide_up(capacity, kKeys);
@@ -32,7 +32,7 @@ class PackedKeyCache final : public KeyCache<T> {
 
   std::unique_ptr<KeyCache<T>> copy() const override {
     auto other = std::make_unique<PackedKeyCache>(shape_, capacity());
-    other->lengths_ = lengths_;
+    std::copy_n(lengths(), shape_.B, other->lengths_.data());
     copy_into(other->room_);
     return other;
   }
@@ -43,7 +43,7 @@ class PackedKeyCache final : public KeyCache<T> {
     if (needed > capacity()) reserve(std::max(needed, 2 * capacity()));
     for (Index b = 0; b < shape_.B; ++b) {
       for (Index h = 0; h < shape_.Hk; ++h) append_row(k, v, b, h, static_cast<Index>(counts[b]));
-      lengths_[static_cast<std::size_t>(b)] += counts[b];
+      lengths_[b] += counts[b];
     }
   }
 
@@ -85,7 +85,7 @@ class PackedKeyCache final : public KeyCache<T> {
     Buffer<bool> finite;
   };
 
-  Index length(Index b) const { return static_cast<Index>(lengths_[static_cast<std::size_t>(b)]); }
+  Index length(Index b) const { return static_cast<Index>(lengths_[b]); }
 
   void copy_into(Room& to) const {
     for (Index b = 0; b < shape_.B; ++b)
@@ -123,7 +123,7 @@ class PackedKeyCache final : public KeyCache<T> {
   }
 
   KeyCacheShape shape_;
-  std::vector<std::int64_t> lengths_;
+  Buffer<std::int64_t> lengths_;
   Room room_;
 };
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from seqfuse._arrays import Array
 
-LARGEST = 2**40  # of a single axis; their product is checked apart
-
 
 class KVCache:
     """Keys and values of a batch of sequences, each of a length of its own, for attention step by step.
@@ -33,7 +31,7 @@ class KVCache:
     heads : int        Hk, heads of keys and values
     dim : int        D, features of a key
     value_dim : int        Dv, features of a value; D by default
-    capacity : int        keys that each row has room for; it doubles when a row needs more
+    capacity : int        keys that each row has room for, at least; it doubles when a row needs more
     dtype : float32 or float64        what is kept and computed in
 
     Raises
@@ -71,13 +69,15 @@ class KVCache:
         dtype: DTypeLike = np.float32,
     ) -> None:
         function = "KVCache"
-        batch = _checks.integer(function, "batch", batch, 0, LARGEST)
-        heads = _checks.integer(function, "heads", heads, 1, LARGEST)
-        dim = _checks.integer(function, "dim", dim, 0, LARGEST)
-        value_dim = dim if value_dim is None else _checks.integer(function, "value_dim", value_dim, 0, LARGEST)
-        capacity = _checks.integer(function, "capacity", capacity, 0, LARGEST)
+        batch = _checks.integer(function, "batch", batch, 0)
+        heads = _checks.integer(function, "heads", heads, 1)
+        dim = _checks.integer(function, "dim", dim, 0)
+        value_dim = dim if value_dim is None else _checks.integer(function, "value_dim", value_dim, 0)
+        capacity = _checks.integer(function, "capacity", capacity, 0)
         self._dtype = _dtype(function, dtype)
-        _checks.sizes(function, "the cache (B, Hk, capacity, D + Dv)", batch, heads, capacity, dim + value_dim)
+        _checks.sizes(
+            function, "the cache (batch, heads, capacity, dim + value_dim)", batch, heads, capacity, dim + value_dim
+        )
         kernels = _backend.kernels
         kind = kernels.KeyCacheFloat if self._dtype == np.float32 else kernels.KeyCacheDouble
         self._size = batch, heads, dim, value_dim
@@ -109,9 +109,8 @@ class KVCache:
         if lengths is None:
             counts = np.full(B, T, np.int64)
         else:
-            counts, given = _checks.indices(function, "lengths", lengths, "0..T", T, copy=False)
+            counts, given = _checks.indices(function, "lengths", lengths, "0..T", T, copy=True)
             _checks.shape(function, "lengths", "(B,)", (B,), given)
-        _checks.sizes(function, "the cache (B, Hk, capacity, D + Dv)", B, Hk, int(self._longest()) + T, D + Dv)
         self._kernel.append(keys, values, counts)
 
     def attend(
@@ -132,7 +131,7 @@ class KVCache:
         ----------
         q : (B, Hq, Tq, D)        queries, of no wider type than the cache; Hq is a multiple of Hk
         scale, window, softcap : as for `attention`
-        mask : broadcastable to (B, Hq, Tq, L), L the greatest length        as for `attention`
+        mask : broadcastable to (B, Hq, Tq, Tk), Tk the greatest length        as for `attention`
 
         Returns
         -------
@@ -146,12 +145,15 @@ class KVCache:
         """
         function, (B, Hk, D, Dv) = "cache.attend", self._size
         queries = self._numbers(function, "q", q)
-        if queries.ndim != 4 or queries.shape[0] != B or queries.shape[3] != D or queries.shape[1] == 0:
+        if queries.ndim != 4 or (queries.shape[0], queries.shape[3]) != (B, D):
             _checks.refuse_shape(function, "q", f"(B, Hq, Tq, D) = ({B}, Hq, Tq, {D})", None, queries.shape)
         _, Hq, Tq, _ = queries.shape
-        if Hq % Hk:
-            raise ValueError(f"{function}: q must have Hq a multiple of Hk = {Hk}; got {queries.shape}")
-        shape = Shape(B, Hq, Hk, Tq, self._longest(), D, Dv)
+        if Hq == 0 or Hq % Hk:
+            raise ValueError(
+                f"{function}: q must have Hq a multiple of Hk = {Hk} and at least {Hk}; got {queries.shape}"
+            )
+        _checks.sizes(function, "y (B, Hq, Tq, Dv)", B, Hq, Tq, Dv)
+        shape = Shape(B, Hq, Hk, Tq, self._kernel.longest(), D, Dv)
         given = mask, "bottom_right", scale, window, softcap, None, 0.0, None
         options = options_of(function, shape, self._dtype, *given)
         y = np.empty((B, Hq, Tq, Dv), self._dtype)
@@ -191,9 +193,6 @@ class KVCache:
     def __deepcopy__(self, memo: object) -> KVCache:
         return self.copy()
 
-    def _longest(self) -> int:
-        return int(self._kernel.lengths().max(initial=0))
-
     def _numbers(self, function: str, name: str, value: ArrayLike) -> Array:
         array = _arrays.asarray(function, name, value)
         if _arrays.counts_as(function, name, array.dtype).itemsize > self._dtype.itemsize:
@@ -209,14 +208,17 @@ class KVCache:
 
     def __repr__(self) -> str:
         B, Hk, D, Dv = self._size
-        room = f"longest={self._longest()} capacity={self.capacity}"
+        try:
+            room = f"longest={self._kernel.longest()} capacity={self.capacity}"
+        except RuntimeError:  # another thread is using it
+            room = "in use"
         return f"<KVCache batch={B} heads={Hk} dim={D} value_dim={Dv} {self._dtype} {room}>"
 
 
 def _dtype(function: str, value: Any) -> np.dtype[Any]:
     try:
-        dtype = np.dtype(value)
-    except TypeError:
+        dtype = None if value is None else np.dtype(value)  # of None NumPy makes float64
+    except (TypeError, ValueError):
         dtype = None
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"{function}: dtype must be float32 or float64; got {value!r}")
