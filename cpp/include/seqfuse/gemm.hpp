@@ -69,7 +69,7 @@ struct RowTerms {
   [[gnu::always_inline]] void for_each(Index done, Index n, F&& f) const {
     const T* a[MR];
     for (int r = 0; r < MR; ++r) a[r] = row[r] + done;
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (Index k = 0; k < n; ++k) {
       Vec<T> x[MR];
 #pragma GCC unroll 32
@@ -89,7 +89,7 @@ struct ColumnTerms {
   template <int MR, class F>
   [[gnu::always_inline]] void for_each(Index done, Index n, F&& f) const {
     const T* a = first + done * ld;
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (Index k = 0; k < n; ++k, a += ld) {
       Vec<T> x[MR];
 #pragma GCC unroll 32

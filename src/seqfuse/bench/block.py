@@ -56,13 +56,13 @@ class Problem(NamedTuple):
         """Operations of the products: those of dense come twice again in backward, attention's five behind its two."""
         B, N, E = self.x.shape
         dense, attention = 2 * B * N * (4 + 2 * WIDER) * E * E, 4 * B * N * N * E
-        return 3 * dense + attention * 7 // 2 if work == "forward+backward" else dense + attention
+        return int(3 * dense + attention * 7 // 2 if work == "forward+backward" else dense + attention)
 
     def expected(self, work: Work) -> Results:
         """What the work comes to, computed by `seqfuse.reference` in float64."""
         wide = Problem(*(_as_float64(part) for part in self[:6]))
         y, tapes = forward(reference, wide)
-        return {"y": y} | backward(reference, wide, tapes) if work == "forward+backward" else {"y": y}
+        return {"y": y, **backward(reference, wide, tapes)} if work == "forward+backward" else {"y": y}
 
 
 def _as_float64(part: Any) -> Any:
@@ -133,7 +133,7 @@ def seqfuse(problem: Problem, work: Work) -> Contender:
 
     def train() -> Any:
         y, tapes = forward(F, problem)
-        return {"y": y} | backward(F, problem, tapes)
+        return {"y": y, **backward(F, problem, tapes)}
 
     return Contender("seqfuse", problem, train, lambda results: results)
 
