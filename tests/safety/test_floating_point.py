@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from cases import VARIANTS, make_case
+from transformer_cases import WAYS
 
 import seqfuse as sf
 from seqfuse import functional as F
@@ -86,6 +87,7 @@ def other_functions():
     h, V = draw(600, 30), draw(30, 90)
     q, k, v = (draw(2, 4, 130, 19) for _ in range(3))
     options = {"causal": True, "softcap": 2.0, "dropout": 0.25, "seed": 1}
+    block = [way.case((40, 4, 9), 50, dtype=np.float32) for way in WAYS if not way.positions]
 
     def call():
         y, tape = F.dense_forward(x, W, b)
@@ -96,6 +98,7 @@ def other_functions():
             F.readout(x, h, W, V, b, activation="softplus"),
             of_attention,
             *F.attention_backward(tape_of_attention, of_attention)[:3],
+            *(a for case in block for a in case.run(F).values()),
         ]
 
     return call
