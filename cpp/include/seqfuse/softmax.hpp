@@ -10,20 +10,9 @@
 #include <limits>
 #include <type_traits>
 
-#include "seqfuse/memory.hpp"
-#include "seqfuse/simd.hpp"
+#include "seqfuse/lines.hpp"
 
 namespace seqfuse {
-
-// The lanes of a line as one number: the upper half joins the lower one, again and again.
-template <class T>
-T sum_of_line(const T* line) {
-  T lanes[kLine<T>];
-  std::copy_n(line, kLine<T>, lanes);
-  for (Index half = kLine<T> / 2; half > 0; half /= 2)
-    for (Index i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  return lanes[0];
-}
 
 // The state of kMost rows, a multiple of every packet.
 template <class T, int kMost>
@@ -80,7 +69,7 @@ struct RunningSoftmax {
   }
 
   // The reciprocal of row r's sum; 0 where nothing was summed.
-  T reciprocal(Index r) const { return high[r] == kNone ? T(0) : T(1) / sum_of_line(sums[r]); }
+  T reciprocal(Index r) const { return high[r] == kNone ? T(0) : T(1) / Line<T>::load(sums[r]).sum(); }
 
  private:
   // What is subtracted: a row without keys has -inf, and -inf - -inf would be NaN.
