@@ -21,8 +21,8 @@ def assert_rule_of_accuracy(cases):
     """At most twice (TIMES) the error of the reference and 1 ulp, in root mean square and in max norm.
 
     A case is one way of calling with several seeds; its ulp is that of its largest number. The max norm is that of one
-    seed, averaged over the seeds and then over all cases: the largest of a few errors is a matter of luck, in the
-    reference too, and of the BLAS that NumPy came with.
+    seed, averaged over the seeds of all cases: the largest of a few errors is a matter of luck, in the reference too,
+    and of the BLAS that NumPy came with. So the average may be above the limit by two of its standard errors.
     """
     largest = {}
     for label, seeds in cases:
@@ -41,8 +41,9 @@ def assert_rule_of_accuracy(cases):
             rms, allowed_rms = (float(np.sqrt(np.mean(e * e))) for e in (error, limit))
             said = f"{name} of {label}: rms error {rms:.2f} ulp, not {TIMES} * {allowed_rms:.2f}"
             assert rms <= TIMES * allowed_rms + 1, said
-            largest.setdefault(name, []).append([error.max(axis=1).mean(), limit.max(axis=1).mean()])
+            largest.setdefault(name, []).append(error.max(axis=1) - TIMES * limit.max(axis=1))
     for name, parts in largest.items():
-        worst, limit = np.mean(parts, axis=0)
-        said = f"{name}: mean largest error {worst:.2f} ulp, not {TIMES} * {limit:.2f}"
-        assert worst <= TIMES * limit + 1, said
+        above = np.concatenate(parts)
+        luck = 2 * above.std() / len(above) ** 0.5
+        said = f"{name}: mean largest error {above.mean():.2f} ulp above {TIMES} times that of the reference, not 1"
+        assert above.mean() <= 1 + luck, said
