@@ -1,10 +1,9 @@
 // The backward of one column of keys with the blocks of queries that reach it.
 #pragma once
 
-#include <thread>
-
 #include "seqfuse/attention_rows_impl.hpp"
 #include "seqfuse/attention_scores_impl.hpp"
+#include "seqfuse/lines.hpp"
 
 namespace seqfuse::attention {
 
@@ -79,15 +78,14 @@ class BackwardWork {
   void pair(GradientRows<T>& rows, Block& block, Index row, Index column) {
     const auto& queries = block.queries;
     const Index first = column * kKeys;
-    const bool masked = static_cast<bool>(args_.options.mask);
-    const bool whole = !masked && queries.shared.begin <= first && first + kKeys <= queries.shared.end;
     const auto tiles = static_cast<int>(divide_up(queries.rows, kRows));
+    bool whole = true;
     Range reached{kGradientRows, 0}, keys{kKeys, 0};  // rows and keys of any weight
     for (int t = 0; t < tiles; ++t) {
       ScoreTile& tile = tiles_[t];
-      tile = {share_of(queries.rows, t, tiles), {0, kKeys}, true};
-      if (!whole) {
-        tile = tile_of<T>(queries.keys, tile.rows, first, masked);
+      tile = tile_of(queries, share_of(queries.rows, t, tiles), first, static_cast<bool>(args_.options.mask));
+      if (!tile.whole) {
+        whole = false;
         const Index from = tile.rows.begin * kKeys, n = tile.rows.size() * kKeys;
         std::fill_n(p_.data() + from, n, T(0)), std::fill_n(ds_.data() + from, n, T(0));
       }
@@ -96,12 +94,12 @@ class BackwardWork {
       keys = {std::min(keys.begin, tile.keys.begin), std::max(keys.end, tile.keys.end)};
       weights(rows, block, row, first, tile);
     }
-    if (!whole) clear_excluded(queries, first, finite_ && block.finite);
-    const bool selected = !whole && !(finite_ && block.finite);
+    const bool finite = finite_ && block.finite;
+    if (!whole) clear_excluded(queries, first, finite);
     if (args_.dmask_inout != nullptr || args_.options.softcap != T(0)) through_scores(queries, first);
     if (args_.options.dropout > 0)
       for (Index i = 0; i < queries.rows * kKeys; ++i) p_[i] *= factors_[i];
-    if (selected) return sums_selected(rows, block, row, column);
+    if (!whole && !finite) return sums_selected(rows, block, row, column);
     sums_of_columns(p_.data(), reached, keys, rows.dy(row), Dv_, dv_.data());
     sums_of_columns(ds_.data(), reached, keys, rows.q(row), D_, dk_.data());
     in_turn(block, column, [&] {
@@ -117,15 +115,10 @@ class BackwardWork {
     scores_.compute(block.queries, {keys_.data(), nullptr, true}, first, tile, p_.data() + at, greatest,
                     slope_.size() > 0 ? slope_.data() + at : nullptr);
     for (Index r = begin; r < tile.rows.end; ++r) {
-      const V high = max(V::all(*rows.high(row + r)), V::all(std::numeric_limits<T>::lowest()));
-      const V scale = V::all(*rows.reciprocal(row + r));
+      const auto floor = Line<T>::all(*rows.floor(row + r)), scale = Line<T>::all(*rows.reciprocal(row + r));
       T* p = p_.data() + r * kKeys;
-      for (Index key = tile.keys.begin; key < tile.keys.end; key += kLine<T>) {
-        constexpr int kPackets = static_cast<int>(kLine<T> / V::kSize);
-        const auto e =
-            exp_nonpositive(Vecs<T, kPackets>::each([&](int i) { return V::load(p + key + i * V::kSize) - high; }));
-        for (int i = 0; i < kPackets; ++i) (e.v[i] * scale).store(p + key + i * V::kSize);
-      }
+      for (Index key = tile.keys.begin; key < tile.keys.end; key += kLine<T>)
+        (exp_nonpositive(Line<T>::load(p + key) - floor) * scale).store(p + key);
     }
     const T scale = args_.dmask_inout != nullptr || slope_.size() > 0 ? T(1) : args_.options.scale;
     const auto multiply_values = [&](auto target) {

@@ -53,12 +53,10 @@ class ForwardWork {
   // what it reads in the first-level cache, and no tile waits for the softmax of its own.
   void add(Index block, const KeyBlock<T>& keys) {
     const Index first = block * kKeys, tiles = divide_up(queries_.rows, kRows);
-    const bool masked = static_cast<bool>(args_.options.mask);
-    const bool whole = !masked && queries_.shared.begin <= first && first + kKeys <= queries_.shared.end;
     for (Index t = 0; t < tiles; ++t) {
       ScoreTile& tile = tiles_[t];
       const Range rows = tile.rows;
-      tile = whole ? ScoreTile{rows, {0, kKeys}, true} : tile_of<T>(queries_.keys, rows, first, masked);
+      tile = tile_of(queries_, rows, first, static_cast<bool>(args_.options.mask));
       V* greatest = greatest_ + rows.begin;
       if (tile.keys.empty())
         std::fill_n(greatest, rows.size(), V::all(RunningSoftmax<T, kQueryRows>::kNone));

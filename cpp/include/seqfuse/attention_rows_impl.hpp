@@ -1,8 +1,10 @@
 // What the backward of attention keeps of the rows of queries of one key head while its columns go by.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "seqfuse/attention_blocks_impl.hpp"
@@ -28,7 +30,7 @@ class GradientRows {
         q_(checked_product({rows, D_})),
         dq_(checked_product({rows, D_})),
         dy_(checked_product({rows, Dv_})),
-        high_(rows),
+        floor_(rows),
         reciprocal_(rows),
         delta_(rows),
         blocks_(divide_up(rows, kGradientRows)) {}
@@ -50,7 +52,8 @@ class GradientRows {
       queries.q[r] = q(first + r);
       to.dy[r] = dy(first + r);
       const Index at = queries.at(args_.shape, r);
-      high_[first + r] = args_.high[at];
+      // What is subtracted from scores: a row that attended to nothing has -inf, and -inf - -inf would be NaN.
+      floor_[first + r] = std::max(args_.high[at], std::numeric_limits<T>::lowest());
       reciprocal_[first + r] = args_.reciprocal[at];
     }
     deltas(queries, first);
@@ -82,7 +85,7 @@ class GradientRows {
   T* q(Index row) { return q_.data() + row * D_; }
   T* dq(Index row) { return dq_.data() + row * D_; }
   T* dy(Index row) { return dy_.data() + row * Dv_; }
-  const T* high(Index row) const { return high_.data() + row; }
+  const T* floor(Index row) const { return floor_.data() + row; }
   const T* reciprocal(Index row) const { return reciprocal_.data() + row; }
   const T* delta(Index row) const { return delta_.data() + row; }
   Index b() const { return b_; }
@@ -121,7 +124,7 @@ class GradientRows {
   const AttentionBackwardArgs<T>& args_;
   Index rows_, D_, Dv_, b_ = 0, hk_ = 0;
   Buffer<T> q_, dq_, dy_;  // (rows, padded D or Dv)
-  Buffer<T> high_, reciprocal_, delta_;
+  Buffer<T> floor_, reciprocal_, delta_;
   std::vector<Block> blocks_;
 };
 

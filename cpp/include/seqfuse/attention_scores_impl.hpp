@@ -22,11 +22,12 @@ inline Range within(Range keys, Index first) {
   return {std::clamp<Index>(keys.begin - first, 0, kKeys), std::clamp<Index>(keys.end - first, 0, kKeys)};
 }
 
-template <class T>
-ScoreTile tile_of(const Range* keys, Range rows, Index first, bool masked) {
+template <class T, int kMost>
+ScoreTile tile_of(const QueryBlock<T, kMost>& queries, Range rows, Index first, bool masked) {
+  if (!masked && queries.shared.begin <= first && first + kKeys <= queries.shared.end) return {rows, {0, kKeys}, true};
   Range all{kKeys, 0}, shared{0, kKeys};
   for (Index r = rows.begin; r < rows.end; ++r) {
-    const Range here = within(keys[r], first);
+    const Range here = within(queries.keys[r], first);
     if (!here.empty()) all = {std::min(all.begin, here.begin), std::max(all.end, here.end)};
     shared = {std::max(shared.begin, here.begin), std::min(shared.end, here.end)};
   }

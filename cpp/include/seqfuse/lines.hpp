@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <utility>
 
 #include "seqfuse/memory.hpp"
 #include "seqfuse/simd.hpp"
@@ -13,85 +12,7 @@ namespace seqfuse {
 
 // One cache line of lanes.
 template <class T>
-struct Line {
-  using V = Vec<T>;
-  static constexpr int kPackets = static_cast<int>(kLine<T> / V::kSize);
-  V packet[kPackets];
-
-  // f(i) is the packet of place i.
-  template <class F>
-  static Line of(F&& f) {
-    Line line;
-#pragma GCC unroll 8
-    for (int i = 0; i < kPackets; ++i) line.packet[i] = f(i);
-    return line;
-  }
-  static Line all(T value) {
-    return of([&](int) { return V::all(value); });
-  }
-  static Line load(const T* p) {
-    return of([&](int i) { return V::loadu(p + i * V::kSize); });
-  }
-  void store(T* p) const {
-#pragma GCC unroll 8
-    for (int i = 0; i < kPackets; ++i) packet[i].storeu(p + i * V::kSize);
-  }
-
-  friend Line operator+(Line a, Line b) {
-    return of([&](int i) { return a.packet[i] + b.packet[i]; });
-  }
-  friend Line operator-(Line a, Line b) {
-    return of([&](int i) { return a.packet[i] - b.packet[i]; });
-  }
-  friend Line operator*(Line a, Line b) {
-    return of([&](int i) { return a.packet[i] * b.packet[i]; });
-  }
-  friend Line madd(Line a, Line b, Line c) {
-    return of([&](int i) { return madd(a.packet[i], b.packet[i], c.packet[i]); });
-  }
-  friend Line max(Line a, Line b) {  // a where it is NaN
-    return of([&](int i) { return max(a.packet[i], b.packet[i]); });
-  }
-  friend Line exp(Line a) {
-    return of([&](int i) { return exp(a.packet[i]); });
-  }
-  friend Line exp_nonpositive(Line a) {
-    return of([&](int i) { return exp_nonpositive(a.packet[i]); });
-  }
-
-  // The lanes as one by f(packet, packet): the upper half joins the lower one, again and again, on every instruction
-  // set alike.
-  template <class F>
-  T reduce(F&& f) const {
-    V packets[kPackets];
-    std::copy_n(packet, kPackets, packets);
-#pragma GCC unroll 4
-    for (int half = kPackets / 2; half > 0; half /= 2)
-#pragma GCC unroll 4
-      for (int i = 0; i < half; ++i) packets[i] = f(packets[i], packets[i + half]);
-    const V all = folded<static_cast<int>(V::kSize)>(packets[0], f);
-    T first;
-    std::memcpy(&first, &all.v, sizeof first);
-    return first;
-  }
-  T sum() const {
-    return reduce([](V a, V b) { return a + b; });
-  }
-
- private:
-  template <int n, class F>
-  static V folded(V a, F&& f) {
-    if constexpr (n == 1) {
-      return a;
-    } else {
-      constexpr int half = n / 2, kSize = static_cast<int>(V::kSize);
-      const V upper = [&]<int... I>(std::integer_sequence<int, I...>) {
-        return chosen_lanes(a, a, std::integer_sequence<int, (I + half) % kSize...>{});
-      }(std::make_integer_sequence<int, kSize>{});
-      return folded<half>(f(a, upper), f);
-    }
-  }
-};
+using Line = Vecs<T, static_cast<int>(kLine<T> / Vec<T>::kSize)>;
 
 // A line of a row that is there whole, from number c on.
 template <class T>

@@ -10,6 +10,7 @@
 #define EIGEN_FAST_MATH 0  // a square root is the IEEE one
 #endif
 #include <Eigen/Core>
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -168,6 +169,14 @@ struct Vecs {
   static Vecs all(T x) {
     return each([&](int) { return Vec<T>::all(x); });
   }
+  static Vecs load(const T* p) {  // p anywhere
+    return each([&](int i) { return Vec<T>::loadu(p + i * Vec<T>::kSize); });
+  }
+  void store(T* p) const {
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) v[i].storeu(p + i * Vec<T>::kSize);
+  }
+  // f(i) is packet i.
   template <class F>
   [[gnu::always_inline]] static Vecs each(F&& f) {
     Vecs out;
@@ -187,8 +196,44 @@ struct Vecs {
   friend Vecs madd(Vecs a, Vecs b, Vecs c) {
     return each([&](int i) { return madd(a.v[i], b.v[i], c.v[i]); });
   }
-  friend Vecs max(Vecs a, Vecs b) {
+  friend Vecs max(Vecs a, Vecs b) {  // a where it is NaN
     return each([&](int i) { return max(a.v[i], b.v[i]); });
+  }
+  friend Vecs exp(Vecs a) {
+    return each([&](int i) { return exp(a.v[i]); });
+  }
+
+  // The lanes as one by f(packet, packet): the upper half joins the lower one, again and again, on every instruction
+  // set alike.
+  template <class F>
+  T reduce(F&& f) const {
+    Vec<T> packets[N];
+    std::copy_n(v, N, packets);
+#pragma GCC unroll 4
+    for (int half = N / 2; half > 0; half /= 2)
+#pragma GCC unroll 4
+      for (int i = 0; i < half; ++i) packets[i] = f(packets[i], packets[i + half]);
+    const Vec<T> all = folded<static_cast<int>(Vec<T>::kSize)>(packets[0], f);
+    T first;
+    std::memcpy(&first, &all.v, sizeof first);
+    return first;
+  }
+  T sum() const {
+    return reduce([](Vec<T> a, Vec<T> b) { return a + b; });
+  }
+
+ private:
+  template <int n, class F>
+  static Vec<T> folded(Vec<T> a, F&& f) {
+    if constexpr (n == 1) {
+      return a;
+    } else {
+      constexpr int half = n / 2, kSize = static_cast<int>(Vec<T>::kSize);
+      const Vec<T> upper = [&]<int... I>(std::integer_sequence<int, I...>) {
+        return chosen_lanes(a, a, std::integer_sequence<int, (I + half) % kSize...>{});
+      }(std::make_integer_sequence<int, kSize>{});
+      return folded<half>(f(a, upper), f);
+    }
   }
 };
 
