@@ -72,6 +72,15 @@ def numbers(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any]) ->
     return readable(array, dtype)
 
 
+def no_wider(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any], needed: str, advice: str) -> Array:
+    """The value in the type that something holds already, which is not to lose what the value says."""
+    if getattr(value, "dtype", None) is not dtype:
+        value = asarray(function, name, value)
+        if counts_as(function, name, value.dtype) is FLOAT64 and dtype is FLOAT32:
+            raise TypeError(f"{function}: {name} must be {needed}; got float64. {advice}")
+    return numbers(function, name, value, dtype)
+
+
 def widest(
     function: str, names: Sequence[str], values: Sequence[ArrayLike], b: ArrayLike | None = None
 ) -> Sequence[Any]:

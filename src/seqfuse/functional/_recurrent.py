@@ -108,14 +108,8 @@ def forward_packed(
 
 def packed_input(function: str, x: Any, dtype: np.dtype[Any]) -> Array:
     """x in the type of packed weights, which is not to lose what x holds."""
-    if getattr(x, "dtype", None) is not dtype:
-        x = _arrays.asarray(function, "x", x)
-        if _arrays.counts_as(function, "x", x.dtype) is _arrays.FLOAT64 and dtype is _arrays.FLOAT32:
-            raise TypeError(
-                f"{function}: x must be no wider than the packed weights, float32; got float64. "
-                "Pass x as float32, or pack weights of float64"
-            )
-    return _arrays.numbers(function, "x", x, dtype)
+    needed = "no wider than the packed weights, float32"
+    return _arrays.no_wider(function, "x", x, dtype, needed, "Pass x as float32, or pack weights of float64")
 
 
 def _sequence(

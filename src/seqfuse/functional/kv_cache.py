@@ -194,12 +194,8 @@ class KVCache:
         return self.copy()
 
     def _numbers(self, function: str, name: str, value: ArrayLike) -> Array:
-        array = _arrays.asarray(function, name, value)
-        if _arrays.counts_as(function, name, array.dtype).itemsize > self._dtype.itemsize:
-            raise TypeError(
-                f"{function}: {name} must be float32, as the cache is; got float64. Pass dtype=float64 to KVCache"
-            )
-        return _arrays.readable(array, self._dtype)
+        needed = "float32, as the cache is"
+        return _arrays.no_wider(function, name, value, self._dtype, needed, "Pass dtype=float64 to KVCache")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
