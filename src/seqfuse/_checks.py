@@ -146,13 +146,18 @@ def into(function: str, names: Sequence[str], given: Any, absent: Sequence[str] 
             raise ValueError(f"{function}: into must have {why}; got {type(entry).__name__}")
 
 
+def index(value: Any) -> int | None:
+    """The integer that a value is; None where it is none, and of True and False."""
+    try:
+        return None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        return None
+
+
 def integer(function: str, name: str, value: Any, low: int, high: int | None = None, bounds: str = "") -> int:
     """A single integer in low..high, both included."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, (bool, np.bool_)):
+    number = index(value)
+    if number is None:
         raise TypeError(f"{function}: {name} must be an integer; got {value!r}")
     if number < low or (high is not None and number > high):
         raise ValueError(f"{function}: {name} must be {bounds or f'at least {low}'}; got {number}")
@@ -192,15 +197,17 @@ def clip(function: str, value: Any) -> float:
     return number
 
 
-def float_dtype(function: str, value: DTypeLike) -> np.dtype[Any]:
-    """What is computed in: float32 or float64, however it is named."""
+def float_dtype(function: str, value: DTypeLike, said: str = "") -> np.dtype[Any]:
+    """What is computed in: float32 or float64, however it is named; `said`: what a message quotes, else the type."""
     try:
-        dtype = None if value is None else np.dtype(value)
-    except TypeError:
+        dtype = None if value is None else np.dtype(value)  # NumPy takes None for float64, in a comparison too
+    except (TypeError, ValueError):
         dtype = None
-    if dtype is None or dtype not in (FLOAT32, FLOAT64):  # NumPy takes None for float64, in a comparison too
-        raise TypeError(f"{function}: dtype must be float32 or float64; got {value if dtype is None else dtype}")
-    return dtype
+    if dtype is None or dtype not in (FLOAT32, FLOAT64):
+        raise TypeError(
+            f"{function}: dtype must be float32 or float64; got {said or (value if dtype is None else dtype)}"
+        )
+    return FLOAT32 if dtype == FLOAT32 else FLOAT64
 
 
 # ---- arrays of integers ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 from seqfuse.bench import attention, block, bounds, decode, report
@@ -120,50 +121,47 @@ OPTIONS = CELLS._replace(
     columns=lambda peers: report.header_of(["of the plain call"]),
     line=lambda measured, peers: report.lines(measured),
 )
-ATTENTION = Table(
+
+
+def _beside_pytorch(family: ModuleType, axes: type[Any], **fields: Any) -> Table:
+    """The table of a module that has ops, works, shapes, problems and contenders, PyTorch among them."""
+    return Table(
+        ops=family.OPS,
+        axes=axes,
+        shapes=_all(family.WORKS, family.SHAPES),
+        quick_shapes=_all(family.WORKS, family.QUICK_SHAPES),
+        make=family.make,
+        enter=family.contenders,
+        peers=("pytorch",),
+        columns=report.header_of,
+        line=report.line,
+        **fields,
+    )
+
+
+ATTENTION = _beside_pytorch(
+    attention,
+    attention.AttentionShape,
     name="attention",
     help="attention instead, whole and causal",
     about="causal: operations of the pairs that are left, and half the work; 2.00x: the peer takes twice as long",
-    ops=attention.OPS,
-    axes=attention.AttentionShape,
-    shapes=_all(attention.WORKS, attention.SHAPES),
-    quick_shapes=_all(attention.WORKS, attention.QUICK_SHAPES),
-    make=attention.make,
-    enter=attention.contenders,
-    peers=("pytorch",),
     bound=bounds.ARITHMETIC,
-    columns=report.header_of,
-    line=report.line,
     weighed=_all(attention.WORKS, attention.SHAPES) | {"causal+backward": (*attention.SHAPES, attention.LONG)},
 )
-DECODE = Table(
+DECODE = _beside_pytorch(
+    decode,
+    decode.DecodeShape,
     name="decode",
     help="a step of decoding against cached keys and values instead",
     about="GB/s of keys and values; 2.00x: the peer takes twice as long as seqfuse",
-    ops=decode.OPS,
-    axes=decode.DecodeShape,
-    shapes=_all(decode.WORKS, decode.SHAPES),
-    quick_shapes=_all(decode.WORKS, decode.QUICK_SHAPES),
-    make=decode.make,
-    enter=decode.contenders,
-    peers=("pytorch",),
     bound=bounds.READING,
-    columns=report.header_of,
-    line=report.line,
 )
-BLOCK = Table(
+BLOCK = _beside_pytorch(
+    block,
+    block.BlockShape,
     name="block",
     help="a Transformer encoder block instead",
     about="2.00x: the peer takes twice as long as seqfuse",
-    ops=block.OPS,
-    axes=block.BlockShape,
-    shapes=_all(block.WORKS, block.SHAPES),
-    quick_shapes=_all(block.WORKS, block.QUICK_SHAPES),
-    make=block.make,
-    enter=block.contenders,
-    peers=("pytorch",),
     bound=bounds.ARITHMETIC,
-    columns=report.header_of,
-    line=report.line,
 )
 TABLES = {table.name: table for table in (CELLS, LENGTHS, OPTIONS, ATTENTION, DECODE, BLOCK)}

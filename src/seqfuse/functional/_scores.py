@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -118,10 +117,7 @@ def _sides(function: str, window: Any) -> tuple[int, int]:
 def _side(function: str, name: str, value: Any) -> int:
     if value is None:
         return -1
-    try:
-        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
-    except TypeError:
-        number = None
+    number = _checks.index(value)
     if number is None:
         raise TypeError(f"{function}: window must have None or an integer for {name}; got {value!r}")
     if number < 0:

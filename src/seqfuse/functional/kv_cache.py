@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class KVCache:
         dim = _checks.integer(function, "dim", dim, 0)
         value_dim = dim if value_dim is None else _checks.integer(function, "value_dim", value_dim, 0)
         capacity = _checks.integer(function, "capacity", capacity, 0)
-        self._dtype = _dtype(function, dtype)
+        self._dtype = _checks.float_dtype(function, dtype, repr(dtype))
         _checks.sizes(
             function, "the cache (batch, heads, capacity, dim + value_dim)", batch, heads, capacity, dim + value_dim
         )
@@ -209,13 +209,3 @@ class KVCache:
         except RuntimeError:  # another thread is using it
             room = "in use"
         return f"<KVCache batch={B} heads={Hk} dim={D} value_dim={Dv} {self._dtype} {room}>"
-
-
-def _dtype(function: str, value: Any) -> np.dtype[Any]:
-    try:
-        dtype = None if value is None else np.dtype(value)  # of None NumPy makes float64
-    except (TypeError, ValueError):
-        dtype = None
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"{function}: dtype must be float32 or float64; got {value!r}")
-    return _arrays.FLOAT32 if dtype == np.float32 else _arrays.FLOAT64
