@@ -26,7 +26,7 @@ PYTHON = [path for path in CODE if path.suffix in {".py", ".pyi"}]
 # From the bottom up: what a module of seqfuse may import stands in its own line or above it.
 LEVELS = [
     {"_version", "_cpu", "_activations", "_cells"},
-    {"_arrays", "_backend", "_checks", "_info", "_kernels", "_results", "_threads"},
+    {"_arrays", "_backend", "_checks", "_config", "_info", "_kernels", "_names", "_results", "_seeds", "_threads"},
     {"functional", "reference"},
     {"initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},

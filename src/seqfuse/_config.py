@@ -1,0 +1,48 @@
+"""What an object was made with: every argument of its constructor, kept in an attribute of the same name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, TypeVar
+
+Made = TypeVar("Made", bound="Configured")
+
+
+class Configured:
+    """Something that says how it was made, and can be made again from that."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, by name; `from_config` makes an equal object of them.
+
+        Returns
+        -------
+        dict        numbers, strings, lists, None, and objects that have a get_config themselves
+        """
+        return {name: getattr(self, name) for name in _arguments(type(self))}
+
+    @classmethod
+    def from_config(cls: type[Made], config: dict[str, Any]) -> Made:
+        """An object made with the arguments of `get_config`.
+
+        Parameters
+        ----------
+        config : dict        arguments of the constructor, by name
+        """
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items() if value is not None)
+        return f"{type(self).__name__}({told})"
+
+
+def _arguments(cls: type) -> list[str]:
+    """Names of the arguments of a constructor; `**kwargs` are those of the class above it."""
+    names: list[str] = []
+    for base in cls.__mro__:
+        if "__init__" not in base.__dict__ or base is object:
+            continue
+        parameters = inspect.signature(base.__dict__["__init__"]).parameters.values()
+        names += [p.name for p in parameters if p.name != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return list(dict.fromkeys(names))
