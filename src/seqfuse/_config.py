@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from seqfuse import _names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Made = TypeVar("Made", bound="Configured")
 
@@ -46,3 +51,18 @@ def _arguments(cls: type) -> list[str]:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return list(dict.fromkeys(names))
+
+
+def made(function: str, identifier: Any, table: Mapping[str, type[Made]]) -> Any:
+    """What a name, a class or {"class_name": ..., "config": ...} stands for, made; anything else as it is.
+
+    `table`: classes by their names in snake case; a class name is found too, however it is written.
+    """
+    if isinstance(identifier, dict):
+        name, config = identifier.get("class_name"), identifier.get("config") or {}
+        if not isinstance(name, str) or not isinstance(config, dict):
+            raise ValueError(f'{function}: identifier must be {{"class_name": ..., "config": ...}}; got {identifier!r}')
+        return _names.look_up(function, "class_name", _names.snake_case(name), table).from_config(config)
+    if isinstance(identifier, str):
+        return _names.look_up(function, "identifier", _names.snake_case(identifier), table)()
+    return identifier() if isinstance(identifier, type) else identifier

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def snake_case(name: str) -> str:
-    """A class name as Keras writes it in lower case: `GlorotUniform` is glorot_uniform, `LSTM` lstm."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    """A class name as Keras writes it in lower case: `GlorotUniform` is glorot_uniform, `LSTM` is lstm."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def look_up(function: str, argument: str, name: str, table: Mapping[str, Entry]) -> Entry:

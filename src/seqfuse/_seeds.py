@@ -7,11 +7,13 @@ alone, so that a run with one seed has the same bits, whatever the number of thr
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 from seqfuse import _checks
 
 _MASK = 2**64 - 1
+_one_at_a_time = threading.Lock()  # without it two threads may be given one seed, where Python itself has no lock
 
 
 def _mixed(x: int) -> int:
@@ -32,8 +34,9 @@ class SeedGenerator:
 
     def next(self) -> int:
         """The next seed, in [0, 2**64)."""
-        self.state = (self.state + 0x9E3779B97F4A7C15) & _MASK
-        return _mixed(self.state)
+        with _one_at_a_time:
+            self.state = state = (self.state + 0x9E3779B97F4A7C15) & _MASK
+        return _mixed(state)
 
 
 def set_seed(seed: Any) -> None:
