@@ -1,0 +1,83 @@
+"""First values of weights, with Keras's names: what layers take as `kernel_initializer` and the like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqfuse import _config, _names
+from seqfuse.initializers.base import Initializer
+from seqfuse.initializers.drawn import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
+from seqfuse.initializers.fixed import Constant, Identity, Ones, Zeros
+from seqfuse.initializers.scaled import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    VarianceScaling,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seqfuse._arrays import Array
+
+# The classes by the names that Keras's module has for them too.
+zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
+random_uniform, random_normal, truncated_normal, orthogonal = RandomUniform, RandomNormal, TruncatedNormal, Orthogonal
+variance_scaling, glorot_uniform, glorot_normal = VarianceScaling, GlorotUniform, GlorotNormal
+he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
+
+_CLASSES: dict[str, type[Initializer]] = {
+    _names.snake_case(entry.__name__): entry
+    for entry in (
+        *(Zeros, Ones, Constant, Identity, RandomUniform, RandomNormal, TruncatedNormal, Orthogonal),
+        *(VarianceScaling, GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal),
+    )
+}
+_OLD_NAMES = {
+    "zero": "zeros",
+    "one": "ones",
+    "uniform": "random_uniform",
+    "normal": "random_normal",
+    "identityinitializer": "identity",
+    "orthogonalinitializer": "orthogonal",
+}
+
+
+def get(identifier: Any) -> Initializer | Callable[..., Array] | None:
+    """The initializer that an argument of a layer stands for.
+
+    Parameters
+    ----------
+    identifier : a name ("glorot_uniform", "GlorotUniform"), an initializer, its class, any (shape, dtype) -> array,
+        an array (the values themselves), or {"class_name": ..., "config": ...}; None stays None
+
+    Returns
+    -------
+    Initializer, or the callable as it is
+
+    Raises
+    ------
+    ValueError        a name that there is not; the message suggests the near one
+    TypeError        nothing of these
+
+    Examples
+    --------
+    >>> from seqfuse import initializers
+    >>> initializers.get("he_normal")
+    HeNormal()
+    >>> initializers.get({"class_name": "Orthogonal", "config": {"gain": 2.0, "seed": 1}})
+    Orthogonal(gain=2.0, seed=1)
+    """
+    if isinstance(identifier, np.ndarray):
+        return Constant(identifier)
+    name = identifier.lower() if isinstance(identifier, str) else None
+    found = _config.made("initializers.get", _OLD_NAMES.get(name or "", identifier), _CLASSES)
+    if found is not None and not callable(found):
+        kinds = "a name, an initializer or (shape, dtype) -> array"
+        raise TypeError(f"initializers.get: identifier must be {kinds}; got {found!r}")
+    return found  # type: ignore[no-any-return]
