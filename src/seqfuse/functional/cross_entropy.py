@@ -31,6 +31,24 @@ class SoftmaxCrossEntropyTape:
     def __repr__(self) -> str:
         return f"<SoftmaxCrossEntropyTape logits={self._logits.shape} {self._logits.dtype}>"
 
+    def losses(self) -> Array:
+        """The cross-entropy of every label, whose mean is the loss; new with every call.
+
+        Returns
+        -------
+        (...)        in nats, in the type of logits
+
+        Examples
+        --------
+        >>> from seqfuse import functional as F
+        >>> loss, tape = F.softmax_cross_entropy_forward([[0.0, 0.0], [0.0, 5.0]], [0, 1])
+        >>> tape.losses().round(4)
+        array([0.6931, 0.0067])
+        """
+        right = _arrays.rows(self._logits)[np.arange(self._labels.size), self._labels]
+        # -log(exp(right - high) * scale)
+        return np.asarray(self._high - right - np.log(self._scale)).reshape(self._logits.shape[:-1])
+
 
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
     """The mean over all labels of log(sum(exp(logits))) - logits[label].

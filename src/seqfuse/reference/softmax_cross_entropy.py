@@ -18,6 +18,23 @@ class SoftmaxCrossEntropyTape:
     logits: Array  # (..., C)
     labels: Array  # (...)
 
+    def losses(self) -> Array:
+        """The cross-entropy of every label, whose mean is the loss.
+
+        Returns
+        -------
+        (...)        in nats
+
+        Examples
+        --------
+        >>> loss, tape = softmax_cross_entropy_forward([[0.0, 0.0], [0.0, 5.0]], [0, 1])
+        >>> tape.losses().round(4)
+        array([0.6931, 0.0067])
+        """
+        shifted = self.logits - self.logits.max(axis=-1, keepdims=True)
+        right = np.take_along_axis(shifted, self.labels[..., None], axis=-1)[..., 0]
+        return np.asarray(np.log(np.exp(shifted).sum(axis=-1)) - right)
+
 
 def softmax_cross_entropy(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Mean cross-entropy of the softmax of `logits` with one right class each.
@@ -71,10 +88,8 @@ def softmax_cross_entropy_forward(
     """
     logits = np.asarray(logits, computed_dtype(logits))
     labels = np.asarray(labels, np.intp)
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    right = np.take_along_axis(shifted, labels[..., None], axis=-1)[..., 0]
-    losses = np.log(np.exp(shifted).sum(axis=-1)) - right
-    return float(losses.mean()) if losses.size else 0.0, SoftmaxCrossEntropyTape(logits, labels)
+    tape = SoftmaxCrossEntropyTape(logits, labels)
+    return float(tape.losses().mean()) if labels.size else 0.0, tape
 
 
 def softmax_cross_entropy_backward(tape: SoftmaxCrossEntropyTape, dloss: float = 1.0) -> Array:

@@ -1,0 +1,149 @@
+"""Losses with Keras 3's names: a number that says how wrong predictions are, and its derivative.
+
+Every loss is a pair: `loss, tape = l.forward(y_true, y_pred)` and `dy_pred = l.backward(tape)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from seqfuse import _names
+from seqfuse.losses import targets
+from seqfuse.losses.crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    binary_crossentropy,
+    categorical_crossentropy,
+)
+from seqfuse.losses.loss import Loss, LossTape
+from seqfuse.losses.regression import (
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    huber,
+    mean_absolute_error,
+    mean_squared_error,
+)
+from seqfuse.losses.sparse_crossentropy import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Huber",
+    "Loss",
+    "LossTape",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "get",
+    "huber",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "resolve",
+    "sparse_categorical_crossentropy",
+]
+
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Loss]] = {
+    mean_squared_error: MeanSquaredError,
+    mean_absolute_error: MeanAbsoluteError,
+    huber: Huber,
+    binary_crossentropy: BinaryCrossentropy,
+    categorical_crossentropy: CategoricalCrossentropy,
+    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+}
+NAMES: dict[str, Callable[..., Loss]] = {
+    **{function.__name__: cls for function, cls in FUNCTIONS.items()},
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "bce": BinaryCrossentropy,
+}
+OF_KIND: dict[str, Callable[..., Loss]] = {
+    "binary": BinaryCrossentropy,
+    "sparse": SparseCategoricalCrossentropy,
+    "categorical": CategoricalCrossentropy,
+}
+
+
+def get(identifier: Any) -> Loss:
+    """The loss that an identifier means.
+
+    Parameters
+    ----------
+    identifier : Loss        itself
+        str        "mse", "mean_squared_error", "MeanSquaredError", ...
+        class, function of this module        with its defaults
+        dict        {"class_name": ..., "config": ...}
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError        no loss has that name; the message suggests the near one
+    TypeError        none of these, among them other functions, which have no gradient here
+
+    Examples
+    --------
+    >>> get("mse")
+    MeanSquaredError(reduction='sum_over_batch_size', name='mean_squared_error')
+    >>> get({"class_name": "Huber", "config": {"delta": 2.0}}).delta
+    2.0
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, str):
+        return _of_name(identifier)()
+    if isinstance(identifier, dict) and "class_name" in identifier:
+        return _of_name(identifier["class_name"])(**identifier.get("config", {}))
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        return identifier()
+    if callable(identifier):
+        if identifier in FUNCTIONS:
+            return FUNCTIONS[identifier]()
+        raise TypeError(
+            f"losses.get: identifier must be a Loss; got {_names_itself(identifier)}, which has no gradient here. "
+            "Write a class of seqfuse.losses.Loss with values(y_true, y_pred) and gradient(y_true, y_pred)"
+        )
+    raise TypeError(
+        f"losses.get: identifier must be a name, a Loss or a dict with class_name and config; got {identifier!r}"
+    )
+
+
+def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
+    """As `get`, and "crossentropy" or "ce" is the cross-entropy that fits the shapes of y_true and y_pred.
+
+    Parameters
+    ----------
+    identifier : as for `get`
+    y_true, y_pred : arrays        of the first batch: one prediction is binary, fewer axes in y_true classes
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError, TypeError        as `get`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> type(resolve("crossentropy", np.zeros(4, int), np.zeros((4, 10)))).__name__
+    'SparseCategoricalCrossentropy'
+    """
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        return OF_KIND[targets.kind_of_labels(y_true, y_pred)](name=identifier)
+    return get(identifier)
+
+
+def _of_name(name: str) -> Callable[..., Loss]:
+    """The class of a name, of a function or of a class."""
+    return NAMES.get(_names.snake_case(name)) or _names.look_up("losses.get", "identifier", name, NAMES)
+
+
+def _names_itself(function: Any) -> str:
+    return f"the function {getattr(function, '__name__', type(function).__name__)}"
