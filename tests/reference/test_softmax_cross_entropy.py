@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases import assert_gradient, central_differences
 
-from seqfuse import reference
+from seqfuse import functional, reference
 
 pytestmark = pytest.mark.once
 
@@ -46,3 +46,20 @@ def test_softmax_cross_entropy_matches_torch():
     ours, tape = reference.softmax_cross_entropy_forward(logits, labels)
     assert ours == pytest.approx(loss.item(), rel=1e-14)
     np.testing.assert_allclose(reference.softmax_cross_entropy_backward(tape), theirs.grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("module", [reference, functional])
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3), (0,)])
+def test_losses_of_a_tape_are_those_of_single_labels(module, shape):
+    logits, labels = draw(shape)
+    _, tape = module.softmax_cross_entropy_forward(logits, labels)
+    single = [reference.softmax_cross_entropy(row, label) for row, label in zip(logits.reshape(-1, 5), labels.ravel())]
+    assert tape.losses().shape == shape
+    np.testing.assert_allclose(tape.losses().ravel(), single, rtol=1e-14)
+
+
+def test_losses_of_a_tape_survive_huge_logits():
+    logits = np.array([[1e30, 0, -1e30], [0, -np.inf, 0]])
+    for module in (reference, functional):
+        losses = module.softmax_cross_entropy_forward(logits, [0, 2])[1].losses()
+        np.testing.assert_allclose(losses, [0, np.log(2)])

@@ -63,7 +63,7 @@ class SparseCategoricalCrossentropy(Loss):
             _, tape = F.softmax_cross_entropy_forward(y_pred, y_true)
             return tape.losses(), (tape, y_true.size)
         rows = _arrays.rows(y_pred)
-        place = np.arange(len(rows)), y_true.reshape(-1)
+        place = np.arange(len(rows)), y_true.flatten()  # a copy: a label may be changed before backward
         right, total = rows[place], np.add.reduce(rows, axis=-1)
         share = np.asarray(right / total)
         values = -np.log(np.clip(share, EPSILON, 1 - EPSILON))

@@ -1,0 +1,70 @@
+"""Cross-entropies of shares by hand, and at the bounds."""
+
+import numpy as np
+import pytest
+
+from seqfuse import losses
+
+pytestmark = pytest.mark.once
+
+log = np.log
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "y_true", "y_pred", "expected"),
+    [
+        (losses.binary_crossentropy, {}, [1, 0], [0.25, 0.5], -(log(0.25) + log(0.5)) / 2),
+        (losses.binary_crossentropy, {"label_smoothing": 0.5}, [1], [0.25], -(0.75 * log(0.25) + 0.25 * log(0.75))),
+        (losses.binary_crossentropy, {"from_logits": True}, [1, 0], [0, 0], log(2)),
+        (losses.binary_crossentropy, {}, [0, 1], [1, 0], -log(1e-7)),
+        (losses.categorical_crossentropy, {}, [0, 1, 0], [1, 2, 1], log(2)),
+        (
+            losses.categorical_crossentropy,
+            {"label_smoothing": 0.5},
+            [0, 1],
+            [1, 3],
+            -(0.25 * log(0.25) + 0.75 * log(0.75)),
+        ),
+        (losses.categorical_crossentropy, {"from_logits": True}, [0, 1], [0, log(3)], -log(0.75)),
+        (losses.categorical_crossentropy, {}, [0, 1], [1, 0], -log(1e-7)),
+    ],
+)
+def test_functions_say_the_value_of_each_row(function, options, y_true, y_pred, expected):
+    np.testing.assert_allclose(function([y_true], np.array([y_pred], float), **options), [expected], rtol=1e-7)
+
+
+@pytest.mark.parametrize("loss", [losses.BinaryCrossentropy(True), losses.CategoricalCrossentropy(True)], ids=repr)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_huge_logits_do_not_overflow(loss, dtype):
+    value, tape = loss.forward([[0, 1]], np.array([[1e4, -1e4]], dtype))
+    count = 2 if isinstance(loss, losses.BinaryCrossentropy) else 1
+    assert value == pytest.approx(2e4 / 1 if count == 1 else 1e4)
+    np.testing.assert_allclose(loss.backward(tape) * count, [[1, -1]])
+
+
+@pytest.mark.parametrize("loss", [losses.BinaryCrossentropy(), losses.CategoricalCrossentropy()], ids=repr)
+def test_a_share_that_is_held_has_no_gradient(loss):
+    value, tape = loss.forward([[0.0, 1.0]], [[1.0, 0.0]])
+    assert np.isfinite(value)
+    np.testing.assert_array_equal(loss.backward(tape), [[0, 0]])
+
+
+@pytest.mark.parametrize("cls", [losses.BinaryCrossentropy, losses.CategoricalCrossentropy])
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"from_logits": 1}, TypeError, "from_logits must be True or False; got 1"),
+        ({"label_smoothing": 1.5}, ValueError, r"label_smoothing must be in \[0, 1\); got 1.5"),
+        ({"axis": 1}, ValueError, "axis must be -1; got 1. Move the classes last"),
+    ],
+)
+def test_wrong_options_are_refused(cls, options, error, message):
+    with pytest.raises(error, match=f"^{cls.__name__}: {message}"):
+        cls(**options)
+
+
+def test_categorical_refuses_classes():
+    with pytest.raises(
+        ValueError, match=r"y_true must be as y_pred = \(3, 4\); got \(3,\)\. For integers .* to_categorical"
+    ):
+        losses.CategoricalCrossentropy()([0, 1, 2], np.ones((3, 4)))

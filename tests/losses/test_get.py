@@ -1,0 +1,99 @@
+"""Losses by their names, and the cross-entropy that fits the shapes."""
+
+import numpy as np
+import pytest
+
+from seqfuse import losses
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize(
+    ("identifier", "cls"),
+    [
+        ("mse", losses.MeanSquaredError),
+        ("MSE", losses.MeanSquaredError),
+        ("mean_squared_error", losses.MeanSquaredError),
+        ("MeanSquaredError", losses.MeanSquaredError),
+        (losses.mean_squared_error, losses.MeanSquaredError),
+        (losses.MeanSquaredError, losses.MeanSquaredError),
+        ("mae", losses.MeanAbsoluteError),
+        ("huber", losses.Huber),
+        ("Huber", losses.Huber),
+        ("bce", losses.BinaryCrossentropy),
+        ("binary_crossentropy", losses.BinaryCrossentropy),
+        ("categorical_crossentropy", losses.CategoricalCrossentropy),
+        ("sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy),
+        ("SparseCategoricalCrossentropy", losses.SparseCategoricalCrossentropy),
+        (losses.sparse_categorical_crossentropy, losses.SparseCategoricalCrossentropy),
+    ],
+)
+def test_get_knows_the_names_of_keras(identifier, cls):
+    assert type(losses.get(identifier)) is cls
+
+
+def test_get_returns_a_loss_as_it_is():
+    loss = losses.Huber(2.0)
+    assert losses.get(loss) is loss
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.Huber(2.0, "sum", "far"),
+        losses.BinaryCrossentropy(True, 0.1),
+        losses.SparseCategoricalCrossentropy(True, -1),
+        losses.CategoricalCrossentropy(label_smoothing=0.5, reduction=None),
+    ],
+    ids=repr,
+)
+def test_a_configuration_makes_an_equal_loss(loss):
+    again = losses.get({"class_name": type(loss).__name__, "config": loss.get_config()})
+    assert type(again) is type(loss)
+    assert again.get_config() == loss.get_config() == type(loss).from_config(loss.get_config()).get_config()
+
+
+@pytest.mark.parametrize(
+    ("identifier", "error", "message"),
+    [
+        (
+            "mean_square_error",
+            ValueError,
+            r'losses\.get: identifier must be one of .*Did you mean "mean_squared_error"\?',
+        ),
+        ("CategoricalCrossEntropy", ValueError, r'Did you mean "categorical_crossentropy"\?'),
+        (
+            np.mean,
+            TypeError,
+            "the function mean, which has no gradient here. Write a class of seqfuse.losses.Loss with",
+        ),
+        (None, TypeError, "must be a name, a Loss or a dict with class_name and config; got None"),
+        ({"config": {}}, TypeError, "must be a name, a Loss or a dict with class_name and config; got {'config'"),
+        (3, TypeError, "got 3"),
+        (int, TypeError, "got the function int"),
+    ],
+)
+def test_get_says_what_is_wrong(identifier, error, message):
+    with pytest.raises(error, match=message):
+        losses.get(identifier)
+
+
+@pytest.mark.parametrize("identifier", ["crossentropy", "ce", "CE"])
+@pytest.mark.parametrize(
+    ("true", "pred", "cls"),
+    [
+        ((4,), (4, 1), losses.BinaryCrossentropy),
+        ((4, 1), (4, 1), losses.BinaryCrossentropy),
+        ((4,), (4, 3), losses.SparseCategoricalCrossentropy),
+        ((4, 1), (4, 3), losses.SparseCategoricalCrossentropy),
+        ((4, 2), (4, 2, 3), losses.SparseCategoricalCrossentropy),
+        ((4, 3), (4, 3), losses.CategoricalCrossentropy),
+    ],
+)
+def test_resolve_takes_the_crossentropy_that_fits(identifier, true, pred, cls):
+    loss = losses.resolve(identifier, np.zeros(true), np.zeros(pred))
+    assert (type(loss), loss.name) == (cls, identifier)
+
+
+def test_resolve_gets_what_has_another_name():
+    assert type(losses.resolve("mse", np.zeros((4, 3)), np.zeros((4, 3)))) is losses.MeanSquaredError

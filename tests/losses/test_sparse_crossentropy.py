@@ -1,0 +1,114 @@
+"""The cross-entropy of classes by hand, beside that of shares, and what labels are refused."""
+
+import re
+
+import numpy as np
+import pytest
+
+from seqfuse import functional as F
+from seqfuse import losses
+
+pytestmark = pytest.mark.once
+
+log = np.log
+
+
+@pytest.mark.parametrize(
+    ("options", "y_true", "y_pred", "expected"),
+    [
+        ({}, [1, 0], [[1, 3], [1, 1]], [-log(0.75), log(2)]),
+        ({"from_logits": True}, [1, 0], [[0, log(3)], [5, 5]], [-log(0.75), log(2)]),
+        ({"ignore_class": 0}, [1, 0], [[1, 3], [1, 1]], [-log(0.75), 0]),
+        ({"ignore_class": -1, "from_logits": True}, [[-1], [0]], [[0, log(3)], [5, 5]], [0, log(2)]),
+        ({}, [0], [[0, 1]], [-log(1e-7)]),
+    ],
+)
+def test_the_function_says_the_value_of_each_row(options, y_true, y_pred, expected):
+    values = losses.sparse_categorical_crossentropy(y_true, np.array(y_pred, float), **options)
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", None])
+def test_it_is_the_categorical_one_of_one_hot_rows(reduction, from_logits):
+    rng = np.random.default_rng(0)
+    y_true, y_pred = rng.integers(5, size=(4, 3)), rng.uniform(0.1, 1, size=(4, 3, 5))
+    weights, mask = rng.uniform(size=(4, 3)), rng.random(size=(4, 3)) < 0.6
+    results = []
+    for loss, target in [
+        (losses.SparseCategoricalCrossentropy(from_logits, reduction=reduction), y_true),
+        (losses.CategoricalCrossentropy(from_logits, reduction=reduction), np.eye(5)[y_true]),
+    ]:
+        value, tape = loss.forward(target, y_pred, weights, mask)
+        results.append((value, loss.backward(tape)))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-12)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-12, atol=1e-15)
+
+
+def test_without_weights_the_gradient_has_the_bits_of_the_kernel():
+    rng = np.random.default_rng(0)
+    labels, logits = rng.integers(5, size=(4, 3)), rng.normal(size=(4, 3, 5)).astype(np.float32)
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+    value, tape = loss.forward(labels, logits)
+    expected, kernel_tape = F.softmax_cross_entropy_forward(logits, labels)
+    assert value == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_allclose(loss.backward(tape), F.softmax_cross_entropy_backward(kernel_tape), rtol=1e-6)
+
+
+def test_ignored_labels_count_in_no_mean():
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=255)
+    value, tape = loss.forward(np.uint8([1, 255]), [[0.5, 0.5], [0.0, 0.0]])
+    assert value == pytest.approx(log(2))
+    np.testing.assert_allclose(loss.backward(tape), [[1, -1], [0, 0]], atol=1e-12)
+
+
+def test_labels_may_be_changed_before_backward():
+    labels, logits = np.array([0, 1]), np.zeros((2, 2))
+    for from_logits, y_pred in ((True, logits), (False, logits + 0.5)):
+        loss = losses.SparseCategoricalCrossentropy(from_logits)
+        _, tape = loss.forward(labels, y_pred)
+        expected = loss.backward(tape)
+        labels[:] = 99
+        np.testing.assert_array_equal(loss.backward(tape), expected)
+        labels[:] = 0, 1
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize(
+    ("y_true", "error", "message"),
+    [
+        ([[0, 3], [0, 0]], ValueError, "y_true must be in 0..C-1 = 0..2; got 3 at [0, 1]. Negative classes do not"),
+        (
+            [[0, 0], [-1, 0]],
+            ValueError,
+            "got -1 at [1, 0]. Negative classes do not count from the end; for padding say",
+        ),
+        ([[0, 0.5], [0, 0]], ValueError, "must be whole numbers, a class each; got 0.5 at [0, 1]. For numbers take"),
+        ([[0, np.nan], [0, 0]], ValueError, "must be whole numbers, a class each; got nan at [0, 1]"),
+        ([[0, 1e30], [0, 0]], ValueError, "must be whole numbers, a class each; got 1e+30 at [0, 1]"),
+        ([["a", "b"], ["c", "d"]], TypeError, "y_true must be float64, float32, half, integers or bool; got <U1"),
+        ([0, 1], ValueError, "y_true must be (...) = (2, 2); got (2,)"),
+        (np.zeros((2, 2, 3)), ValueError, "y_true must be (...) = (2, 2); got (2, 2, 3). Rows of shares, as one-hot"),
+    ],
+)
+def test_wrong_labels_are_refused(from_logits, y_true, error, message):
+    with pytest.raises(error, match=r"^SparseCategoricalCrossentropy: y_true must be ") as caught:
+        losses.SparseCategoricalCrossentropy(from_logits)(y_true, np.full((2, 2, 3), 0.3))
+    assert message in str(caught.value)
+
+
+def test_labels_that_are_bool_are_classes():
+    assert losses.SparseCategoricalCrossentropy()([True, False], [[0.5, 0.5], [0.5, 0.5]]) == pytest.approx(log(2))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"from_logits": "yes"}, TypeError, "from_logits must be True or False; got 'yes'"),
+        ({"ignore_class": 0.5}, TypeError, "ignore_class must be an integer or None; got 0.5"),
+        ({"axis": 0}, ValueError, "axis must be -1; got 0"),
+    ],
+)
+def test_wrong_options_are_refused(options, error, message):
+    with pytest.raises(error, match=re.escape(f"SparseCategoricalCrossentropy: {message}")):
+        losses.SparseCategoricalCrossentropy(**options)

@@ -1,0 +1,38 @@
+"""Mean errors by hand."""
+
+import numpy as np
+import pytest
+
+from seqfuse import metrics
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize(
+    ("cls", "expected"),
+    [
+        (metrics.MeanSquaredError, (1 + 4 + 9) / 3),
+        (metrics.MeanAbsoluteError, 2),
+        (metrics.RootMeanSquaredError, ((1 + 4 + 9) / 3) ** 0.5),
+    ],
+)
+def test_errors_are_those_of_all_batches_together(cls, expected):
+    metric = cls()
+    metric.update_state([0.0, 0.0], np.float32([[1.0], [-2.0]]))
+    metric.update_state(np.array([[1]]), np.array([[4]]))
+    assert metric.result() == pytest.approx(expected)
+    metric.reset_state()
+    assert metric.result() == 0
+
+
+@pytest.mark.parametrize("true", [(2, 3), (2, 3, 1)])
+def test_steps_have_weights_beside_predictions_with_an_axis_of_one(true):
+    y_pred = np.arange(6.0).reshape(2, 3, 1)
+    metric = metrics.MeanAbsoluteError()
+    metric.update_state(np.zeros(true), y_pred, [[1, 1, 0], [0, 0, 2]])
+    assert metric.result() == (0 + 1 + 10) / 4
+
+
+def test_wrong_shapes_are_refused():
+    with pytest.raises(ValueError, match=r"squared_error: y_true must be as y_pred = \(2, 3\); got \(3, 2\)"):
+        metrics.RootMeanSquaredError().update_state(np.zeros((3, 2)), np.zeros((2, 3)))

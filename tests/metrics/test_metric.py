@@ -1,0 +1,101 @@
+"""Means over batches, with weights and masks, by hand."""
+
+import re
+
+import numpy as np
+import pytest
+
+from seqfuse import metrics
+
+pytestmark = pytest.mark.once
+
+VALUES = np.array([[1.0, 2.0], [3.0, 6.0]])
+MASK = np.array([[True, True], [True, False]])
+
+
+@pytest.mark.parametrize(
+    ("weights", "mask", "expected"),
+    [
+        (None, None, 3),
+        ([1, 0], None, 1.5),
+        ([[1], [3]], None, (3 + 27) / 8),
+        ([[1, 0], [0, 1]], None, 3.5),
+        (2, None, 3),
+        (None, MASK, 2),
+        (None, [True, False], 1.5),
+        ([1, 2], MASK, (3 + 6) / 4),
+        ([[0, 1], [1, 1]], MASK, 2.5),
+        ([0, 0], None, 0),
+    ],
+)
+def test_values_are_weighted(weights, mask, expected):
+    metric = metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred, "mine")
+    metric.update_state(None, VALUES, weights, mask)
+    assert metric.result() == pytest.approx(expected)
+    assert type(metric.result()) is float
+
+
+def test_batches_are_added_and_forgotten():
+    metric = metrics.Mean()
+    assert metric.result() == 0
+    metric.update_state([1.0, 2.0, 3.0])
+    metric.update_state(10.0)
+    assert metric.result() == 4
+    metric.reset_state()
+    assert metric(2.5, sample_weight=3) == 2.5
+
+
+def test_what_a_mask_leaves_out_reaches_nothing():
+    metric = metrics.MeanSquaredError()
+    metric.update_state(np.zeros((2, 2)), np.array([[[1.0], [np.nan]], [[3.0], [np.inf]]]), mask=[[True, False]] * 2)
+    assert metric.result() == 5
+
+
+def test_a_metric_of_ones_own_writes_three_methods():
+    class Largest(metrics.Metric):
+        def reset_state(self):
+            self.most = 0.0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.most = max(self.most, float(np.max(y_pred)))
+
+        def result(self):
+            return self.most
+
+    metric = Largest()
+    assert metric.name == "largest"
+    assert metric(None, [1.0, 5.0]) == 5
+    assert metric(None, [1.0, 2.0]) == 5
+    metric.reset_state()
+    assert metric.result() == 0
+
+
+@pytest.mark.parametrize("method", ["update_state", "result"])
+def test_a_metric_without_its_methods_says_which(method):
+    with pytest.raises(NotImplementedError, match=f"Metric must have a method {method}"):
+        getattr(metrics.Metric(), method)()
+
+
+@pytest.mark.parametrize(
+    ("weights", "mask", "error", "message"),
+    [
+        (np.ones(3), None, ValueError, "MeanMetricWrapper: sample_weight must be (...), one a value or the first axes"),
+        (None, np.ones(2), TypeError, "MeanMetricWrapper: mask must be bool, True where it counts; got float64"),
+        (None, np.ones(3, bool), ValueError, "MeanMetricWrapper: mask must be (...), one a value or the first axes of"),
+    ],
+)
+def test_wrong_weights_are_refused(weights, mask, error, message):
+    metric = metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred)
+    with pytest.raises(error, match=re.escape(message)):
+        metric.update_state(None, VALUES, weights, mask)
+
+
+def test_a_wrapper_needs_a_function():
+    with pytest.raises(TypeError, match="MeanMetricWrapper: fn must be callable; got 3"):
+        metrics.MeanMetricWrapper(3)
+
+
+def test_a_wrapper_passes_its_options_on():
+    metric = metrics.MeanMetricWrapper(lambda y_true, y_pred, power: y_pred**power, "powers", power=2)
+    assert metric(None, np.array([1.0, 3.0])) == 5
+    assert metric.get_config()["power"] == 2
