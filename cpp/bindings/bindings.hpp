@@ -17,7 +17,7 @@ void bind_normalize(pybind11::module_& module);
 void bind_pointwise(pybind11::module_& module);
 void bind_rotary(pybind11::module_& module);
 void bind_row_softmax(pybind11::module_& module);
-void bind_adam(pybind11::module_& module);
+void bind_optimizer(pybind11::module_& module);
 void bind_key_cache(pybind11::module_& module);
 void bind_machine(pybind11::module_& module);
 

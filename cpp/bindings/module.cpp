@@ -16,7 +16,7 @@ PYBIND11_MODULE(SEQFUSE_MODULE_NAME, module, pybind11::mod_gil_not_used()) {
   bind_pointwise(module);
   bind_rotary(module);
   bind_row_softmax(module);
-  bind_adam(module);
+  bind_optimizer(module);
   bind_key_cache(module);
   bind_machine(module);
 }

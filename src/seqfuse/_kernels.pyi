@@ -259,18 +259,22 @@ class Kernels(Protocol):
     ) -> None: ...
     def softmax_forward(self, x: Array, y: Array, threads: int, /) -> None: ...  # (N, D); y written, may be x
     def softmax_backward(self, y: Array, dy: Array, dx: Array, threads: int, /) -> None: ...  # dx written
-    def adam_update(
+    def optimizer_update(
         self,
-        params: Array,  # params, m, v are written; all four flat
-        grads: Array,
-        m: Array,
-        v: Array,
-        step: int,
+        rule: str,  # a name of optimizer_rules.hpp
+        params: Array,  # flat; written, and so are states and average
+        grads: Array,  # as params
+        states: tuple[Array, ...],  # as params, in the rule's order
+        average: Array | None,  # as params
+        runs: Array,  # (n, 3) int64: begin, end, whether weight_decay applies
+        count: int,  # of updates, this one included
         learning_rate: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
+        numbers: tuple[float, ...],  # the rule's own
         grad_scale: float,
+        limit: str,  # none, value, norm (of each run) or global_norm
+        most: float,
+        weight_decay: float,
+        average_momentum: float,
         threads: int,
         /,
     ) -> None: ...

@@ -81,8 +81,9 @@ def adam_update(
     grad_scale = _checks.real(function, "grad_scale", grad_scale)
     if params.size:
         flat_params, flat_m, flat_v = (array.reshape(-1) for array in targets.work)
-        _backend.kernels.adam_update(
-            flat_params, gradients.reshape(-1), flat_m, flat_v,
-            step, learning_rate, beta_1, beta_2, epsilon, grad_scale, _threads.current(),
+        every = np.array([[0, params.size, 0]], _arrays.INT64)
+        _backend.kernels.optimizer_update(
+            "adam", flat_params, gradients.reshape(-1), (flat_m, flat_v), None, every, step, learning_rate,
+            (beta_1, beta_2, epsilon), grad_scale, "none", 0.0, 0.0, 0.0, _threads.current(),
         )  # fmt: skip
     targets.store()

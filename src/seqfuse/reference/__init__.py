@@ -2,7 +2,8 @@
 
 The functions, signatures and results are those of `seqfuse.functional`; packing and streams are left out. What
 is computed, is computed in the widest type of the arguments, which here may also be `numpy.longdouble`, so that
-float64 kernels can be judged as well. Arguments are not checked: that is the business of `seqfuse.functional`.
+float64 kernels can be judged as well. Arguments are not checked: that is the business of `seqfuse.functional`. The
+rules of the optimizers beside Adam are here, and in `seqfuse.optimizers`, alone.
 
 Only tests and the benchmark import this package; it imports numpy, the cells, the activations and the result types
 alone.
@@ -25,6 +26,7 @@ from seqfuse.reference.multi_head_attention import (
     multi_head_attention_backward,
     multi_head_attention_forward,
 )
+from seqfuse.reference.optimizer_rules import adagrad_update, amsgrad_update, rmsprop_update, sgd_update
 from seqfuse.reference.positions import rotary_tables, sinusoidal_positions
 from seqfuse.reference.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.reference.recurrent import RecurrentTape
@@ -55,7 +57,9 @@ __all__ = [
     "SiLUTape",
     "SoftmaxCrossEntropyTape",
     "SoftmaxTape",
+    "adagrad_update",
     "adam_update",
+    "amsgrad_update",
     "attention",
     "attention_backward",
     "attention_forward",
@@ -96,6 +100,7 @@ __all__ = [
     "rms_norm",
     "rms_norm_backward",
     "rms_norm_forward",
+    "rmsprop_update",
     "rnn",
     "rnn_backward",
     "rnn_forward",
@@ -103,6 +108,7 @@ __all__ = [
     "rotary_backward",
     "rotary_forward",
     "rotary_tables",
+    "sgd_update",
     "silu",
     "silu_backward",
     "silu_forward",

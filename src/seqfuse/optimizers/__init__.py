@@ -1,0 +1,54 @@
+"""How parameters change by their gradients: Keras's optimizers, each one pass of a kernel over all parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqfuse import _names
+from seqfuse.optimizers import schedules
+from seqfuse.optimizers.adagrad import Adagrad
+from seqfuse.optimizers.adam import Adam, AdamW
+from seqfuse.optimizers.optimizer import Optimizer
+from seqfuse.optimizers.rmsprop import RMSprop
+from seqfuse.optimizers.sgd import SGD
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "schedules"]
+
+_TABLE: dict[str, type[Optimizer]] = {
+    optimizer.__name__.lower(): optimizer for optimizer in (SGD, RMSprop, Adam, AdamW, Adagrad)
+}
+
+
+def get(identifier: Any, function: str = "optimizers.get") -> Optimizer:
+    """An optimizer, whichever way it is given.
+
+    Parameters
+    ----------
+    identifier : an optimizer, which is returned; a class or a name; or {"class_name": ..., "config": {...}}
+    function : str        what an error says asked for it
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError        there is none of this name
+    TypeError        it is none of these
+
+    Examples
+    --------
+    >>> from seqfuse import optimizers
+    >>> optimizers.get("sgd").learning_rate
+    0.01
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, str):
+        return _names.look_up(function, "optimizer", identifier, _TABLE)()
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()
+    if isinstance(identifier, dict) and "class_name" in identifier:
+        optimizer = _names.look_up(function, "optimizer", identifier["class_name"], _TABLE)
+        return optimizer.from_config(identifier.get("config", {}))
+    raise TypeError(f"{function}: optimizer must be a name, an optimizer or its config; got {identifier!r}")
