@@ -71,9 +71,8 @@ def assert_follows(ours, theirs):
         # A step rounds parameters and increments, which are of the size of 1 at most, a few times; errors add up.
         rounding = np.spacing(np.abs(wanted).max())
         np.testing.assert_allclose(parameters, wanted, rtol=0, atol=8 * rounding * (step + 2))
-    for several, values in ((variables, values), (theirs.variables, state)):
-        for variable, value in zip(several, values):
-            variable.assign(value)
+    for variable, value in zip(variables + theirs.variables, values + state):
+        variable.assign(value)
     assert ours.iterations == int(theirs.iterations)
     ours.finalize_variable_values(parameters)
     theirs.finalize_variable_values(variables)
@@ -118,7 +117,7 @@ def test_schedules_are_those_of_keras(name):
     ours, theirs = (
         getattr(module.schedules, name.split()[0])(**SCHEDULES[name]) for module in (optimizers, keras.optimizers)
     )
-    for step in range(STEPS):
+    for step in range(0, STEPS, 3):
         assert ours(step) == pytest.approx(float(theirs(step)), rel=2e-6, abs=1e-8)
 
 

@@ -45,8 +45,8 @@ struct Momentum {
   }
 };
 
-// v = rho * v + (1 - rho) * g^2;  move = learning_rate * g / sqrt(v + epsilon)                           (Hinton 2012)
-// centred:  a = rho * a + (1 - rho) * g;  v - a^2 in v's place, the variance, which rounding must not take below 0
+// v += (g^2 - v) * (1 - rho);  move = learning_rate * g / sqrt(v + epsilon)                             (Hinton 2012)
+// centred:  a += (g - a) * (1 - rho);  v - a^2 in v's place, the variance, which rounding must not take below 0
 // w -= move, or with momentum: m = momentum * m + move; w -= m.  States v, then m, then a, as far as there are any.
 template <bool kMomentum, bool kCentred>
 struct RmsProp {
@@ -56,18 +56,18 @@ struct RmsProp {
   static constexpr int kStates = 1 + kMomentum + kCentred, kNumbers = 3;  // rho, momentum, epsilon
 
   static RuleFactors factors(const RuleStep& step) {
-    return {step.learning_rate, step.numbers[0], step.numbers[1], step.numbers[2]};
+    const auto [rho, momentum, epsilon, none] = step.numbers;
+    return {step.learning_rate, 1.0 - rho, momentum, epsilon};
   }
 
   template <class V>
   static V moved(V w, V g, V* state, const V* k) {
-    const V rho = k[1], rest = V::all(1) - rho;
     V& v = state[0];
-    v = madd(v, rho, rest * (g * g));
+    v = madd(g * g - v, k[1], v);
     V spread = v;
     if constexpr (kCentred) {
       V& a = state[1 + kMomentum];
-      a = madd(a, rho, rest * g);
+      a = madd(g - a, k[1], a);
       spread = max(v - a * a, V::zero());
     }
     const V move = k[0] * g / sqrt(spread + k[3]);

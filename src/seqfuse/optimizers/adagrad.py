@@ -8,7 +8,7 @@ from seqfuse import _checks
 from seqfuse.optimizers.optimizer import Optimizer, Rule
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing import Unpack  # Python 3.11; a type checker alone comes here
 
     from seqfuse.optimizers.optimizer import Options
 

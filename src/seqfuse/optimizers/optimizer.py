@@ -18,9 +18,9 @@ from seqfuse.optimizers import schedules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import TypedDict
 
     from numpy.typing import DTypeLike
-    from typing_extensions import TypedDict
 
     from seqfuse._arrays import Array
 

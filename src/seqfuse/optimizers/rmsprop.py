@@ -8,7 +8,7 @@ from seqfuse import _checks
 from seqfuse.optimizers.optimizer import Optimizer, Rule
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing import Unpack  # Python 3.11; a type checker alone comes here
 
     from seqfuse.optimizers.optimizer import Options
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class RMSprop(Optimizer):
     """Divide the gradient by the root of a running mean of its square.
 
-        v = rho * v + (1 - rho) * g^2
-        a = rho * a + (1 - rho) * g                              centered: v - a^2 in place of v below
+        v += (g^2 - v) * (1 - rho)
+        a += (g - a) * (1 - rho)                                 centered: v - a^2 in place of v below
         move = learning_rate * g / sqrt(v + epsilon)
         w -= move                                                without momentum
         m = momentum * m + move;  w -= m

@@ -60,8 +60,8 @@ def rmsprop_update(
 ) -> None:
     """Take one step of RMSprop; `params`, `v`, and `m` and `a` where they are given, are changed in place.
 
-        v = rho * v + (1 - rho) * grads^2
-        a = rho * a + (1 - rho) * grads                                       centered: v - a^2 in place of v below
+        v += (grads^2 - v) * (1 - rho)
+        a += (grads - a) * (1 - rho)                                          centered: v - a^2 in place of v below
         move = learning_rate * grads / sqrt(v + epsilon)
         params -= move                                                        without momentum
         m = momentum * m + move;  params -= m
@@ -80,10 +80,10 @@ def rmsprop_update(
     >>> params.round(6)
     array([9.683772])
     """
-    v[...] = rho * v + (1 - rho) * (grads * grads)
+    v += (grads * grads - v) * (1 - rho)
     spread = v
     if a is not None:
-        a[...] = rho * a + (1 - rho) * grads
+        a += (grads - a) * (1 - rho)
         spread = np.maximum(v - a * a, 0)
     move = learning_rate * grads / np.sqrt(spread + epsilon)
     if m is not None:

@@ -1,0 +1,150 @@
+"""Every rule: the kernel against the reference, with any number of threads, on every instruction set."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import seqfuse as sf
+from seqfuse import _backend, optimizers, reference
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+WIDER = {np.float32: np.float64, np.float64: np.longdouble}
+TIMES = 3 if _backend.isa == "x86_64_v2" else 2  # without fused multiply-adds, as in accuracy.py
+
+# Each with the function that is its reference, and the arguments of that by the names of the optimizer's states.
+RULES = {
+    "sgd": (optimizers.SGD(0.05), reference.sgd_update, {}),
+    "sgd_momentum": (optimizers.SGD(0.05, 0.9), reference.sgd_update, {"m": "momentum"}),
+    "sgd_nesterov": (optimizers.SGD(0.05, 0.8, nesterov=True), reference.sgd_update, {"m": "momentum"}),
+    "rmsprop": (optimizers.RMSprop(0.01), reference.rmsprop_update, {"v": "velocity"}),
+    "rmsprop_momentum": (
+        optimizers.RMSprop(0.01, momentum=0.5),
+        reference.rmsprop_update,
+        {"v": "velocity", "m": "momentum"},
+    ),
+    "rmsprop_centered": (
+        optimizers.RMSprop(0.01, epsilon=0.1, centered=True),
+        reference.rmsprop_update,
+        {"v": "velocity", "a": "average_gradient"},
+    ),
+    "rmsprop_centered_momentum": (
+        optimizers.RMSprop(0.01, 0.8, 0.5, 0.1, centered=True),
+        reference.rmsprop_update,
+        {"v": "velocity", "m": "momentum", "a": "average_gradient"},
+    ),
+    "adam": (optimizers.Adam(0.01), reference.adam_update, {"m": "momentum", "v": "velocity"}),
+    "adam_amsgrad": (
+        optimizers.Adam(0.01, 0.8, 0.9, amsgrad=True),
+        reference.amsgrad_update,
+        {"m": "momentum", "v": "velocity", "v_hat": "velocity_hat"},
+    ),
+    "adagrad": (optimizers.Adagrad(0.1), reference.adagrad_update, {"v": "accumulator"}),
+}
+EACH = pytest.mark.parametrize("name", RULES)
+# A packet of 2 to 16 numbers less one, whole, plus one; a cache line; what several threads share.
+SIZES = [1, 3, 15, 16, 17, 31, 129, 33001]
+
+
+def draw(n, dtype, steps, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=n).astype(dtype), rng.normal(size=(steps, n)).astype(dtype)
+
+
+def by_kernel(name, parameters, gradients, **options):
+    optimizer = RULES[name][0]
+    optimizer = type(optimizer).from_config(optimizer.get_config() | options)
+    optimizer.build(parameters.dtype, [("kernel", 0, parameters.size)])
+    parameters = parameters.copy()
+    for gradient in gradients:
+        optimizer.update(parameters, gradient)
+    state = optimizer.state
+    del state["iteration"]
+    return {"parameters": parameters} | state
+
+
+def by_reference(name, parameters, gradients):
+    optimizer, update, arguments = RULES[name]
+    made = {state: np.full_like(parameters, value) for state, value in optimizer._rule().states.items()}
+    parameters = parameters.copy()
+    taken = inspect.signature(update).parameters
+    settings = {key: value for key, value in optimizer.get_config().items() if key in taken}
+    for step, gradient in enumerate(gradients, 1):
+        counted = {"step": step} if "step" in taken else {}
+        states = {argument: made[state] for argument, state in arguments.items()}
+        update(parameters, gradient, **states, **settings, **counted)
+    return {"parameters": parameters} | made
+
+
+def test_every_rule_has_a_case():
+    assert {name: optimizer._rule().name for name, (optimizer, _, _) in RULES.items()} == {name: name for name in RULES}
+
+
+@DTYPES
+@pytest.mark.parametrize("n", SIZES)
+@EACH
+def test_updates_are_as_accurate_as_the_reference(name, n, dtype):
+    """As accuracy.py rules: twice the error of the reference and 1 ulp; a few numbers are drawn often, against luck."""
+    drawn = [draw(n, dtype, 12, seed) for seed in range(max(1, 300 // n))]
+    wide = [[array.astype(WIDER[dtype]) for array in pair] for pair in drawn]
+    got, plain, truth = (
+        [run(name, *pair) for pair in pairs]
+        for run, pairs in ((by_kernel, drawn), (by_reference, drawn), (by_reference, wide))
+    )
+    assert got[0].keys() == truth[0].keys()
+    for key in truth[0]:
+        kernel, reference, true = (np.concatenate([one[key] for one in of]) for of in (got, plain, truth))
+        ulp = np.spacing(np.abs(true).max().astype(dtype))
+        error, limit = (np.abs(a - true).astype(float) / ulp for a in (kernel, reference))
+        rms, allowed = (float(np.sqrt(np.mean(e * e))) for e in (error, limit))
+        assert rms <= TIMES * allowed + 1, key
+        assert error.max() <= TIMES * limit.max() + 1, key
+
+
+@pytest.mark.parametrize("limit", ["clipnorm", "clipvalue", "global_clipnorm"])
+@EACH
+def test_any_number_of_threads_gives_the_same_bits(name, limit):
+    parameters, gradients = draw(100_003, np.float32, 3)
+    results = []
+    for threads in (1, 2, 3):
+        with sf.num_threads(threads):
+            results.append(by_kernel(name, parameters, gradients, **{limit: 0.7}))
+    for result in results[1:]:
+        for key, array in result.items():
+            np.testing.assert_array_equal(array.view("u4"), results[0][key].view("u4"), err_msg=key)
+
+
+FUSED = [isa for isa in _backend.available() if isa != "x86_64_v2"]
+
+
+@pytest.mark.once
+@pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add is here")
+@pytest.mark.parametrize("limit", ["clipnorm", "clipvalue"])
+@DTYPES
+@EACH
+def test_instruction_sets_agree(name, dtype, limit, monkeypatch):
+    parameters, gradients = draw(20_011, dtype, 3)
+    results = []
+    for isa in FUSED:
+        monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
+        results.append(by_kernel(name, parameters, gradients, **{limit: 0.7}))
+    for key, array in results[0].items():
+        np.testing.assert_array_equal(array, results[1][key], err_msg=key)
+
+
+def test_the_kernel_refuses_what_is_no_rule():
+    one, runs = np.zeros(1), np.array([[0, 1, 0]])
+    rest = (None, runs, 1, 0.1)
+    with pytest.raises(ValueError, match="no such rule: adams"):
+        _backend.kernels.optimizer_update("adams", one, one, (), *rest, (), 1.0, "none", 0.0, 0.0, 0.0, 1)
+    with pytest.raises(ValueError, match="adam: wrong number of states"):
+        _backend.kernels.optimizer_update("adam", one, one, (), *rest, (), 1.0, "none", 0.0, 0.0, 0.0, 1)
+
+
+def test_a_variance_is_never_below_0_when_gradients_hardly_change():
+    optimizer = optimizers.RMSprop(0.01, centered=True)
+    optimizer.build("float32", [("kernel", 0, 40)])
+    parameters = np.zeros(40, np.float32)
+    for _ in range(300):
+        optimizer.update(parameters, np.linspace(900, 1000, 40, dtype=np.float32))
+    assert np.isfinite(parameters).all()
