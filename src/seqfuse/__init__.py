@@ -1,11 +1,12 @@
 """Fused kernels for CPUs: RNN, LSTM, GRU and attention, forward and backward, NumPy in and NumPy out.
 
 `seqfuse.functional` holds the operations, each as a pair: a forward that returns its tape, a backward that reads it.
-`seqfuse.reference` holds the same functions in plain NumPy, written to be read.
+`seqfuse.layers` and `seqfuse.models` make models of them, with Keras's names. `seqfuse.reference` holds the functions
+in plain NumPy, written to be read.
 """
 
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
 from seqfuse import functional
 from seqfuse._info import info
@@ -13,20 +14,41 @@ from seqfuse._threads import get_num_threads, num_threads, set_num_threads
 from seqfuse._version import __version__
 
 __all__ = [
+    "Input",
+    "Model",
+    "Sequential",
     "__version__",
+    "callbacks",
     "functional",
     "get_num_threads",
     "info",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
     "num_threads",
+    "optimizers",
     "reference",
+    "regularizers",
     "set_num_threads",
+    "utils",
 ]
 
+# Imported when they are first asked for: whoever needs kernels alone does not wait for them.
+_MODULES = frozenset(
+    {"callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers", "reference"}
+    | {"regularizers", "utils"}
+)
+_HOMES = {"Input": "layers", "Model": "models", "Sequential": "models"}
 
-def __getattr__(name: str) -> ModuleType:
-    """`seqfuse.reference` is imported when it is first asked for: no kernel needs it."""
-    if name == "reference":
-        return import_module("seqfuse.reference")
+
+def __getattr__(name: str) -> Any:
+    """A module that is not imported yet, or a name that Keras has at its top."""
+    if name in _MODULES:
+        return import_module(f"seqfuse.{name}")
+    if name in _HOMES:
+        return getattr(import_module(f"seqfuse.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'seqfuse' has no attribute {name!r}")
 
 

@@ -1,0 +1,68 @@
+"""What stands behind a sum: the activations by name, each as a pair of functions of `seqfuse.functional`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seqfuse import _activations, _backend, _names, _threads
+from seqfuse import functional as F
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seqfuse._arrays import Array
+
+
+class Pair(NamedTuple):
+    """An activation: `y, tape = forward(x)`, `dx = backward(tape, dy)`."""
+
+    forward: Callable[[Any], tuple[Array, Any]]
+    backward: Callable[[Any, Any], Array]
+
+
+# Those that look at a whole row, or that no cell has; all others are `_activations.DEFINITIONS`.
+_PAIRS = {
+    "softmax": Pair(F.softmax_forward, F.softmax_backward),
+    "gelu": Pair(F.gelu_forward, F.gelu_backward),
+    "silu": Pair(F.silu_forward, F.silu_backward),
+    "swish": Pair(F.silu_forward, F.silu_backward),
+}
+NAMES = (*_activations.DEFINITIONS, *_PAIRS)
+
+
+def of_a_cell(function: str, argument: str, value: Any) -> Any:
+    """The activation of a recurrent cell, as `seqfuse.functional` takes it; None is linear, as in Keras."""
+    value = "linear" if value is None else value
+    _activations.parse(function, argument, value)
+    return value
+
+
+def parse(function: str, argument: str, value: Any) -> _activations.Activation | Pair:
+    """The activation of a layer: one that a product can end with, or a pair of its own; None is linear."""
+    if value is None:
+        return _activations.LINEAR
+    if isinstance(value, str):
+        if value in _PAIRS:
+            return _PAIRS[value]
+        if value not in _activations.DEFINITIONS:
+            _names.look_up(function, argument, value, dict.fromkeys(NAMES, True))
+            value = value.lower()
+            return parse(function, argument, value)
+    return _activations.parse(function, argument, value)
+
+
+def pair(activation: _activations.Activation | Pair) -> Pair:
+    """Any activation as a pair."""
+    if isinstance(activation, Pair):
+        return activation
+
+    def forward(x: Array) -> tuple[Array, Any]:
+        y, slope = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+        x = np.ascontiguousarray(x)
+        flat = x.reshape(-1), y.reshape(-1), slope.reshape(-1)
+        _backend.kernels.activation_forward(*flat, *activation, _threads.current())
+        return y, slope
+
+    return Pair(forward, lambda slope, dy: slope * dy)

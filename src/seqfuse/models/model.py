@@ -1,0 +1,240 @@
+"""A model: a graph of layers that is run forward and backward as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqfuse.layers.input import InputLayer
+from seqfuse.layers.layer import Layer
+from seqfuse.layers.tensor import Tensor
+from seqfuse.layers.weight import Gradients
+from seqfuse.models import run, summary
+from seqfuse.models.graph import Graph, graph_of
+from seqfuse.models.trainer import Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from seqfuse._arrays import Array
+
+
+class Model(Trainer):
+    """A model from symbolic inputs to what layers make of them.
+
+    Parameters
+    ----------
+    inputs : Tensor, or a list of them        from `Input`
+    outputs : Tensor, or a list of them        what layers gave for the inputs
+    name : str
+
+    Raises
+    ------
+    ValueError        an output that does not follow from the inputs
+
+    Notes
+    -----
+    `y, tape = model.forward(x)` and `grads = model.backward(tape, dy)` are the pair of a layer, one level up: x, y and
+    dy are arrays, or lists where there are several inputs or outputs. A model is a layer of other models too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqfuse.layers import LSTM, Dense, Input
+    >>> from seqfuse.models import Model
+    >>> x = Input((10, 1))
+    >>> model = Model(x, Dense(1)(LSTM(64)(x)))
+    >>> y, tape = model.forward(np.zeros((32, 10, 1)))
+    >>> grads = model.backward(tape, np.ones_like(y))
+    >>> [gradient.shape for gradient in grads]
+    [(1, 256), (64, 256), (256,), (64, 1), (1,)]
+    """
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self._graph: Graph | None = None
+        if inputs is not None:
+            self._set_graph(inputs, outputs)
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        self.inputs, self._several_in = _tensors("inputs", inputs)
+        self.outputs, self._several_out = _tensors("outputs", outputs)
+        for tensor in self.inputs:
+            if not isinstance(tensor.node.layer, InputLayer):
+                raise ValueError(f"Model: inputs must come from Input; got {tensor}")
+        self._graph = graph_of(self.inputs, self.outputs)
+        self.input_names = [tensor.name for tensor in self.inputs]
+        self.output_names = [tensor.name for tensor in self.outputs]
+        self.built = True
+
+    # ---- what is inside ------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in Keras's order."""
+        return self.sublayers() if self._graph is None else list(self._graph.layers)
+
+    def sublayers(self) -> list[Layer]:
+        """The layers inside, in the order of their weights."""
+        return super().sublayers() if self._graph is None else list(self._graph.layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name or number.
+
+        Raises
+        ------
+        ValueError        there is none
+        """
+        layers = self.layers
+        for i, layer in enumerate(layers):
+            if layer.name == name or i == index:
+                return layer
+        raise ValueError(f"{self.name}: a layer must be one of {[layer.name for layer in layers]}; got {name or index}")
+
+    def summary(self, line_length: int | None = None, print_fn: Callable[[str], object] = print) -> None:
+        """Print layers, shapes of their outputs and numbers of parameters.
+
+        Parameters
+        ----------
+        line_length : int        characters of a line
+        print_fn : callable        takes the lines instead of `print`
+        """
+        for line in summary.lines(self, self._graph, line_length):
+            print_fn(line)
+
+    def reset_states(self) -> None:
+        """Let every stateful layer start from zeros."""
+        for layer in summary.all_layers(self):
+            if hasattr(layer, "reset_state"):
+                layer.reset_state()
+
+    # ---- the pair ------------------------------------------------------------------------------------------------
+
+    def forward(
+        self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True
+    ) -> tuple[Any, run.ModelTape]:
+        """The outputs for x, and the tape for `backward`.
+
+        Parameters
+        ----------
+        x : array, or a list of them, or a dict by the names of the inputs
+        training : bool        whether dropout drops
+        mask : (batch, T)        which steps of x are real, a list for several inputs
+        keep : bool        False: nothing is kept for `backward`, which is quicker
+        """
+        graph = self._ready_graph(x)
+        inputs = self.arrays_of(x)
+        masks = list(mask) if isinstance(mask, (list, tuple)) else [mask] * len(inputs)
+        outputs, tape = run.forward(graph, inputs, masks, training, keep)
+        return (outputs if self._several_out else outputs[0]), tape
+
+    def backward(
+        self, tape: run.ModelTape, dy: Any, *, need_dx: bool | None = None, into: list[Array] | None = None
+    ) -> Any:
+        """The gradients of the trainable weights; as a layer of another model (with need_dx) dx, and they.
+
+        Parameters
+        ----------
+        tape : from `forward`; not changed, it may be read again
+        dy : array        gradient of the output; where there are several, a list that may hold None
+        need_dx : bool or None        None: the gradients alone are returned
+        into : list of arrays        follow `trainable_weights`; gradients are added to them, and they are returned
+
+        Returns
+        -------
+        list of arrays        follow `trainable_weights`; with need_dx a pair: the gradient of x, and that list
+        """
+        assert self._graph is not None
+        plan = getattr(into, "plan", None)
+        if plan is None:
+            weights = self.trainable_weights
+            into = [np.zeros_like(weight.value) for weight in weights] if into is None else into
+            plan = run.by_step(self._graph, weights, into), run.wanted_places(self._graph, bool(need_dx))
+            if isinstance(into, Gradients) and need_dx is None:
+                into.plan = plan
+        dxs = run.backward(self._graph, tape, dy if self._several_out else [dy], *plan)
+        return into if need_dx is None else ((dxs if self._several_in else dxs[0]), into)
+
+    def _ready_graph(self, x: Any) -> Graph:
+        if self._graph is None:
+            raise ValueError(f"{self.name}: a Model needs inputs and outputs, or a forward and a backward of your own")
+        return self._graph
+
+    def arrays_of(self, x: Any) -> list[Any]:
+        """The inputs in order, each with the axes that its Input says.
+
+        Raises
+        ------
+        ValueError        another number of inputs, a name that is none, or a shape that is not that of the Input
+        """
+        names = self.input_names
+        if isinstance(x, Mapping):
+            if set(x) != set(names):
+                raise ValueError(f"{self.name}: x must have the inputs {names}; got {list(x)}")
+            given = [x[name] for name in names]
+        elif isinstance(x, (list, tuple)) and (self._several_in or len(names) > 1):
+            if len(x) != len(names):
+                raise ValueError(f"{self.name}: x must be a list of {len(names)} inputs, {names}; got {len(x)}")
+            given = list(x)
+        else:
+            given = [x]
+            if len(names) > 1:
+                raise ValueError(f"{self.name}: x must be a list of {len(names)} inputs, {names}; got one array")
+        return [_fitted(self.name, tensor, array) for tensor, array in zip(self.inputs, given)]
+
+    # ---- as a layer ----------------------------------------------------------------------------------------------
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output; lists where there are several of them."""
+        graph = self._graph
+        assert graph is not None
+        shapes: list[Any] = [None] * graph.places
+        for place, shape in zip(graph.inputs, input_shape if isinstance(input_shape, list) else [input_shape]):
+            shapes[place] = shape
+        for layer, options, reads, writes, several_in, several_out in graph.steps:
+            given = [shapes[place] for place in reads]
+            shape = layer.compute_output_shape(given if several_in else given[0], **options)
+            for place, one in zip(writes, shape if several_out else [shape]):
+                shapes[place] = one
+        found = [shapes[place] for place in graph.outputs]
+        return found if self._several_out else found[0]
+
+    def check_shape(self, shape: Any, *, source: Layer | None = None) -> None:
+        """Its layers refuse what does not fit."""
+
+    def mask_after(self, tape: run.ModelTape, x: Any, mask: Any) -> Any:
+        """The masks of the outputs, from the tape."""
+        return tape.masks if self._several_out else tape.masks[0]
+
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        """Whether a layer inside makes a mask."""
+        return any(layer.makes_mask for layer in self.layers)
+
+    def get_config(self) -> dict[str, Any]:
+        """Its name: the graph is not a number."""
+        return {"name": self.name}
+
+
+def _tensors(argument: str, value: Any) -> tuple[list[Tensor], bool]:
+    several = isinstance(value, (list, tuple))
+    found: Sequence[Any] = list(value) if several else list(value.values()) if isinstance(value, Mapping) else [value]
+    for tensor in found:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"Model: {argument} must be symbolic, from Input and layers; got {type(tensor).__name__}")
+    return list(found), several or isinstance(value, Mapping)
+
+
+def _fitted(name: str, tensor: Tensor, x: Any) -> Any:
+    """x with as many axes as the Input says: a last axis of one is put behind or taken away, as Keras does."""
+    x = x if isinstance(x, np.ndarray) else np.asarray(x)
+    shape = tensor.shape
+    if x.ndim == len(shape) - 1 and shape[-1] == 1:
+        x = x[..., None]
+    elif x.ndim == len(shape) + 1 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if x.ndim != len(shape):
+        raise ValueError(f"{name}: {tensor.name} must be {shape}; got {x.shape}".replace("None", "any"))
+    return x

@@ -1,0 +1,188 @@
+"""One step of learning, which reads like the paper: forward, loss, backward, update; and what it is measured by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqfuse import optimizers
+from seqfuse._seeds import SeedGenerator
+from seqfuse.layers.layer import Layer
+from seqfuse.layers.weight import Parameters
+from seqfuse.models.batches import arrays, each
+from seqfuse.models.objective import Measures, Objective, by_output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seqfuse.models.batches import Batch
+
+
+class Steps(Layer):
+    """What a model has for one batch; the loops over batches are `Trainer`."""
+
+    output_names: Sequence[str] = ("output",)  # of a model that is not a graph
+    _objective: Objective | None = None
+    _parameters: Parameters | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **hints: Any,
+    ) -> None:
+        """Say what the model is trained for, and how.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer        see `seqfuse.optimizers`
+        loss : str or Loss        see `seqfuse.losses`; with several outputs a list, or a dict by their names
+        loss_weights : list or dict of float        of the outputs' losses in their sum
+        metrics : list of str, Metric or callable        with several outputs a list or dict of such lists
+        weighted_metrics : likewise        those that sample weights count in
+        **hints : run_eagerly, jit_compile, steps_per_execution, auto_scale_loss        Keras's; not looked at
+
+        Raises
+        ------
+        ValueError        a name that is none, with the near one
+        """
+        unknown = set(hints) - {"run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss"}
+        if unknown:
+            raise TypeError(f"{self.name}: compile has no argument {sorted(unknown)[0]!r}")
+        self.optimizer = optimizers.get(optimizer)
+        names = self.output_names
+        self._objective = Objective(loss, loss_weights, names)
+        self._metrics, self._weighted_metrics = Measures(metrics, names), Measures(weighted_metrics, names)
+        self._parameters = None
+        self._order_seeds = SeedGenerator()
+
+    # ---- one step ------------------------------------------------------------------------------------------------
+
+    def _train_step(self, batch: Batch, parameters: Parameters | None = None) -> Parameters:
+        """Forward, loss, backward, update; it returns the parameters, so that the next step need not look for them."""
+        x, y, sample_weight = batch
+        prediction, tape = self.forward(x, training=True)
+        parameters = parameters or self._ready_parameters()
+        of_losses = self._measure(y, prediction, sample_weight, tape.masks, parameters.regularized)
+        parameters.gradients.fill(0)
+        for regularizer, value, gradient in parameters.regularized:
+            regularizer.add_gradient(value, gradient)
+        self.backward(tape, self.objective.backward(of_losses), into=parameters.into)
+        self.optimizer.update(parameters.values, parameters.gradients)
+        return parameters
+
+    def _test_step(self, batch: Batch) -> None:
+        """Forward and loss."""
+        x, y, sample_weight = batch
+        prediction, tape = self.forward(x, keep=False)
+        weights = self.trainable_weights
+        regularized = [(w.regularizer, w.value, None) for w in weights if w.regularizer is not None]
+        self._measure(y, prediction, sample_weight, tape.masks, regularized)
+
+    def _measure(
+        self, y: Any, prediction: Any, sample_weight: Any, masks: Sequence[Any], regularized: Sequence[Any]
+    ) -> list[Any]:
+        """The tape of the losses; they, with the regularizers, and the metrics are counted."""
+        objective = self.objective
+        predictions, ys, weights = [prediction], [y], [sample_weight]
+        if len(objective.names) > 1 or type(y) is not np.ndarray or isinstance(prediction, list):
+            predictions = prediction if isinstance(prediction, list) else predictions
+            ys = by_output(self.name, "y", y, objective.names) if len(predictions) > 1 else _only(y, objective.names)
+            weights = by_output(self.name, "sample_weight", sample_weight, objective.names)
+        loss, of_losses = objective.forward(ys, predictions, weights, masks)
+        for regularizer, value, _ in regularized:
+            loss += regularizer.value(value)
+        objective.total.update_state(loss, sample_weight=len(predictions[0]))
+        self._metrics.update(ys, predictions, None)
+        self._weighted_metrics.update(ys, predictions, weights)
+        return of_losses
+
+    @property
+    def objective(self) -> Objective:
+        """The losses.
+
+        Raises
+        ------
+        RuntimeError        the model was not compiled
+        """
+        if self._objective is None:
+            raise RuntimeError(f'{self.name}: compile it first: model.compile(optimizer="adam", loss="mse")')
+        return self._objective
+
+    def _ready_parameters(self) -> Parameters:
+        """The buffer of the trainable weights; made again when they are others, or have moved to another model's."""
+        weights = self.trainable_weights
+        if self._parameters is None or not self._parameters.hold(weights):
+            self._parameters = Parameters(weights)
+            self.optimizer.build(self._parameters.values.dtype, self._parameters.segments)
+        return self._parameters
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One update; the loss, or a list of the loss and the metrics.
+
+        Parameters
+        ----------
+        x, y, sample_weight : arrays, or lists or dicts of them        one batch
+        class_weight : dict        of a class, its weight
+        return_dict : bool        numbers by name
+        """
+        self._reset_measures()
+        batch = self._weighted((self._arrays(x), each(np.asarray, y), each(np.asarray, sample_weight)), class_weight)
+        self._train_step(batch)
+        return self._told(return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """The loss of one batch, or a list of the loss and the metrics; nothing is learnt."""
+        self._reset_measures()
+        self._test_step((self._arrays(x), each(np.asarray, y), each(np.asarray, sample_weight)))
+        return self._told(return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch."""
+        return self.forward(self._arrays(x), keep=False)[0]
+
+    # ---- what is shared with the loops ---------------------------------------------------------------------------
+
+    def _arrays(self, x: Any) -> Any:
+        return arrays(x, len(getattr(self, "input_names", "?")) > 1)
+
+    def _weighted(self, batch: Batch, class_weight: Any) -> Batch:
+        """The batch, with the weights of classes in its sample weights."""
+        if class_weight is None:
+            return batch
+        x, y, sample_weight = batch
+        labels = np.asarray(y)
+        classes = (
+            labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(len(labels), -1)[:, 0]
+        )
+        weights = np.array([class_weight.get(int(one), 1.0) for one in classes], np.float32)
+        return x, y, weights if sample_weight is None else sample_weight * weights
+
+    def _measured(self) -> list[Any]:
+        return [self.objective.total, *self.objective.each, *self._metrics.all(), *self._weighted_metrics.all()]
+
+    def _reset_measures(self) -> None:
+        for metric in self._measured():
+            metric.reset_state()
+
+    def _logs(self) -> dict[str, float]:
+        """The loss and the metrics so far, by name."""
+        return {metric.name: metric.result() for metric in self._measured()}
+
+    def _told(self, return_dict: bool) -> Any:
+        logs = self._logs()
+        values = list(logs.values())
+        return logs if return_dict else values if len(values) > 1 else values[0]
+
+
+def _only(y: Any, names: Sequence[str]) -> list[Any]:
+    """The target of a model with one output."""
+    if isinstance(y, dict):
+        return by_output("fit", "y", y, names)
+    return [y[0] if isinstance(y, list) and len(y) == 1 else y]
