@@ -110,7 +110,7 @@ class Layer(Configured):
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape (a list of shapes where there are several inputs)."""
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
-        self._features = first[-1] if first else None
+        self._features = first[-1] if first and self.weights else None  # without weights, any number is as good
         self.built = True
 
     def add_weight(
