@@ -1,0 +1,83 @@
+"""Holds what Embedding looks up, adds, masks and refuses."""
+
+import numpy as np
+import pytest
+
+from layers.gradients import assert_gradients
+from seqfuse.layers import Embedding, Input
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64", ">i4", "float32", "float64", "bool"])
+def test_embedding_looks_up_any_type_that_is_whole(dtype):
+    layer, x = Embedding(4, 3), np.array([[0, 1], [1, 0]], dtype)
+    y, _ = layer.forward(x)
+    assert y.dtype == np.float32
+    assert np.array_equal(y, layer.embeddings.value[x.astype(int)])
+
+
+def test_embedding_takes_lists():
+    assert Embedding(4, 3)([[1, 2, 3]]).shape == (1, 3, 3)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 2), (0, 3), (2, 0)])
+def test_embedding_backward_matches_central_differences(shape):
+    x = np.random.default_rng(1).integers(0, 5, shape)
+    assert_gradients(Embedding(5, 2, dtype="float64"), x)
+
+
+def test_embedding_gives_no_gradient_of_integers_nor_of_a_frozen_table():
+    layer = Embedding(5, 2, trainable=False)
+    _, tape = layer.forward(np.array([[1]]))
+    assert layer.backward(tape, np.ones((1, 1, 2), np.float32)) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "said"),
+    [
+        ([[0, 5]], ValueError, r"words: the input must be in 0\.\.input_dim-1 = 0\.\.4; got 5 at \[0, 1\]"),
+        (
+            [[-1, 0]],
+            ValueError,
+            r"words: the input must be in 0\.\.input_dim-1 = 0\.\.4; got -1 at \[0, 0\]\. Negative",
+        ),
+        ([[0.0, 5.0]], ValueError, r"words: the input must be in 0\.\.input_dim-1"),
+        ([[0.5, 1.0]], ValueError, r"words: the input must be integers, or floats that are whole; got 0\.5"),
+        ([[np.nan]], ValueError, r"words: the input must be integers, or floats that are whole; got nan"),
+        ([[1e30]], ValueError, r"words: the input must be integers, or floats that are whole; got 1e\+30"),
+        ([["a"]], TypeError, r"words: the input must be"),
+        (3, ValueError, r"words: the input must be \(batch, \.\.\.\); got \(\)"),
+    ],
+)
+def test_embedding_names_itself_when_it_refuses_an_input(x, error, said):
+    with pytest.raises(error, match=said):
+        Embedding(5, 2, name="words")(np.array(x))
+
+
+def test_embedding_mask_is_where_the_input_is_not_zero():
+    x = np.array([[1, 0, 2]])
+    assert Embedding(3, 2).compute_mask(x) is None
+    assert np.array_equal(Embedding(3, 2, mask_zero=True).compute_mask(x), [[True, False, True]])
+    assert Embedding(3, 2, mask_zero=True).makes_mask
+    assert not Embedding(3, 2).makes_mask
+
+
+@pytest.mark.parametrize("wrap", [list, np.asarray, lambda rows: [np.asarray(rows)]])
+def test_embedding_starts_from_given_weights(wrap):
+    rows = [[1.0, 2.0], [3.0, 4.0]]
+    layer = Embedding(2, 2, weights=wrap(rows))
+    assert np.array_equal(layer(np.array([[1, 0]])), [rows[::-1]])
+    again = Embedding.from_config(layer.get_config())
+    assert "weights" not in layer.get_config()
+    assert (again.input_dim, again.output_dim) == (2, 2)
+
+
+def test_embedding_adds_an_axis_to_a_symbolic_input():
+    assert Embedding(5, 2, input_length=7)(Input((None,))).shape == (None, None, 2)
+
+
+@pytest.mark.parametrize("sizes", [(0, 1), (1, 0), (True, 1)])
+def test_embedding_refuses_sizes(sizes):
+    with pytest.raises((ValueError, TypeError), match=r"Embedding: (in|out)put_dim must be"):
+        Embedding(*sizes)
