@@ -1,0 +1,63 @@
+"""Holds when and what Dropout drops; the statistics of the patterns are those of `functional.dropout`."""
+
+import numpy as np
+import pytest
+
+from layers.gradients import assert_gradients
+from seqfuse.layers import Dropout
+
+pytestmark = pytest.mark.once
+
+
+def test_dropout_does_nothing_without_training():
+    layer, x = Dropout(0.5), np.ones((3, 4), np.float32)
+    y, tape = layer.forward(x)
+    assert y is x
+    assert layer.backward(tape, x) == (x, [])
+
+
+@pytest.mark.parametrize("rate", [0, 1e-3, 0.3, 1.0])
+@pytest.mark.parametrize("noise_shape", [None, (None, 1, None), (1, 3, 1), (4,)])
+def test_dropout_backward_matches_central_differences(rate, noise_shape):
+    x = np.random.default_rng(3).standard_normal((2, 3, 4))
+    assert_gradients(Dropout(rate, noise_shape, seed=5, dtype="float64"), x, training=True)
+
+
+def test_dropout_keeps_its_share_and_scales_it():
+    y, _ = Dropout(0.3, seed=1).forward(np.ones((100, 1000)), training=True)
+    assert set(np.unique(y)) == {0, np.float32(1) / np.float32(0.7)}
+    assert abs((y == 0).mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / y.size)  # five standard deviations
+
+
+def test_dropout_repeats_the_pattern_along_axes_of_size_1():
+    y, _ = Dropout(0.5, (None, 1, None), seed=1).forward(np.ones((5, 7, 30)), training=True)
+    assert (y == y[:, :1]).all()
+    assert not (y == y[:1]).all()
+
+
+def test_dropout_draws_another_pattern_every_call_and_the_same_from_one_seed():
+    x = np.ones((1, 100))
+    first, second = Dropout(0.5, seed=3), Dropout(0.5, seed=3)
+    a, b = (first.forward(x, training=True)[0] for _ in range(2))
+    assert not np.array_equal(a, b)
+    assert np.array_equal(a, second.forward(x, training=True)[0])
+
+
+@pytest.mark.parametrize("noise_shape", [None, (None, None)])
+def test_dropout_lets_no_nan_through_where_it_drops(noise_shape):
+    layer = Dropout(0.5, noise_shape, seed=1)
+    y, tape = layer.forward(np.full((1, 100), np.nan), training=True)
+    assert 0 < np.isnan(y).sum() < 100
+    assert np.array_equal(layer.backward(tape, np.full((1, 100), np.nan, np.float32))[0], y, equal_nan=True)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, np.nan, "a"])
+def test_dropout_refuses_rates(rate):
+    with pytest.raises((ValueError, TypeError), match="Dropout: rate must be"):
+        Dropout(rate)
+
+
+@pytest.mark.parametrize("noise_shape", [(2, 1), (None, None, None), (3,)])
+def test_dropout_refuses_patterns_that_do_not_fit(noise_shape):
+    with pytest.raises(ValueError, match=r"drop: noise_shape must have 1 or the size of the input \(5, 4\)"):
+        Dropout(0.5, noise_shape, name="drop").forward(np.ones((5, 4)), training=True)
