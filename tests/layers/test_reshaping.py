@@ -1,0 +1,70 @@
+"""Holds the shapes that Flatten, Reshape and RepeatVector give, and the way back."""
+
+import numpy as np
+import pytest
+
+from layers.gradients import assert_gradients
+from seqfuse.layers import Flatten, Input, RepeatVector, Reshape
+
+pytestmark = pytest.mark.once
+
+ROWS = {(2, 3, 4): (2, 12), (2,): (2, 1), (0, 3): (0, 3), (2, 1, 3): (2, 3)}
+
+
+@pytest.mark.parametrize(("shape", "wanted"), ROWS.items())
+def test_flatten(shape, wanted):
+    layer = Flatten(dtype="float64")
+    x = np.random.default_rng(1).standard_normal(shape)
+    assert np.array_equal(layer(x), x.reshape(wanted))
+    assert_gradients(layer, x)
+    assert layer.compute_output_shape((None, *shape[1:])) == (None, *wanted[1:])
+
+
+def test_flatten_of_unknown_sizes():
+    assert Flatten()(Input((None, 3))).shape == (None, None)
+    with pytest.raises(ValueError, match='Flatten: data_format must be "channels_last"'):
+        Flatten("channels_first")
+
+
+@pytest.mark.parametrize(
+    ("target", "shape"), [((3, 2), (4, 6)), ((-1,), (4, 2, 3)), ((2, -1, 1), (4, 6)), ((-1, 2), (0, 6)), ((), (4, 1))]
+)
+def test_reshape(target, shape):
+    layer = Reshape(target, dtype="float64")
+    x = np.random.default_rng(1).standard_normal(shape)
+    wanted = np.empty(shape[1:]).reshape(target).shape
+    assert np.array_equal(layer(x), x.reshape(shape[0], *wanted))
+    assert layer.compute_output_shape((None, *shape[1:])) == (None, *wanted)
+    assert_gradients(layer, x)
+
+
+def test_reshape_of_unknown_sizes():
+    assert Reshape((-1, 2))(Input((None, 4))).shape == (None, None, 2)
+
+
+@pytest.mark.parametrize("target", [(4,), (-1, 4), (0, -1)])
+def test_reshape_refuses_other_sizes_by_its_name(target):
+    with pytest.raises(ValueError, match=r"r: the input must be of a size that makes .*; got \(2, 6\)"):
+        Reshape(target, name="r")(np.ones((2, 6)))
+
+
+@pytest.mark.parametrize("target", [(-1, -1), (-2,), (1.5,)])
+def test_reshape_refuses_targets(target):
+    with pytest.raises((ValueError, TypeError), match=r"Reshape: .*target_shape must"):
+        Reshape(target)
+
+
+def test_repeat_vector():
+    layer = RepeatVector(3, dtype="float64")
+    x = np.random.default_rng(1).standard_normal((2, 4))
+    assert np.array_equal(layer(x), np.stack([x] * 3, 1))
+    assert layer.compute_output_shape((None, 4)) == (None, 3, 4)
+    assert_gradients(layer, x)
+    with pytest.raises(ValueError, match=r"the input must be \(batch, I\); got \(2, 3, 4\)"):
+        layer(np.ones((2, 3, 4)))
+
+
+@pytest.mark.parametrize("layer", [Flatten, lambda: Reshape((-1,)), lambda: RepeatVector(2)])
+def test_reshaping_ends_the_mask_and_says_so(layer):
+    with pytest.warns(UserWarning, match="the mask of its input ends here"):
+        assert layer().compute_mask(np.ones((1, 2)), np.ones((1, 2), bool)) is None
