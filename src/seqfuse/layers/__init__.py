@@ -1,18 +1,46 @@
 """Layers with Keras's names, arguments and numbers: a forward that returns its tape, a backward that reads it."""
 
+from seqfuse.layers.activation import Activation, ReLU, Softmax
 from seqfuse.layers.dense import Dense
+from seqfuse.layers.dropout import Dropout
+from seqfuse.layers.embedding import Embedding
 from seqfuse.layers.gru import GRU
 from seqfuse.layers.input import Input, InputLayer
 from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer_normalization import LayerNormalization
 from seqfuse.layers.lstm import LSTM
+from seqfuse.layers.masking import Masking
+from seqfuse.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
+from seqfuse.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
+from seqfuse.layers.readout import Readout
+from seqfuse.layers.reshaping import Flatten, RepeatVector, Reshape
 from seqfuse.layers.simple_rnn import SimpleRNN
 
 __all__ = [
     "GRU",
     "LSTM",
+    "Activation",
+    "Add",
+    "Average",
+    "Concatenate",
     "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "Masking",
+    "Maximum",
+    "Multiply",
+    "ReLU",
+    "Readout",
+    "RepeatVector",
+    "Reshape",
     "SimpleRNN",
+    "Softmax",
+    "Subtract",
 ]
