@@ -53,7 +53,7 @@ class Steps(Layer):
         unknown = set(hints) - {"run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss"}
         if unknown:
             raise TypeError(f"{self.name}: compile has no argument {sorted(unknown)[0]!r}")
-        self.optimizer = optimizers.get(optimizer)
+        self.optimizer = optimizers.get(optimizer, "compile")
         names = self.output_names
         self._objective = Objective(loss, loss_weights, names)
         self._metrics, self._weighted_metrics = Measures(metrics, names), Measures(weighted_metrics, names)
