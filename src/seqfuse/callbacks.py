@@ -113,8 +113,10 @@ class History(Callback):
 class CallbackList:
     """Several callbacks as one: `tell("on_epoch_end", epoch, logs)` calls those that do something then."""
 
-    def __init__(self, callbacks: Iterable[Callback] | Callback | None, model: Trainer, params: dict[str, Any]) -> None:
-        given: list[Any] = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+    def __init__(
+        self, callbacks: Iterable[Callback] | Callback | None, model: Trainer, params: dict[str, Any], *more: Callback
+    ) -> None:
+        given: list[Any] = [*([callbacks] if isinstance(callbacks, Callback) else callbacks or ()), *more]
         for callback in given:
             if not isinstance(callback, Callback):
                 got = type(callback).__name__

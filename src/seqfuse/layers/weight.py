@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,9 +120,14 @@ class Parameters:
 
     def hold(self, weights: Sequence[Weight]) -> bool:
         """Whether these are the weights, and none has been moved to the buffer of another model since."""
-        return len(weights) == len(self.weights) and all(
-            weight is ours and weight.value is home for weight, ours, home in zip(weights, self.weights, self._home)
-        )
+        return len(weights) == len(self.weights) and all(map(operator.is_, weights, self.weights)) and self.at_home()
+
+    def at_home(self) -> bool:
+        """Whether no weight has been moved to the buffer of another model since."""
+        for weight, home in zip(self.weights, self._home):  # noqa: SIM110  # at every step; a generator costs more
+            if weight.value is not home:
+                return False
+        return True
 
 
 def _zeros(n: int, dtype: np.dtype[Any]) -> Array:

@@ -40,7 +40,7 @@ def flat(value: Any) -> list[Any]:
 
 
 def arrays(value: Any, several: bool) -> Any:
-    """Lists of numbers as arrays. A list is one array, unless the model takes `several`, or it holds arrays."""
+    """Lists of numbers as arrays. A list is one array, unless the model has `several`, or it holds arrays."""
     if isinstance(value, (list, tuple)) and not (several or any(isinstance(v, np.ndarray) for v in value)):
         return np.asarray(value)
     return each(np.asarray, value)
@@ -67,6 +67,8 @@ class ArrayBatches:
     ) -> None:
         self.data = data
         self.batch_size = 32 if batch_size is None else _checks.integer(function, "batch_size", batch_size, 1)
+        if isinstance(shuffle, str) and shuffle != "batch":
+            raise ValueError(f'{function}: shuffle must be True, False or "batch"; got {shuffle!r}')
         self._shuffle, self._next_seed = shuffle, next_seed
         self.samples = samples_of(function, data)
 
@@ -128,12 +130,13 @@ def _rows(data: Batch, where: Any) -> Batch:
 
 
 def unpack(function: str, batch: Any) -> Batch:
-    """A batch of somebody's iterable: x, (x, y) or (x, y, sample_weight)."""
-    if not isinstance(batch, tuple):
+    """What somebody gives as one: x, (x, y) or (x, y, sample_weight), a tuple or a list."""
+    if not isinstance(batch, (tuple, list)):
         return batch, None, None
     if not 1 <= len(batch) <= 3:
-        raise ValueError(f"{function}: a batch must be x, (x, y) or (x, y, sample_weight); got {len(batch)} parts")
-    return batch + (None,) * (3 - len(batch))
+        raise ValueError(f"{function}: it must be x, (x, y) or (x, y, sample_weight); got {len(batch)} parts")
+    x, y, sample_weight = (*batch, None, None)[:3]
+    return x, y, sample_weight
 
 
 class IterableBatches:

@@ -65,8 +65,8 @@ class Model(Trainer):
             if not isinstance(tensor.node.layer, InputLayer):
                 raise ValueError(f"Model: inputs must come from Input; got {tensor}")
         self._graph = graph_of(self.inputs, self.outputs)
-        self.input_names = [tensor.name for tensor in self.inputs]
-        self.output_names = [tensor.name for tensor in self.outputs]
+        self.input_names = _names_of(inputs, self.inputs)
+        self.output_names = _names_of(outputs, self.outputs)
         self.built = True
 
     # ---- what is inside ------------------------------------------------------------------------------------------
@@ -147,14 +147,15 @@ class Model(Trainer):
         list of arrays        follow `trainable_weights`; with need_dx a pair: the gradient of x, and that list
         """
         assert self._graph is not None
-        plan = getattr(into, "plan", None)
-        if plan is None:
+        plan = into.plan if isinstance(into, Gradients) else None
+        if plan is None or plan[0] is not self._graph:
             weights = self.trainable_weights
             into = [np.zeros_like(weight.value) for weight in weights] if into is None else into
-            plan = run.by_step(self._graph, weights, into), run.wanted_places(self._graph, bool(need_dx))
+            plan = self._graph, run.by_step(self._graph, weights, into), run.wanted_places(self._graph, bool(need_dx))
             if isinstance(into, Gradients) and need_dx is None:
                 into.plan = plan
-        dxs = run.backward(self._graph, tape, dy if self._several_out else [dy], *plan)
+        _, arrays, wanted = plan
+        dxs = run.backward(self._graph, tape, dy if self._several_out else [dy], arrays, wanted)
         return into if need_dx is None else ((dxs if self._several_in else dxs[0]), into)
 
     def _ready_graph(self, x: Any) -> Graph:
@@ -179,6 +180,8 @@ class Model(Trainer):
                 raise ValueError(f"{self.name}: x must be a list of {len(names)} inputs, {names}; got {len(x)}")
             given = list(x)
         else:
+            if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == len(self.inputs[0].shape):
+                (x,) = x
             given = [x]
             if len(names) > 1:
                 raise ValueError(f"{self.name}: x must be a list of {len(names)} inputs, {names}; got one array")
@@ -195,6 +198,7 @@ class Model(Trainer):
             shapes[place] = shape
         for layer, options, reads, writes, several_in, several_out in graph.steps:
             given = [shapes[place] for place in reads]
+            layer.check_shape(given[0])
             shape = layer.compute_output_shape(given if several_in else given[0], **options)
             for place, one in zip(writes, shape if several_out else [shape]):
                 shapes[place] = one
@@ -225,6 +229,11 @@ def _tensors(argument: str, value: Any) -> tuple[list[Tensor], bool]:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"Model: {argument} must be symbolic, from Input and layers; got {type(tensor).__name__}")
     return list(found), several or isinstance(value, Mapping)
+
+
+def _names_of(given: Any, tensors: Sequence[Tensor]) -> list[str]:
+    """The names of inputs or outputs: those of a dict, else of the layers that they come from."""
+    return [str(name) for name in given] if isinstance(given, Mapping) else [tensor.name for tensor in tensors]
 
 
 def _fitted(name: str, tensor: Tensor, x: Any) -> Any:

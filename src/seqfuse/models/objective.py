@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from seqfuse import _names, losses, metrics
+from seqfuse import _checks, _names, losses, metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from seqfuse.losses import Loss
     from seqfuse.metrics import Metric
+
+# Losses that the shapes of the first batch choose.
+BY_SHAPES = ("crossentropy", "ce")
 
 
 def by_output(function: str, argument: str, value: Any, names: Sequence[str]) -> list[Any]:
@@ -42,13 +44,13 @@ class Objective:
     """
 
     def __init__(self, loss: Any, loss_weights: Any, names: Sequence[str]) -> None:
-        given = by_output("compile", "loss", loss, names)
-        self.losses: list[Loss | None] = [None if one is None else losses.get(one) for one in given]
+        self.losses = [_loss(one) for one in by_output("compile", "loss", loss, names)]
         weights = by_output("compile", "loss_weights", loss_weights, names)
-        self.weights = [1.0 if weight is None else float(weight) for weight in weights]
+        self.weights = [1.0 if w is None else _checks.real("compile", "loss_weights", w) for w in weights]
         self.names = list(names)
         self.total = metrics.Mean(name="loss")
-        self.each = [metrics.Mean(name=f"{n}_loss") for n, one in zip(names, self.losses) if one and len(names) > 1]
+        several = len(names) > 1
+        self.each = [metrics.Mean(name=f"{n}_loss") for n, one in zip(names, self.losses) if several and one]
 
     def forward(
         self, ys: Sequence[Any], predictions: Sequence[Any], sample_weights: Sequence[Any], masks: Sequence[Any]
@@ -56,26 +58,57 @@ class Objective:
         """The weighted sum of the losses, and the tape; each loss is counted for its mean over batches."""
         total, means = 0.0, iter(self.each)
         tapes: list[Any] = []
-        for loss, weight, y, prediction, sample_weight, mask in zip(
-            self.losses, self.weights, ys, predictions, sample_weights, masks
-        ):
+        for i, loss in enumerate(self.losses):
             if loss is None:
                 tapes.append(None)
                 continue
-            value, tape = loss.forward(y, prediction, sample_weight, mask)
+            y, prediction = ys[i], predictions[i]
+            if y is None:
+                raise ValueError(f"{self.names[i]}: y must be given, which its loss compares with; got None")
+            if type(loss) is str:
+                loss = self.losses[i] = losses.resolve(loss, y, prediction)
+            try:
+                value, tape = loss.forward(y, prediction, sample_weights[i], masks[i])
+            except ValueError as error:
+                raise ValueError(f"{error}{_advice(self.names[i], y, prediction)}") from error
             tapes.append(tape)
-            total += weight * value
+            total += self.weights[i] * value
             if self.each:
-                next(means).update_state(value, sample_weight=len(prediction))
+                add(next(means), value, len(prediction))
         return total, tapes
 
-    def backward(self, tapes: Sequence[Any]) -> Any:
-        """The gradient of the output; of several a list, None where there is no loss."""
-        dys = [
+    def backward(self, tapes: Sequence[Any]) -> list[Any]:
+        """The gradients of the outputs; None where there is no loss."""
+        return [
             None if loss is None else loss.backward(tape, weight)
             for loss, weight, tape in zip(self.losses, self.weights, tapes)
         ]
-        return dys if len(dys) > 1 else dys[0]
+
+
+def add(mean: metrics.Mean, value: float, samples: int) -> None:
+    """Count one number for so many samples: `Mean.update_state`, without a look at arrays that are none."""
+    mean.total += value * samples
+    mean.count += samples
+
+
+def _loss(given: Any) -> Any:
+    """A Loss, None, or a name that the first batch explains."""
+    if given is None or (isinstance(given, str) and given.lower() in BY_SHAPES):
+        return given
+    loss = losses.get(given, "compile")
+    if loss.reduction in (None, "none"):
+        raise ValueError(f"compile: loss must be one number, with a reduction; got reduction={loss.reduction!r}")
+    return loss
+
+
+def _advice(name: str, y: Any, prediction: Any) -> str:
+    """What may be wrong with a target that does not fit the output `name`."""
+    if getattr(y, "ndim", 0) < prediction.ndim > 2 and y.shape[:2] != prediction.shape[:2]:
+        return (
+            f'. The output "{name}" has a row for every step: give a target for every step, or a layer before it '
+            "return_sequences=False, or put a pooling such as GlobalAveragePooling1D() before it"
+        )
+    return f'. It is about the output "{name}"'
 
 
 class Measures:
@@ -83,43 +116,59 @@ class Measures:
 
     Parameters
     ----------
-    given : name, Metric or callable, a list of them, or one such list for each output (a list of lists, or a dict)
+    argument : "metrics" or "weighted_metrics"        of compile; sample weights count in the latter
+    given : name, Metric or callable, a list of them, or with several outputs a list or dict with such a list for each
     names : of the outputs
+    taken : set of str        the names that metrics have in logs already; those of these join them
     """
 
-    def __init__(self, given: Any, names: Sequence[str]) -> None:
-        several = isinstance(given, (list, tuple)) and any(isinstance(one, (list, tuple)) for one in given)
-        if isinstance(given, Mapping) or (several and len(names) > 1):
-            lists = by_output("compile", "metrics", given, names)
-        elif isinstance(given, (list, tuple)) and len(names) > 1 and len(given) == len(names):
-            lists = list(given)
-        else:
-            lists = [given] * len(names)
-        self._given = [[] if one is None else list(one) if isinstance(one, (list, tuple)) else [one] for one in lists]
-        for one in (one for each in self._given for one in each):
-            if one not in metrics.BY_SHAPES:
-                metrics.get(one)  # a wrong name is refused now
-        self._names = list(names)
-        self._made: list[list[Metric]] | None = None
+    def __init__(self, argument: str, given: Any, names: Sequence[str], taken: set[str]) -> None:
+        several = len(names) > 1
+        lists = by_output("compile", argument, given, names) if several or isinstance(given, Mapping) else [given]
+        self._given = [list(_flat(one)) for one in lists]
+        objects = [one for each in self._given for one in each]
+        for one in objects:
+            if not (isinstance(one, str) and one.lower() in metrics.BY_SHAPES):
+                metrics.get(one, "compile")  # a wrong name is refused now
+            if isinstance(one, metrics.Metric) and sum(one is other for other in objects) > 1:
+                raise ValueError(f"compile: {argument} must be one object for each output; got {one.name} for several")
+        self._weighted = argument == "weighted_metrics"
+        self._names, self._taken = names, taken
+        self._made: list[tuple[int, str, Metric]] | None = None
 
-    def update(self, ys: Sequence[Any], predictions: Sequence[Any], sample_weights: Sequence[Any] | None) -> None:
+    def update(self, ys: Sequence[Any], predictions: Sequence[Any], sample_weights: Sequence[Any]) -> None:
         """Count a batch."""
         if self._made is None:
-            self._make(ys, predictions)
-        for i, of_output in enumerate(self._made or ()):
-            weight = None if sample_weights is None else sample_weights[i]
-            for metric in of_output:
-                metric.update_state(ys[i], predictions[i], sample_weight=weight)
+            self._made = list(self._make(ys, predictions))
+        for i, _, metric in self._made:
+            if self._weighted:
+                metric.update_state(ys[i], predictions[i], sample_weight=sample_weights[i])
+            else:
+                metric.update_state(ys[i], predictions[i])
 
-    def _make(self, ys: Sequence[Any], predictions: Sequence[Any]) -> None:
-        self._made = []
-        for name, given, y, prediction in zip(self._names, self._given, ys, predictions):
-            of_output = [metrics.resolve(one, y, prediction) for one in given]
-            for metric in of_output:
-                if len(self._names) > 1:
-                    metric.name = f"{name}_{metric.name}"
-            self._made.append(of_output)
+    def _make(self, ys: Sequence[Any], predictions: Sequence[Any]) -> Iterator[tuple[int, str, Metric]]:
+        for i, given in enumerate(self._given):
+            prefix = f"{self._names[i]}_" if len(self._names) > 1 else ""
+            for one in given:
+                metric = metrics.resolve(one, ys[i], predictions[i])
+                name = prefix + metric.name
+                if self._weighted and name in self._taken:
+                    name = f"{prefix}weighted_{metric.name}"
+                base, n = name, 0
+                while name in self._taken:
+                    n += 1
+                    name = f"{base}_{n}"
+                self._taken.add(name)
+                yield i, name, metric
 
-    def all(self) -> list[Metric]:
-        """The metrics; none before the first batch has said what they are."""
-        return [metric for of_output in self._made or () for metric in of_output]
+    def named(self) -> list[tuple[str, Metric]]:
+        """The metrics by their names in logs; none before the first batch has said what they are."""
+        return [(name, metric) for _, name, metric in self._made or ()]
+
+
+def _flat(given: Any) -> Iterator[Any]:
+    if isinstance(given, (list, tuple)):
+        for one in given:
+            yield from _flat(one)
+    elif given is not None:
+        yield given

@@ -44,14 +44,23 @@ class Progress:
             self._bar.set_postfix_str(told(logs()), refresh=False)
             self._bar.update(self._done - self._bar.n)
 
-    def close(self, logs: dict[str, float] | None = None) -> None:
-        """Take the bar away, and print the line."""
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
-        if self._verbose and logs is not None:
+            self._bar = None
+
+    def close(self, logs: dict[str, float]) -> None:
+        """Take the bar away, and print the line."""
+        self.__exit__()
+        if self._verbose:
             seconds = time.perf_counter() - self._began
             each = seconds / max(self._done, 1)
-            print(f"{self._label}: {_of_time(seconds)}, {_of_time(each)} a step - {told(logs)}", flush=True)
+            line = f"{self._label}: {_of_time(seconds)}, {_of_time(each)} a step"
+            print(" - ".join([line, told(logs)] if logs else [line]), flush=True)
 
 
 def told(logs: dict[str, float]) -> str:

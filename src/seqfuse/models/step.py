@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from seqfuse import optimizers
 from seqfuse._seeds import SeedGenerator
 from seqfuse.layers.layer import Layer
 from seqfuse.layers.weight import Parameters
-from seqfuse.models.batches import arrays, each
-from seqfuse.models.objective import Measures, Objective, by_output
+from seqfuse.models.batches import arrays
+from seqfuse.models.objective import Measures, Objective, add, by_output
+from seqfuse.models.run import ModelTape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 class Steps(Layer):
     """What a model has for one batch; the loops over batches are `Trainer`."""
 
-    output_names: Sequence[str] = ("output",)  # of a model that is not a graph
+    input_names: Sequence[str] = ("input",)  # of a model that is not a graph
+    output_names: Sequence[str] = ("output",)
     _objective: Objective | None = None
     _parameters: Parameters | None = None
 
@@ -55,8 +58,11 @@ class Steps(Layer):
             raise TypeError(f"{self.name}: compile has no argument {sorted(unknown)[0]!r}")
         self.optimizer = optimizers.get(optimizer, "compile")
         names = self.output_names
-        self._objective = Objective(loss, loss_weights, names)
-        self._metrics, self._weighted_metrics = Measures(metrics, names), Measures(weighted_metrics, names)
+        objective = Objective(loss, loss_weights, names)
+        taken = {"loss", *(mean.name for mean in objective.each)}
+        self._metrics = Measures("metrics", metrics, names, taken)
+        self._weighted_metrics = Measures("weighted_metrics", weighted_metrics, names, taken)
+        self._objective = objective
         self._parameters = None
         self._order_seeds = SeedGenerator()
 
@@ -66,12 +72,16 @@ class Steps(Layer):
         """Forward, loss, backward, update; it returns the parameters, so that the next step need not look for them."""
         x, y, sample_weight = batch
         prediction, tape = self.forward(x, training=True)
-        parameters = parameters or self._ready_parameters()
-        of_losses = self._measure(y, prediction, sample_weight, tape.masks, parameters.regularized)
+        if parameters is None or not parameters.at_home():
+            parameters = self._ready_parameters()
+        of_losses = self._measure(y, prediction, sample_weight, tape, parameters.regularized)
         parameters.gradients.fill(0)
         for regularizer, value, gradient in parameters.regularized:
             regularizer.add_gradient(value, gradient)
-        self.backward(tape, self.objective.backward(of_losses), into=parameters.into)
+        dys = self.objective.backward(of_losses)
+        self.backward(tape, dys if isinstance(prediction, list) else dys[0], into=parameters.into)
+        if self.optimizer.loss_scale_factor:
+            parameters.gradients *= self.optimizer.loss_scale_factor  # the optimizer divides by it
         self.optimizer.update(parameters.values, parameters.gradients)
         return parameters
 
@@ -81,11 +91,9 @@ class Steps(Layer):
         prediction, tape = self.forward(x, keep=False)
         weights = self.trainable_weights
         regularized = [(w.regularizer, w.value, None) for w in weights if w.regularizer is not None]
-        self._measure(y, prediction, sample_weight, tape.masks, regularized)
+        self._measure(y, prediction, sample_weight, tape, regularized)
 
-    def _measure(
-        self, y: Any, prediction: Any, sample_weight: Any, masks: Sequence[Any], regularized: Sequence[Any]
-    ) -> list[Any]:
+    def _measure(self, y: Any, prediction: Any, sample_weight: Any, tape: Any, regularized: Sequence[Any]) -> list[Any]:
         """The tape of the losses; they, with the regularizers, and the metrics are counted."""
         objective = self.objective
         predictions, ys, weights = [prediction], [y], [sample_weight]
@@ -93,11 +101,12 @@ class Steps(Layer):
             predictions = prediction if isinstance(prediction, list) else predictions
             ys = by_output(self.name, "y", y, objective.names) if len(predictions) > 1 else _only(y, objective.names)
             weights = by_output(self.name, "sample_weight", sample_weight, objective.names)
+        masks = tape.masks if isinstance(tape, ModelTape) else [None] * len(predictions)
         loss, of_losses = objective.forward(ys, predictions, weights, masks)
         for regularizer, value, _ in regularized:
             loss += regularizer.value(value)
-        objective.total.update_state(loss, sample_weight=len(predictions[0]))
-        self._metrics.update(ys, predictions, None)
+        add(objective.total, loss, len(predictions[0]))
+        self._metrics.update(ys, predictions, weights)
         self._weighted_metrics.update(ys, predictions, weights)
         return of_losses
 
@@ -133,47 +142,56 @@ class Steps(Layer):
         return_dict : bool        numbers by name
         """
         self._reset_measures()
-        batch = self._weighted((self._arrays(x), each(np.asarray, y), each(np.asarray, sample_weight)), class_weight)
-        self._train_step(batch)
+        self._train_step(self._weighted(self._batch(x, y, sample_weight), class_weight))
         return self._told(return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss of one batch, or a list of the loss and the metrics; nothing is learnt."""
         self._reset_measures()
-        self._test_step((self._arrays(x), each(np.asarray, y), each(np.asarray, sample_weight)))
+        self._test_step(self._batch(x, y, sample_weight))
         return self._told(return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch."""
-        return self.forward(self._arrays(x), keep=False)[0]
+        return self.forward(self._batch(x, None, None)[0], keep=False)[0]
 
     # ---- what is shared with the loops ---------------------------------------------------------------------------
 
-    def _arrays(self, x: Any) -> Any:
-        return arrays(x, len(getattr(self, "input_names", "?")) > 1)
+    def _batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
+        """Arrays in the place of lists of numbers."""
+        outputs = len(self.output_names) > 1
+        return arrays(x, len(self.input_names) > 1), arrays(y, outputs), arrays(sample_weight, outputs)
 
     def _weighted(self, batch: Batch, class_weight: Any) -> Batch:
         """The batch, with the weights of classes in its sample weights."""
         if class_weight is None:
             return batch
         x, y, sample_weight = batch
-        labels = np.asarray(y)
-        classes = (
-            labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(len(labels), -1)[:, 0]
+        if len(self.output_names) > 1 or y is None:
+            raise ValueError(
+                f"{self.name}: class_weight must be None but with one output and its y. Give sample_weight"
+            )
+        labels = np.asarray(_only(y, self.output_names)[0])
+        if labels.ndim > 1:
+            labels = labels.argmax(-1) if labels.shape[-1] > 1 else labels[..., 0]
+        classes, where = np.unique(np.rint(labels).astype(np.int64), return_inverse=True)
+        weights = np.array([class_weight.get(int(one), 1.0) for one in classes], np.float32)[where].reshape(
+            labels.shape
         )
-        weights = np.array([class_weight.get(int(one), 1.0) for one in classes], np.float32)
         return x, y, weights if sample_weight is None else sample_weight * weights
 
-    def _measured(self) -> list[Any]:
-        return [self.objective.total, *self.objective.each, *self._metrics.all(), *self._weighted_metrics.all()]
+    def _measured(self) -> list[tuple[str, Any]]:
+        """The loss, those of the outputs and the metrics, by the names that logs have for them."""
+        losses = [(mean.name, mean) for mean in (self.objective.total, *self.objective.each)]
+        return [*losses, *self._metrics.named(), *self._weighted_metrics.named()]
 
     def _reset_measures(self) -> None:
-        for metric in self._measured():
+        for _, metric in self._measured():
             metric.reset_state()
 
     def _logs(self) -> dict[str, float]:
         """The loss and the metrics so far, by name."""
-        return {metric.name: metric.result() for metric in self._measured()}
+        return {name: metric.result() for name, metric in self._measured()}
 
     def _told(self, return_dict: bool) -> Any:
         logs = self._logs()
@@ -183,6 +201,6 @@ class Steps(Layer):
 
 def _only(y: Any, names: Sequence[str]) -> list[Any]:
     """The target of a model with one output."""
-    if isinstance(y, dict):
+    if isinstance(y, Mapping):
         return by_output("fit", "y", y, names)
-    return [y[0] if isinstance(y, list) and len(y) == 1 else y]
+    return [y[0] if isinstance(y, (list, tuple)) and len(y) == 1 else y]

@@ -8,13 +8,13 @@ import numpy as np
 
 from seqfuse import _checks
 from seqfuse.callbacks import Callback, CallbackList, History
-from seqfuse.models.batches import ArrayBatches, IterableBatches, are_arrays, each, split
+from seqfuse.models.batches import ArrayBatches, IterableBatches, are_arrays, split, unpack
 from seqfuse.models.chunks import chunks_of, recurrent_layers
 from seqfuse.models.progress import Progress
 from seqfuse.models.step import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from seqfuse.models.batches import Batch
 
@@ -75,40 +75,42 @@ class Trainer(Steps):
         ValueError        shapes that disagree, a wrong number of samples, a value out of its range
         RuntimeError        not compiled
         """
-        verbose = _verbose(verbose)
+        verbose = _verbose("fit", verbose)
         epochs = _checks.integer("fit", "epochs", epochs, 0)
+        initial_epoch = _checks.integer("fit", "initial_epoch", initial_epoch, 0)
+        if isinstance(validation_freq, int):
+            _checks.integer("fit", "validation_freq", validation_freq, 1)
         if validation_split and validation_data is None:
-            given = self._arrays(x), each(np.asarray, y), each(np.asarray, sample_weight)
+            if not are_arrays(x):
+                raise ValueError("fit: validation_split must be 0 where x is not arrays. Give validation_data")
+            given = self._batch(x, y, sample_weight)
             (x, y, sample_weight), validation_data = split("fit", given, validation_split)
         batches = self._batches("fit", x, y, sample_weight, batch_size, shuffle)
-        self.objective  # noqa: B018  # refuses a model that is not compiled, before anything is done
+        if not any(self.objective.losses):  # also refuses a model that is not compiled
+            raise ValueError(f'{self.name}: compile needs a loss for fit; got None. Say loss="mse" or another')
+        steps = _steps(batches, steps_per_epoch)
         history = self.history = History()
-        params = {"epochs": epochs, "steps": _steps(batches, steps_per_epoch), "verbose": verbose}
-        told = CallbackList([*_listed(callbacks), history], self, params)
+        told = CallbackList(callbacks, self, {"epochs": epochs, "steps": steps, "verbose": verbose}, history)
         self.stop_training = False
         told.tell("on_train_begin")
         endless = None if steps_per_epoch is None else _endless(batches)
-        try:
-            for epoch in range(initial_epoch, epochs):
-                told.tell("on_epoch_begin", epoch)
-                some = batches if endless is None else _first(endless, steps_per_epoch)
-                progress = Progress(f"Epoch {epoch + 1}/{epochs}", _steps(batches, steps_per_epoch), verbose)
-                try:
-                    logs = self._learn(some, class_weight, bptt, told, progress)
-                except BaseException:
-                    progress.close()
-                    raise
+        logs: dict[str, float] = {}
+        for epoch in range(initial_epoch, epochs):
+            told.tell("on_epoch_begin", epoch)
+            some = batches if endless is None else _first(endless, steps_per_epoch)
+            with Progress(f"Epoch {epoch + 1}/{epochs}", steps, verbose) as progress:
+                logs = self._learn(some, class_weight, bptt, told, progress)
                 if validation_data is not None and _due(epoch, validation_freq):
-                    validated = self._validate(validation_data, validation_batch_size or batch_size, validation_steps)
+                    size = validation_batch_size or batch_size
+                    validated = self._validate(validation_data, size, validation_steps, told)
                     logs |= {f"val_{name}": value for name, value in validated.items()}
                 progress.close(logs)
-                told.tell("on_epoch_end", epoch, logs)
-                if self.stop_training:
-                    break
-        finally:
-            if endless is not None:
-                endless.close()
-        told.tell("on_train_end")
+            told.tell("on_epoch_end", epoch, logs)
+            if self.stop_training:
+                break
+        if self._parameters is not None:
+            self.optimizer.finalize_variable_values(self._parameters.values)
+        told.tell("on_train_end", logs)
         return history
 
     def _learn(
@@ -131,7 +133,7 @@ class Trainer(Steps):
                 if self.stop_training:
                     break
         if not update:
-            raise ValueError("fit: x must give at least one batch; got none. An iterator is used up after one epoch")
+            raise ValueError("fit: x must give at least one batch an epoch; got none. An iterator is used up after one")
         return self._logs()
 
     def evaluate(
@@ -153,20 +155,34 @@ class Trainer(Steps):
         steps : int        batches, at most
         return_dict : bool        numbers by name
         """
+        verbose = _verbose("evaluate", verbose)
         batches = self._batches("evaluate", x, y, sample_weight, batch_size, False)
-        told = CallbackList(callbacks, self, {"steps": _steps(batches, steps)})
-        self.objective  # noqa: B018
-        progress = Progress("Evaluated", _steps(batches, steps), _verbose(verbose))
-        self._reset_measures()
-        told.tell("on_test_begin")
-        for i, batch in enumerate(_first(iter(batches), steps)):
-            told.tell("on_test_batch_begin", i)
-            self._test_step(batch)
-            told.tell("on_test_batch_end", i, self._logs())
-            progress.advance(self._logs)
-        told.tell("on_test_end", self._logs())
-        progress.close(self._logs())
+        told = CallbackList(callbacks, self, {"steps": _steps(batches, steps), "verbose": verbose})
+        with Progress("Evaluated", _steps(batches, steps), verbose) as progress:
+            progress.close(self._evaluate(_first(iter(batches), steps), told, progress.advance))
         return self._told(return_dict)
+
+    def _evaluate(
+        self, batches: Iterable[Batch], told: CallbackList, advance: Callable[[Callable[[], Any]], None] | None = None
+    ) -> dict[str, float]:
+        self.objective  # noqa: B018  # refuses a model that is not compiled, before anything is done
+        self._reset_measures()
+        hears = told.hears("on_test_batch_begin") or told.hears("on_test_batch_end")
+        told.tell("on_test_begin")
+        i = -1
+        for i, batch in enumerate(batches):
+            if hears:
+                told.tell("on_test_batch_begin", i)
+            self._test_step(batch)
+            if hears:
+                told.tell("on_test_batch_end", i, self._logs())
+            if advance is not None:
+                advance(self._logs)
+        if i < 0:
+            raise ValueError("evaluate: x must give at least one batch; got none. An iterator is used up after one run")
+        logs = self._logs()
+        told.tell("on_test_end", logs)
+        return logs
 
     def predict(
         self,
@@ -180,27 +196,30 @@ class Trainer(Steps):
 
         Parameters
         ----------
-        x, batch_size, verbose, callbacks        as for `fit`
+        x, batch_size, callbacks        as for `fit`
+        verbose : 0, 1, 2 or "auto"        as for `fit`, but that "auto" is silent
         steps : int        batches, at most
         """
+        verbose = 0 if verbose == "auto" else _verbose("predict", verbose)
         batches = self._batches("predict", x, None, None, batch_size, False)
-        told = CallbackList(callbacks, self, {"steps": _steps(batches, steps)})
-        progress = Progress("Predicted", _steps(batches, steps), 0 if verbose == "auto" else _verbose(verbose))
-        told.tell("on_predict_begin")
-        parts = []
-        for i, (inputs, _, _) in enumerate(_first(iter(batches), steps)):
-            told.tell("on_predict_batch_begin", i)
-            outputs, _ = self.forward(inputs, keep=False)
-            parts.append(outputs if isinstance(outputs, list) else [outputs])
-            several = isinstance(outputs, list)
-            told.tell("on_predict_batch_end", i, {"outputs": outputs})
-            progress.advance(dict)
-        told.tell("on_predict_end")
-        progress.close({})
-        if not parts:
-            raise ValueError(f"{self.name}: predict needs at least one sample; got none")
+        told = CallbackList(callbacks, self, {"steps": _steps(batches, steps), "verbose": verbose})
+        parts, outputs = [], None
+        with Progress("Predicted", _steps(batches, steps), verbose) as progress:
+            told.tell("on_predict_begin")
+            for i, (inputs, _, _) in enumerate(_first(iter(batches), steps)):
+                told.tell("on_predict_batch_begin", i)
+                outputs, _ = self.forward(inputs, keep=False)
+                parts.append(outputs if isinstance(outputs, list) else [outputs])
+                told.tell("on_predict_batch_end", i, {"outputs": outputs})
+                progress.advance(dict)
+            if not parts:
+                raise ValueError(
+                    "predict: x must give at least one batch; got none. An iterator is used up after one run"
+                )
+            told.tell("on_predict_end")
+            progress.close({})
         joined = [np.concatenate(of_output) for of_output in zip(*parts)]
-        return joined if several else joined[0]
+        return joined if isinstance(outputs, list) else joined[0]
 
     # ---- what they share -----------------------------------------------------------------------------------------
 
@@ -214,30 +233,28 @@ class Trainer(Steps):
                 if value is not None:
                     raise ValueError(f"{function}: {name} must be None where x is an iterable of batches")
             return IterableBatches(function, x)
-        data = self._arrays(x), each(np.asarray, y), each(np.asarray, sample_weight)
-        return ArrayBatches(function, data, batch_size, shuffle, self._next_order)
+        return ArrayBatches(function, self._batch(x, y, sample_weight), batch_size, shuffle, self._next_order)
 
     def _next_order(self) -> int:
         return self._order_seeds.next()
 
-    def _validate(self, data: Any, batch_size: int | None, steps: int | None) -> dict[str, float]:
-        x, y, sample_weight = (*data, None)[:3] if isinstance(data, tuple) else (data, None, None)
-        size = None if not are_arrays(x) else batch_size
+    def _validate(self, given: Any, batch_size: int | None, steps: int | None, told: CallbackList) -> dict[str, float]:
+        """The numbers of `evaluate`; what stateful layers carry on is as before."""
+        several = isinstance(given, list) and any(isinstance(one, tuple) for one in given)  # a list of batches
+        x, y, sample_weight = unpack("fit", (given,) if several else given)
+        batches = self._batches("fit", x, y, sample_weight, batch_size if are_arrays(x) else None, False)
         states = [(layer, layer._state) for layer in recurrent_layers(self)]
-        found: dict[str, float] = self.evaluate(x, y, size, 0, sample_weight, steps, return_dict=True)
-        for layer, state in states:
-            layer._state = state
-        return found
+        try:
+            return self._evaluate(_first(iter(batches), steps), told)
+        finally:
+            for layer, state in states:
+                layer._state = state
 
 
-def _listed(callbacks: Iterable[Callback] | Callback | None) -> list[Any]:
-    return [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
-
-
-def _verbose(verbose: int | str) -> int:
+def _verbose(function: str, verbose: int | str) -> int:
     if verbose == "auto":
         return 1
-    return _checks.integer("fit", "verbose", verbose, 0, 2, 'one of 0, 1, 2 and "auto"')
+    return _checks.integer(function, "verbose", verbose, 0, 2, 'one of 0, 1, 2 and "auto"')
 
 
 def _steps(batches: ArrayBatches | IterableBatches, most: int | None) -> int | None:
