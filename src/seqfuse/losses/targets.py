@@ -42,6 +42,15 @@ def aligned(function: str, y_true: Array, y_pred: Array, steps: bool = False) ->
 def _advice(y_true: Array, y_pred: Array) -> str:
     if y_true.shape in (y_pred.shape[:-1], (*y_pred.shape[:-1], 1)):
         return "For integers that say which class take the sparse one, or pass to_categorical(y_true)"
+    if y_pred.ndim == 3 and y_true.shape in (
+        y_pred.shape[:1],
+        (y_pred.shape[0], 1),
+        (y_pred.shape[0], y_pred.shape[2]),
+    ):
+        return (
+            "y_pred has every step of a sequence: for one output a sequence, put a pooling such as "
+            "GlobalAveragePooling1D() before the last layer"
+        )
     return ""
 
 
