@@ -25,5 +25,6 @@ void test_parallel();
 void test_gemm();
 void test_recurrent();
 void test_attention();
+void test_example();
 
 }  // namespace seqfuse::tests

@@ -12,5 +12,6 @@ int main() {
   test_gemm();
   test_recurrent();
   test_attention();
+  test_example();
   std::puts("all passed");
 }
