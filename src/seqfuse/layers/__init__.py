@@ -1,6 +1,8 @@
 """Layers with Keras's names, arguments and numbers: a forward that returns its tape, a backward that reads it."""
 
 from seqfuse.layers.activation import Activation, ReLU, Softmax
+from seqfuse.layers.attention import Attention
+from seqfuse.layers.bidirectional import Bidirectional
 from seqfuse.layers.dense import Dense
 from seqfuse.layers.dropout import Dropout
 from seqfuse.layers.embedding import Embedding
@@ -11,17 +13,21 @@ from seqfuse.layers.layer_normalization import LayerNormalization
 from seqfuse.layers.lstm import LSTM
 from seqfuse.layers.masking import Masking
 from seqfuse.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
+from seqfuse.layers.multi_head_attention import MultiHeadAttention
 from seqfuse.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
 from seqfuse.layers.readout import Readout
 from seqfuse.layers.reshaping import Flatten, RepeatVector, Reshape
 from seqfuse.layers.simple_rnn import SimpleRNN
+from seqfuse.layers.time_distributed import TimeDistributed
 
 __all__ = [
     "GRU",
     "LSTM",
     "Activation",
     "Add",
+    "Attention",
     "Average",
+    "Bidirectional",
     "Concatenate",
     "Dense",
     "Dropout",
@@ -35,6 +41,7 @@ __all__ = [
     "LayerNormalization",
     "Masking",
     "Maximum",
+    "MultiHeadAttention",
     "Multiply",
     "ReLU",
     "Readout",
@@ -43,4 +50,5 @@ __all__ = [
     "SimpleRNN",
     "Softmax",
     "Subtract",
+    "TimeDistributed",
 ]

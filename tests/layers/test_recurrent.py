@@ -1,0 +1,276 @@
+"""SimpleRNN, LSTM and GRU: gradients of every option, masks, states, dropout, and what is refused."""
+
+import numpy as np
+import pytest
+from layers.gradients import assert_gradients
+
+from seqfuse.layers import GRU, LSTM, Input, SimpleRNN
+from seqfuse.models import Model
+
+pytestmark = pytest.mark.once
+
+T, B, I, H = 4, 3, 2, 3
+FORMS = [
+    (SimpleRNN, {}),
+    (SimpleRNN, {"activation": "softplus", "use_bias": False}),
+    (LSTM, {}),
+    (LSTM, {"activation": "softsign", "recurrent_activation": "hard_sigmoid", "use_bias": False}),
+    (GRU, {}),
+    (GRU, {"reset_after": False, "activation": None}),
+    (GRU, {"update_gate": "candidate"}),
+    (GRU, {"update_gate": "candidate", "reset_after": False, "use_bias": False}),
+]
+EACH = pytest.mark.parametrize(("kind", "options"), FORMS)
+KINDS = pytest.mark.parametrize("kind", [SimpleRNN, LSTM, GRU])
+MASKS = {
+    "all": np.ones((B, T), bool),
+    "right": np.arange(T) < np.array([4, 2, 1])[:, None],
+    "left": np.arange(T) >= np.array([1, 0, 3])[:, None],
+    "holes": np.array([[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0]], bool),
+}
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def made(kind, **options):
+    layer = kind(H, dtype="float64", **options)
+    layer.build((None, T, I))
+    layer.set_weights([numbers(*weight.shape, seed=i) for i, weight in enumerate(layer.weights)])
+    return layer
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@EACH
+def test_recurrent_backward_matches_central_differences(kind, options, sequences, backwards):
+    layer = made(kind, return_sequences=sequences, go_backwards=backwards, return_state=sequences, **options)
+    ys = assert_gradients(layer, numbers(B, T, I))
+    assert ys[0].shape == ((B, T, H) if sequences else (B, H))
+
+
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("name", MASKS)
+@KINDS
+def test_recurrent_backward_matches_central_differences_with_masks(kind, name, sequences, backwards, zero):
+    how = {"return_sequences": sequences, "go_backwards": backwards, "zero_output_for_mask": zero}
+    states = [numbers(B, H, seed=i) for i in range(2 if kind is LSTM else 1)]
+    layer = made(kind, return_state=True, **how)
+    assert_gradients(layer, [numbers(B, T, I), *states], mask=[MASKS[name], None, None])
+
+
+@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("zero", [False, True])
+@KINDS
+def test_recurrent_outputs_at_unreal_steps_are_the_carried_state_or_zeros(kind, zero, name):
+    mask, x = MASKS[name], numbers(B, T, I)
+    layer = made(kind, return_sequences=True, return_state=True, zero_output_for_mask=zero)
+    y, h = layer(x, mask=mask)[:2]
+    carried = np.zeros((B, H))
+    for t in range(T):
+        real = mask[:, t, None]
+        np.testing.assert_array_equal(y[:, t], np.where(real, y[:, t], 0 if zero else carried))
+        carried = np.where(real, y[:, t], carried)
+    np.testing.assert_array_equal(h, carried)
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("zero", [False, True])
+@KINDS
+def test_recurrent_nan_at_unreal_steps_reaches_nothing(kind, zero, sequences):
+    mask = MASKS["holes"]
+    x = numbers(B, T, I)
+    layer = made(kind, return_sequences=sequences, zero_output_for_mask=zero)
+    spoilt = np.where(mask[:, :, None], x, np.nan)
+    (y, tape), (clean, of_clean) = (layer.forward(one, mask=mask) for one in (spoilt, x))
+    dx, grads = layer.backward(tape, np.ones_like(y))
+    np.testing.assert_array_equal(y, clean)
+    expected_dx, expected = layer.backward(of_clean, np.ones_like(y))
+    for a, b in zip([dx, *grads], [expected_dx, *expected]):
+        np.testing.assert_array_equal(a, b)
+    assert not dx[~mask].any()
+
+
+@KINDS
+def test_recurrent_takes_masks_of_any_numbers(kind):
+    x, mask = numbers(B, T, I), MASKS["holes"]
+    layer = made(kind, return_sequences=True)
+    for given in (mask.astype(int), mask.astype("f4"), mask.tolist()):
+        np.testing.assert_array_equal(layer(x, mask=given), layer(x, mask=mask))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@EACH
+def test_recurrent_checkpoint_gives_the_same_bits(kind, options, k):
+    x = numbers(B, T, I)
+    whole, thin = (made(kind, return_sequences=True, checkpoint=c, **options) for c in (None, k))
+    (y, tape), (z, of_thin) = whole.forward(x), thin.forward(x)
+    np.testing.assert_array_equal(y, z)
+    (dx, grads), (dz, others) = whole.backward(tape, y), thin.backward(of_thin, y)
+    for a, b in zip([dx, *grads], [dz, *others]):
+        np.testing.assert_array_equal(a, b)
+
+
+# ---- dropout -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rates", [(0.5, 0.0), (0.0, 0.5), (0.4, 0.3)])
+@EACH
+def test_recurrent_backward_matches_central_differences_with_dropout(kind, options, rates):
+    layer = made(kind, dropout=rates[0], recurrent_dropout=rates[1], seed=3, return_sequences=True, **options)
+    assert_gradients(layer, numbers(B, T, I), training=True)
+
+
+@KINDS
+def test_recurrent_dropout_is_one_pattern_for_all_steps_and_follows_from_the_seed(kind):
+    def outputs(seed, training=True, calls=1):
+        layer = made(kind, dropout=0.5, recurrent_dropout=0.5, seed=seed, return_sequences=True)
+        return [layer(np.ones((8, T, I)), training=training) for _ in range(calls)][-1]
+
+    np.testing.assert_array_equal(outputs(1), outputs(1))
+    assert not np.array_equal(outputs(1), outputs(2))
+    assert not np.array_equal(outputs(1), outputs(1, calls=2))
+    np.testing.assert_array_equal(outputs(1, training=False), outputs(2, training=False))
+    layer = SimpleRNN(I, dropout=0.5, seed=0, return_sequences=True, activation=None, use_bias=False)
+    layer.build((None, T, I))
+    layer.set_weights([np.eye(I), np.zeros((I, I))])
+    y = layer(np.ones((50, T, I)), training=True)
+    assert (y == y[:, :1]).all()
+    assert set(np.unique(y)) == {0, 2}
+
+
+# ---- states ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@KINDS
+def test_recurrent_stateful_goes_on_where_the_batch_before_ended(kind, backwards):
+    x = numbers(B, 2 * T, I)
+    halves = [x[:, T:], x[:, :T]] if backwards else [x[:, :T], x[:, T:]]
+    whole = made(kind, return_sequences=True, go_backwards=backwards)(x)
+    layer = made(kind, return_sequences=True, go_backwards=backwards, stateful=True)
+    assert layer.states is None
+    first, second = (layer(half) for half in halves)
+    np.testing.assert_array_equal(np.concatenate([first, second], 1), whole)
+    np.testing.assert_array_equal(layer.states[0], whole[:, -1])
+    layer.reset_state()
+    np.testing.assert_array_equal(layer(halves[0]), first)
+    with pytest.raises(ValueError, match=r"3 rows.*got 2.*reset_state"):
+        layer(x[:2])
+
+
+@KINDS
+def test_recurrent_states_are_copies(kind):
+    layer = made(kind, stateful=True)
+    layer(numbers(B, T, I))
+    before = layer.states[0].copy()
+    layer.states[0][...] = 7
+    np.testing.assert_array_equal(layer.states[0], before)
+
+
+@KINDS
+def test_recurrent_output_that_a_caller_changes_leaves_the_carried_state(kind):
+    layer, x = made(kind, stateful=True), numbers(B, T, I)
+    y = layer(x)
+    before = layer.states[0]
+    y[...] = 7
+    np.testing.assert_array_equal(layer.states[0], before)
+
+
+@KINDS
+def test_recurrent_initial_state_is_an_input(kind):
+    n = 2 if kind is LSTM else 1
+    states = [numbers(B, H, seed=i) for i in range(n)]
+    layer = made(kind, return_state=True)
+    y, *final = layer(numbers(B, T, I), initial_state=states if n == 2 else states[0])
+    np.testing.assert_array_equal(y, final[0])
+    assert len(final) == n
+    x, h0 = Input((T, I)), [Input((H,)) for _ in range(n)]
+    model = Model([x, *h0], layer(x, initial_state=h0))
+    np.testing.assert_array_equal(model([numbers(B, T, I), *states])[0], y)
+    with pytest.raises(ValueError, match=rf"initial_state must be {n} arrays"):
+        layer(numbers(B, T, I), initial_state=[*states, states[0]])
+    with pytest.raises(ValueError, match=r"h of initial_state must be \(batch, units\) = \(3, 3\)"):
+        layer(numbers(B, T, I), initial_state=[state[:2] for state in states])
+
+
+# ---- weights, shapes, errors -------------------------------------------------------------------------------------
+
+
+def test_recurrent_weights_have_keras_shapes_and_first_values():
+    for kind, G, bias in ((SimpleRNN, 1, (H,)), (LSTM, 4, (4 * H,)), (GRU, 3, (2, 3 * H))):
+        layer = kind(H)
+        layer.build((None, T, I))
+        assert [w.shape for w in layer.weights] == [(I, G * H), (H, G * H), bias]
+        U = layer.recurrent_kernel.value
+        np.testing.assert_allclose((U[:, None] * U).sum(-1), np.eye(H), atol=1e-6)
+    forget = [0] * H + [1] * H + [0] * 2 * H
+    layer = LSTM(H)
+    layer.build((None, T, I))
+    np.testing.assert_array_equal(layer.bias.value, forget)
+    layer = LSTM(H, unit_forget_bias=False, bias_initializer="ones")
+    layer.build((None, T, I))
+    np.testing.assert_array_equal(layer.bias.value, np.ones(4 * H))
+    layer = GRU(H, reset_after=False)
+    layer.build((None, T, I))
+    assert layer.bias.shape == (3 * H,)
+
+
+@EACH
+def test_recurrent_is_made_again_from_its_config(kind, options):
+    layer = kind(H, return_sequences=True, go_backwards=True, dropout=0.25, checkpoint=2, **options)
+    again = kind.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+@KINDS
+def test_recurrent_shapes_and_masks_that_a_model_sees(kind):
+    n = 2 if kind is LSTM else 1
+    assert kind(H)(Input((None, I))).shape == (None, H)
+    outputs = kind(H, return_sequences=True, return_state=True)(Input((None, I)))
+    assert [one.shape for one in outputs] == [(None, None, H)] + [(None, H)] * n
+    mask = MASKS["right"]
+    assert kind(H).compute_mask(None, mask) is None
+    assert kind(H, return_sequences=True).compute_mask(None, mask) is mask
+    assert kind(H, return_state=True, return_sequences=True).compute_mask(None, [mask, None]) == [mask] + [None] * n
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"units": 0}, ValueError, "units must be"),
+        ({"activation": "tahn"}, ValueError, 'Did you mean "tanh"'),
+        ({"dropout": 1.0}, ValueError, "dropout must be"),
+        ({"recurrent_dropout": -0.1}, ValueError, "recurrent_dropout must be"),
+        ({"kernel_constraint": "non_neg"}, ValueError, "kernel_constraint must be None"),
+        ({"return_sequence": True}, TypeError, "return_sequence"),
+    ],
+)
+@KINDS
+def test_recurrent_refuses_what_it_cannot_do(kind, options, error, message):
+    with pytest.raises(error, match=message):
+        kind(**{"units": H} | options)
+
+
+@KINDS
+def test_recurrent_refuses_inputs_by_its_name(kind):
+    layer = kind(H, name="third")
+    with pytest.raises(ValueError, match=r"third: the input must be \(batch, T, I\); got \(3, 4\).*return_sequences"):
+        layer(np.ones((3, 4)))
+    layer(np.ones((3, 4, I)))
+    with pytest.raises(ValueError, match=r"third: the input must be \(batch, T, I\) = \(..., 2\); got \(3, 4, 5\)"):
+        layer(np.ones((3, 4, 5)))
+
+
+@KINDS
+def test_recurrent_takes_empty_batches_and_sequences(kind):
+    layer = made(kind, return_sequences=True)
+    for batch, steps in ((0, T), (B, 0)):
+        y, tape = layer.forward(np.ones((batch, steps, I)))
+        assert y.shape == (batch, steps, H)
+        dx, grads = layer.backward(tape, y)
+        assert dx.shape == (batch, steps, I)
+        assert not any(grad.any() for grad in grads)
