@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from layers.gradients import assert_gradients
 
+from layers.gradients import assert_gradients
 from seqfuse.layers import GRU, LSTM, Input, SimpleRNN
 from seqfuse.models import Model
 
@@ -242,7 +242,7 @@ def test_recurrent_shapes_and_masks_that_a_model_sees(kind):
     ("options", "error", "message"),
     [
         ({"units": 0}, ValueError, "units must be"),
-        ({"activation": "tahn"}, ValueError, 'Did you mean "tanh"'),
+        ({"activation": "tahn"}, ValueError, "Did you mean .tanh"),
         ({"dropout": 1.0}, ValueError, "dropout must be"),
         ({"recurrent_dropout": -0.1}, ValueError, "recurrent_dropout must be"),
         ({"kernel_constraint": "non_neg"}, ValueError, "kernel_constraint must be None"),

@@ -93,9 +93,10 @@ def _differ(a: int | None, b: int | None) -> bool:
     return a is not None and b is not None and a != b
 
 
-def identity(steps: int, batch: int, dtype: np.dtype[Any]) -> Array:
-    """(batch, 1, steps, steps): the values with which attention gives its weights."""
-    return np.broadcast_to(np.eye(steps, dtype=dtype), (batch, 1, steps, steps))
+def identity(k: Array) -> Array:
+    """(B, H, T, T) for keys (B, H, T, D): the values with which attention gives its weights."""
+    B, H, T, _ = k.shape
+    return np.broadcast_to(np.eye(T, dtype=k.dtype), (B, H, T, T))
 
 
 def total(a: Array | None, b: Array | None) -> Array | None:

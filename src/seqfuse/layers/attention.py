@@ -134,7 +134,7 @@ class Attention(Attending):
             y = np.where(query_mask, y, 0)
         if not return_attention_scores:
             return y, AttentionTape(of_y, None, scores, q, query_mask, len(x))
-        weights, of_weights = F.attention_forward(*heads, identity(k.shape[1], k.shape[0], q.dtype), **options)
+        weights, of_weights = F.attention_forward(*heads, identity(heads[1]), **options)
         return [y, weights[:, 0]], AttentionTape(of_y, of_weights, scores, q, query_mask, len(x))
 
     def backward(

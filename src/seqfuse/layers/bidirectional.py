@@ -86,6 +86,7 @@ class Bidirectional(Layer):
             layer, name="backward_" + layer.name.removeprefix("backward_"), go_backwards=True
         )
         self._check_pair()
+        one: Any
         for one in (self.forward_layer, self.backward_layer):
             one.zero_output_for_mask = one.return_sequences
         self.stateful, self.return_state = layer.stateful, layer.return_state

@@ -35,7 +35,7 @@ def forward(
     q, k, v = heads
     attended, of_y = F.attention_forward(q, k, v, **options)
     whole = {name: option for name, option in options.items() if name not in ("dropout", "seed")}
-    scores, of_weights = F.attention_forward(q, k, identity(k.shape[2], k.shape[0], k.dtype), **whole)
+    scores, of_weights = F.attention_forward(q, k, identity(k), **whole)
     side_by_side = attended.swapaxes(1, 2).reshape(*query.shape[:2], -1)
     y, tape = F.dense_forward(side_by_side, kernels[3].reshape(-1, kernels[3].shape[2]), biases[3])
     return y, scores, HeadScoresTape([*products, tape], of_y, of_weights, attended.shape)

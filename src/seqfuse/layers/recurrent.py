@@ -24,7 +24,7 @@ class RecurrentTape(NamedTuple):
 
     cell: Any  # of the functional forward
     dropped: Array | None  # (B, 1, I), what x was multiplied with
-    held: Array | None  # (B, T), the mask where y repeats the state at unreal steps
+    held: Array | None  # (B, T), the mask where y repeats the state at unreal steps; (B, 1): y is 0 where it is False
     given_states: int  # how many initial states were inputs
 
 
@@ -119,6 +119,7 @@ class Recurrent(Layer):
             x, *given = x
             mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         x = self.ready(x)
+        mask = None if mask is None else np.asarray(mask, bool)
         states = self._initial(x.shape[0], given)
         options = self.cell_options()
         dropped = None
@@ -142,18 +143,18 @@ class Recurrent(Layer):
         if self.return_sequences:
             y = out.y
             if mask is not None and not self.zero_output_for_mask:
-                held = np.asarray(mask, bool)
+                held = mask
                 y = hold(y, held, states[0], self.go_backwards)
             if self.go_backwards:
                 y = y[:, ::-1]
         else:
             y = out.h
-            if mask is not None and self.zero_output_for_mask:
+            if mask is not None and self.zero_output_for_mask and mask.size:
                 held = self._last_step(mask)
-                y = y * held
+                y = np.where(held, y, 0)
         final = out[1:]
         if self.stateful or self.carries:
-            self._state = tuple(final)
+            self._state = tuple(state.copy() for state in final)  # y may be one of them, and is the caller's
         return ([y, *final] if self.return_state else y), RecurrentTape(cell, dropped, held, len(given))
 
     def backward(
@@ -171,7 +172,7 @@ class Recurrent(Layer):
                     dy, dh0 = release(dy, tape.held, self.go_backwards)
         else:
             if dy is not None and tape.held is not None:
-                dy = dy * tape.held
+                dy = np.where(tape.held, dy, 0)
             if dy is not None:
                 dstates[0] = dy if dstates[0] is None else dy + dstates[0]
             dy = None
@@ -187,10 +188,9 @@ class Recurrent(Layer):
             dx = [dx, *of_states]
         return dx, self.gradients(into)
 
-    def _last_step(self, mask: Any) -> Array:
+    def _last_step(self, mask: Array) -> Array:
         """(B, 1): whether the step that is read last is real."""
-        last = np.asarray(mask, bool)[:, 0 if self.go_backwards else -1]
-        return last[:, None].astype(self._dtype)
+        return mask[:, 0 if self.go_backwards else -1, None]
 
     def _drop(self, shape: tuple[int, ...], rate: float) -> Array:
         """One pattern for all steps of a sequence, scaled."""

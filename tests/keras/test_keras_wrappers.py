@@ -1,0 +1,91 @@
+"""Bidirectional and TimeDistributed beside Keras's: outputs, states and gradients of every option."""
+
+import numpy as np
+import pytest
+from beside import assert_same, numbers, pair, share
+
+from seqfuse import layers
+
+keras = pytest.importorskip("keras")
+
+pytestmark = pytest.mark.once
+
+T, B, I, H = 4, 3, 2, 3
+KINDS = pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+MASKS = {
+    "none": None,
+    "right": np.arange(T) < np.array([4, 2, 1])[:, None],
+    "holes": np.array([[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0]], bool),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", None])
+@KINDS
+def test_bidirectional_as_keras(kind, mode, sequences, name):
+    def inner(where):
+        return getattr(where, kind)(H, return_sequences=sequences, return_state=name == "holes", name="inner")
+
+    ours, theirs = pair("Bidirectional", (B, T, I), inner=inner, merge_mode=mode)
+    assert [w.path.split("/")[-3] for w in theirs.weights] == [w.path.split("/")[-2] for w in ours.weights]
+    states = [numbers(B, H, seed=7 + i) for i in range(4 if kind == "LSTM" else 2)] if name == "right" else ()
+    assert_same(ours, theirs, numbers(B, T, I), states=states, mask=MASKS[name])
+
+
+@KINDS
+def test_bidirectional_with_another_layer_back_as_keras(kind):
+    def both(where):
+        first = getattr(where, kind)(H, return_sequences=True)
+        return first, getattr(where, kind)(H + 1, return_sequences=True, go_backwards=True, use_bias=False)
+
+    others = {where: both(where) for where in (layers, keras.layers)}
+    ours = layers.Bidirectional(others[layers][0], backward_layer=others[layers][1])
+    theirs = keras.layers.Bidirectional(others[keras.layers][0], backward_layer=others[keras.layers][1])
+    for layer in (ours, theirs):
+        layer.build((B, T, I))
+    share(ours, theirs)
+    assert_same(ours, theirs, numbers(B, T, I), mask=MASKS["holes"])
+
+
+@KINDS
+def test_bidirectional_stateful_as_keras(kind):
+    def inner(where):
+        return getattr(where, kind)(H, stateful=True, return_sequences=True)
+
+    ours, theirs = pair("Bidirectional", (B, T, I), inner=inner)
+    for seed in range(2):
+        x = numbers(B, T, I, seed=seed)
+        np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-6)
+    for mine, other in zip(ours.states, theirs.states):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("inner", "shape", "masked"),
+    [
+        (lambda where: where.Dense(3, activation="tanh"), (B, T, I), True),
+        (lambda where: where.Dense(3), (B, T, 2, I), True),
+        (lambda where: where.GRU(H), (B, 3, T, I), False),
+        (lambda where: where.GRU(H), (B, 3, T, I), "steps"),
+        (lambda where: where.LSTM(H, return_sequences=True, go_backwards=True), (B, 3, T, I), False),
+        (lambda where: where.TimeDistributed(where.Dense(2)), (B, 3, T, I), False),
+    ],
+)
+def test_time_distributed_as_keras(inner, shape, masked):
+    ours, theirs = pair("TimeDistributed", shape, inner=inner)
+    mask = None
+    if masked:
+        mask = np.random.default_rng(2).random(shape[:3] if masked == "steps" else shape[:2]) < 0.5
+    assert_same(ours, theirs, numbers(*shape), mask=mask)
+
+
+def test_time_distributed_in_a_model_as_keras():
+    tokens = keras.Input((T,))
+    x = keras.layers.Embedding(5, I, mask_zero=True)(tokens)
+    y = keras.layers.TimeDistributed(keras.layers.Dense(2))(x)
+    ids = np.array([[1, 2, 0, 0], [3, 0, 4, 0]])
+    theirs = keras.layers.TimeDistributed(keras.layers.Dense(2))
+    ours = layers.TimeDistributed(layers.Dense(2))
+    np.testing.assert_array_equal(ours.compute_mask(None, ids != 0), theirs.compute_mask(x, ids != 0))
+    assert y.shape == (None, T, 2)
