@@ -120,6 +120,8 @@ class CallbackList:
         for callback in given:
             if not isinstance(callback, Callback):
                 got = type(callback).__name__
+                if isinstance(callback, type):
+                    got = f"the class {callback.__name__}. Make one: {callback.__name__}()"
                 raise TypeError(f"{model.name}: callbacks must be instances of seqfuse.callbacks.Callback; got {got}")
             callback.set_model(model)
             callback.set_params(params)

@@ -41,9 +41,11 @@ def flat(value: Any) -> list[Any]:
 
 def arrays(value: Any, several: bool) -> Any:
     """Lists of numbers as arrays. A list is one array, unless the model has `several`, or it holds arrays."""
-    if isinstance(value, (list, tuple)) and not (several or any(isinstance(v, np.ndarray) for v in value)):
-        return np.asarray(value)
-    return each(np.asarray, value)
+    if isinstance(value, Mapping):
+        return {name: arrays(one, False) for name, one in value.items()}
+    if isinstance(value, (list, tuple)) and (several or any(isinstance(one, np.ndarray) for one in value)):
+        return [arrays(one, False) for one in value]
+    return None if value is None else np.asarray(value)
 
 
 class ArrayBatches:

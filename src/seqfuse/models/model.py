@@ -128,6 +128,10 @@ class Model(Trainer):
         inputs = self.arrays_of(x)
         masks = list(mask) if isinstance(mask, (list, tuple)) else [mask] * len(inputs)
         outputs, tape = run.forward(graph, inputs, masks, training, keep)
+        if type(x) is not np.ndarray:
+            tape = tape._replace(
+                listed=len(inputs) > 1 or (isinstance(x, (list, tuple)) and len(x) == 1 and type(x[0]) is np.ndarray)
+            )
         return (outputs if self._several_out else outputs[0]), tape
 
     def backward(
@@ -156,7 +160,7 @@ class Model(Trainer):
                 into.plan = plan
         _, arrays, wanted = plan
         dxs = run.backward(self._graph, tape, dy if self._several_out else [dy], arrays, wanted)
-        return into if need_dx is None else ((dxs if self._several_in else dxs[0]), into)
+        return into if need_dx is None else ((dxs if tape.listed else dxs[0]), into)
 
     def _ready_graph(self, x: Any) -> Graph:
         if self._graph is None:

@@ -17,6 +17,7 @@ class ModelTape(NamedTuple):
 
     tapes: list[Any]  # one of every step
     masks: list[Any]  # of the outputs; None where all is real
+    listed: bool = False  # whether the inputs were a list, as their gradients then are
 
 
 def forward(

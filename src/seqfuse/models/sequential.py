@@ -65,7 +65,11 @@ class Sequential(Model):
         if not self._chain and self._start is None and layer.input_shape is not None:
             self._start = Input(layer.input_shape)
         self._chain.append(layer)
-        self._connect_chain()
+        try:
+            self._connect_chain()
+        except ValueError:
+            self._chain.pop()
+            raise
 
     def pop(self) -> Layer:
         """Take the last layer away, and return it."""
@@ -79,13 +83,9 @@ class Sequential(Model):
     def _connect_chain(self) -> None:
         if self._start is None or not self._chain:
             return
-        try:
-            y: Any = self._start
-            for layer in self._chain:
-                y = layer(y)
-        except ValueError:
-            self._chain.pop()
-            raise
+        y: Any = self._start
+        for layer in self._chain:
+            y = layer(y)
         self._set_graph(self._start, y)
 
     def build(self, input_shape: Any) -> None:

@@ -56,13 +56,12 @@ class Steps(Layer):
         unknown = set(hints) - {"run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss"}
         if unknown:
             raise TypeError(f"{self.name}: compile has no argument {sorted(unknown)[0]!r}")
-        self.optimizer = optimizers.get(optimizer, "compile")
-        names = self.output_names
+        names, updater = self.output_names, optimizers.get(optimizer, "compile")
         objective = Objective(loss, loss_weights, names)
         taken = {"loss", *(mean.name for mean in objective.each)}
-        self._metrics = Measures("metrics", metrics, names, taken)
-        self._weighted_metrics = Measures("weighted_metrics", weighted_metrics, names, taken)
-        self._objective = objective
+        plain = Measures("metrics", metrics, names, taken)
+        weighted = Measures("weighted_metrics", weighted_metrics, names, taken)
+        self.optimizer, self._objective, self._metrics, self._weighted_metrics = updater, objective, plain, weighted
         self._parameters = None
         self._order_seeds = SeedGenerator()
 
@@ -125,10 +124,14 @@ class Steps(Layer):
     def _ready_parameters(self) -> Parameters:
         """The buffer of the trainable weights; made again when they are others, or have moved to another model's."""
         weights = self.trainable_weights
-        if self._parameters is None or not self._parameters.hold(weights):
-            self._parameters = Parameters(weights)
-            self.optimizer.build(self._parameters.values.dtype, self._parameters.segments)
-        return self._parameters
+        old = self._parameters
+        if old is not None and old.hold(weights):
+            return old
+        if old is not None and old.weights != weights:
+            raise ValueError(f"{self.name}: its trainable weights must stay the same; got others. Compile it again")
+        self._parameters = made = Parameters(weights)
+        self.optimizer.build(made.values.dtype, made.segments)
+        return made
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False

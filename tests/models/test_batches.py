@@ -1,0 +1,168 @@
+"""Holds how arrays and iterables become batches."""
+
+import numpy as np
+import pytest
+
+from seqfuse.models.batches import ArrayBatches, IterableBatches, are_arrays, arrays, flat, split, unpack
+
+pytestmark = pytest.mark.once
+X, Y = np.arange(7), np.arange(7) * 10
+
+
+def seeds(start=5):
+    counter = iter(range(start, 1000))
+    return lambda: next(counter)
+
+
+def listed(batches):
+    return [(list(x), list(y)) for x, y, _ in batches]
+
+
+def test_the_last_batch_is_what_is_left():
+    batches = ArrayBatches("fit", (X, Y, None), 3)
+    assert len(batches) == 3
+    assert listed(batches) == [([0, 1, 2], [0, 10, 20]), ([3, 4, 5], [30, 40, 50]), ([6], [60])]
+    assert [len(x) for x, _, _ in ArrayBatches("fit", (X, Y, None), None)] == [7]
+    assert [len(x) for x, _, _ in ArrayBatches("fit", (X, Y, None), 100)] == [7]
+
+
+def test_a_shuffled_epoch_has_every_sample_once_with_its_own_target():
+    batches = ArrayBatches("fit", (X, Y, None), 3, True, seeds())
+    first, second = listed(batches), listed(batches)
+    assert first != second
+    for epoch in (first, second):
+        assert [len(x) for x, _ in epoch] == [3, 3, 1]
+        assert sorted(i for x, _ in epoch for i in x) == list(X)
+        assert all([10 * i for i in x] == y for x, y in epoch)
+
+
+def test_the_order_follows_from_the_seed():
+    assert listed(ArrayBatches("fit", (X, Y, None), 3, True, seeds())) == listed(
+        ArrayBatches("fit", (X, Y, None), 3, True, seeds())
+    )
+    assert listed(ArrayBatches("fit", (X, Y, None), 3, True, seeds())) != listed(
+        ArrayBatches("fit", (X, Y, None), 3, True, seeds(77))
+    )
+
+
+def test_shuffled_batches_stay_whole():
+    x = np.arange(64)
+    epochs = [tuple(tuple(b) for b, _, _ in ArrayBatches("fit", (x, x, None), 8, "batch", seeds(i))) for i in range(3)]
+    for epoch in epochs:
+        assert sorted(epoch) == [tuple(range(i, i + 8)) for i in range(0, 64, 8)]
+    assert len(set(epochs)) > 1
+    rest = [list(b) for b, _, _ in ArrayBatches("fit", (X, Y, None), 3, "batch", seeds())]
+    assert sorted(i for x in rest for i in x) == list(X)
+
+
+def test_weights_lists_and_dicts_are_cut_and_shuffled_together():
+    data = [X, X[:, None]], {"a": Y, "b": Y + 1}, X * 0.5
+    for x, y, w in ArrayBatches("fit", data, 3, True, seeds()):
+        np.testing.assert_array_equal(x[0], x[1][:, 0])
+        np.testing.assert_array_equal(y["a"], 10 * x[0])
+        np.testing.assert_array_equal(y["b"], 10 * x[0] + 1)
+        np.testing.assert_array_equal(w, x[0] / 2)
+
+
+def test_without_targets_there_are_none():
+    assert [y for _, y, _ in ArrayBatches("predict", (X, None, None), 4, True, seeds())] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "said"),
+    [
+        ((X, Y[:5], None), {}, "fit: x, y and sample_weight must have as many samples; got x with 7 and y with 5"),
+        ((X, Y, Y[:5]), {}, "got x with 7 and sample_weight with 5"),
+        (([X, X[:3]], Y, None), {}, "as many samples"),
+        ((np.array(3), None, None), {}, "x must have a first axis, of samples"),
+        (([], None, None), {}, "x must be given"),
+        ((X, Y, None), {"batch_size": 0}, "batch_size must be at least 1; got 0"),
+        ((X, Y, None), {"shuffle": "batches"}, 'shuffle must be True, False or "batch"'),
+    ],
+)
+def test_what_is_no_batch_is_refused(data, options, said):
+    with pytest.raises(ValueError, match=said):
+        ArrayBatches("fit", data, **{"batch_size": 3, **options})
+
+
+def test_split_takes_the_last_samples_as_keras_does():
+    (x, _y, _), (vx, vy, _) = split("fit", (X, Y, None), 0.3)
+    assert (list(x), list(vx)) == ([0, 1, 2, 3], [4, 5, 6])
+    assert list(vy) == [40, 50, 60]
+    (xs, _, w), (vxs, _, vw) = split("fit", ({"a": X}, Y, X), 0.3)
+    assert (len(xs["a"]), len(w), len(vxs["a"]), len(vw)) == (4, 4, 3, 3)
+    for fraction in (0.01, 1.0, -0.1):
+        if fraction == 0.01:
+            assert [len(part[0]) for part in split("fit", (X, Y, None), fraction)] == [6, 1]
+        else:
+            with pytest.raises(ValueError, match="validation_split must be"):
+                split("fit", (X, Y, None), fraction)
+    with pytest.raises(ValueError, match="leave samples on both sides"):
+        split("fit", (X[:1], Y[:1], None), 0.5)
+
+
+def test_arrays_reads_lists_of_numbers_and_keeps_lists_of_arrays():
+    assert arrays([1, 2, 3], False).shape == (3,)
+    assert arrays([[1, 2], [3, 4]], False).shape == (2, 2)
+    assert [a.shape for a in arrays([[1, 2], [3, 4]], True)] == [(2,), (2,)]
+    assert [a.shape for a in arrays([X, Y], False)] == [(7,), (7,)]
+    assert arrays({"a": [1, 2]}, False)["a"].shape == (2,)
+    assert arrays(None, True) is None
+    assert flat({"a": [X, Y], "b": X}) == [X, Y, X]
+
+
+def test_what_is_given_as_one_is_x_y_and_weights():
+    assert unpack("fit", X)[1:] == (None, None)
+    assert unpack("fit", (X,)) == (X, None, None)
+    assert unpack("fit", [X, Y]) == (X, Y, None)
+    assert unpack("fit", (X, Y, Y)) == (X, Y, Y)
+    with pytest.raises(ValueError, match=r"must be x, \(x, y\) or \(x, y, sample_weight\); got 4 parts"):
+        unpack("fit", (X, Y, Y, Y))
+
+
+class Numbered:
+    """What has a length and numbered batches, without an end of its own, as Keras's PyDataset."""
+
+    def __init__(self):
+        self.ends = 0
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return np.full(2, i), np.full(2, i)
+
+    def on_epoch_end(self):
+        self.ends += 1
+
+
+def test_iterables_of_every_kind_give_batches():
+    assert [int(x[0]) for x, _, _ in IterableBatches("fit", Numbered())] == [0, 1, 2]
+    assert IterableBatches("fit", Numbered()).steps == 3
+    generator = IterableBatches("fit", ((X, Y) for _ in range(2)))
+    assert generator.steps is None
+    assert len(list(generator)) == 2
+    assert list(generator) == []  # used up
+    again = IterableBatches("fit", [(X, Y), (X, Y)])
+    assert len(list(again)) == len(list(again)) == again.steps == 2
+    with pytest.raises(TypeError, match="x must be arrays or an iterable of batches; got int"):
+        IterableBatches("fit", 3)
+
+
+def test_numbered_batches_hear_that_an_epoch_has_ended():
+    numbered = Numbered()
+    batches = IterableBatches("fit", numbered)
+    for epoch in (1, 2):
+        list(batches)
+        assert numbered.ends == epoch
+
+
+def test_data_is_told_from_batches():
+    class Framed:
+        def __array__(self, dtype=None, copy=None):
+            return X
+
+    for x in (X, [X, Y], [1, 2], {"a": X}, (X, Y), Framed()):
+        assert are_arrays(x)
+    for x in ([(X, Y)], iter([(X, Y)]), Numbered()):
+        assert not are_arrays(x)

@@ -1,0 +1,64 @@
+"""Holds the order of calls and of layers in a graph, and what cannot be one."""
+
+import numpy as np
+import pytest
+
+from seqfuse.layers import LSTM, Add, Dense, Input
+from seqfuse.models import Model
+from seqfuse.models.graph import graph_of
+
+pytestmark = pytest.mark.once
+
+
+def test_every_step_reads_what_an_earlier_one_has_written():
+    a, b = Input((4, 3)), Input((3,))
+    y, h, c = LSTM(3, return_sequences=True, return_state=True)(a)
+    out = Add()([Dense(3)(h), Add()([b, c]), b])
+    graph = graph_of([a, b], [out, y])
+    there = set(graph.inputs)
+    for step in graph.steps:
+        assert set(step.reads) <= there
+        there |= set(step.writes)
+    assert set(graph.outputs) <= there
+    assert there == set(range(graph.places))
+
+
+def test_a_shared_layer_is_called_twice_and_listed_once():
+    a, b, layer = Input((3,)), Input((3,)), Dense(2)
+    graph = graph_of([a, b], [Add()([layer(a), layer(b)])])
+    assert [step.layer for step in graph.steps].count(layer) == 2
+    assert graph.layers.count(layer) == 1
+
+
+def test_calls_that_the_outputs_do_not_need_are_left_out():
+    x = Input((3,))
+    unused, used = Dense(2), Dense(1)
+    unused(x)
+    assert graph_of([x], [used(x)]).layers == [x.node.layer, used]
+
+
+def test_an_input_may_be_an_output_and_may_be_unused():
+    x, z = Input((3,)), Input((2,))
+    model = Model([x, z], [x, Dense(1)(x)])
+    array = np.ones((2, 3), np.float32)
+    np.testing.assert_array_equal(model.predict([array, np.zeros((2, 2))])[0], array)
+
+
+def test_a_chain_of_thousands_of_layers_is_no_recursion():
+    x = y = Input((1,))
+    layer = Dense(1)
+    for _ in range(3000):
+        y = layer(y)
+    assert len(graph_of([x], [y]).steps) == 3000
+
+
+def test_an_output_that_does_not_follow_from_the_inputs_is_refused():
+    x, other = Input((3,)), Input((3,), name="stray")
+    with pytest.raises(ValueError, match="outputs must follow from inputs; got stray"):
+        Model(x, Add()([x, other]))
+
+
+def test_two_layers_of_one_name_are_refused():
+    x = Input((3,))
+    with pytest.raises(ValueError, match='names of layers must differ; got "same" twice'):
+        Model(x, Dense(1, name="same")(Dense(1, name="same")(x)))

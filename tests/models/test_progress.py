@@ -1,0 +1,133 @@
+"""Holds what a training prints: nothing, a line an epoch, or tqdm's bar where somebody looks."""
+
+import importlib.machinery
+import importlib.util
+import re
+import sys
+import types
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from seqfuse.layers import Dense, Input
+from seqfuse.models import Sequential
+from seqfuse.models import progress as module
+from seqfuse.models.progress import Progress, told
+
+pytestmark = pytest.mark.once
+TIME = r"[\d.e+]+ (s|ms|us)"
+TERMINAL = types.SimpleNamespace(stderr=types.SimpleNamespace(isatty=lambda: True))
+LINE = rf"Epoch 1/2: {TIME}, {TIME} a step - loss: \d+\.\d{{4}}\S* - mae: \d+\.\d{{4}}\S* - val_loss: .*"
+
+
+def fit(verbose):
+    model = Sequential([Input((2,)), Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    return model, model.fit(np.ones((8, 2)), np.ones((8, 1)), 2, 2, verbose, validation_split=0.5)
+
+
+def test_silence(capsys):
+    model, _ = fit(0)
+    model.evaluate(np.ones((8, 2)), np.ones((8, 1)), verbose=0)
+    model.predict(np.ones((8, 2)))
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("verbose", [1, 2, "auto"])
+def test_a_line_an_epoch_where_nobody_looks(capsys, verbose):
+    fit(verbose)
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(LINE, lines[0])
+    assert lines[1].startswith("Epoch 2/2: ")
+    assert err == ""
+
+
+def test_evaluate_and_predict_print_a_line(capsys):
+    model, _ = fit(0)
+    model.evaluate(np.ones((8, 2)), np.ones((8, 1)))
+    model.predict(np.ones((8, 2)), verbose=1)
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.match(r"Evaluated: .* a step - loss: .* - mae: ", first)
+    assert re.fullmatch(r"Predicted: .* a step", second)
+
+
+class Bar:
+    made: ClassVar[list] = []
+
+    def __init__(self, **options):
+        self.options, self.n, self.closed, self.postfix = options, 0, False, []
+        Bar.made.append(self)
+
+    def set_postfix_str(self, text, refresh):
+        self.postfix.append(text)
+
+    def update(self, n):
+        self.n += n
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """A terminal, and a tqdm that keeps what it is told."""
+    Bar.made = []
+    tqdm = types.ModuleType("tqdm")
+    tqdm.tqdm = Bar
+    tqdm.__spec__ = importlib.machinery.ModuleSpec("tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm", tqdm)
+    monkeypatch.setattr(module, "sys", TERMINAL)
+    monkeypatch.setattr(module, "REFRESH", -1.0)
+    return Bar.made
+
+
+def test_a_bar_becomes_a_line(looked_at, capsys):
+    fit(1)
+    assert [bar.options["total"] for bar in looked_at] == [2, 2]
+    assert [bar.options["desc"] for bar in looked_at] == ["Epoch 1/2", "Epoch 2/2"]
+    assert all(bar.n == 2 and bar.closed and "loss: " in bar.postfix[-1] for bar in looked_at)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_verbose_2_has_no_bar(looked_at):
+    fit(2)
+    assert looked_at == []
+
+
+def test_a_bar_is_taken_away_when_training_fails(looked_at, capsys):
+    model = Sequential([Input((2,)), Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="y_true"):
+        model.fit(np.ones((8, 2)), np.ones((8, 3)), verbose=1)
+    assert [bar.closed for bar in looked_at] == [True]
+    assert capsys.readouterr().out == ""
+
+
+def test_without_tqdm_there_is_a_line(capsys, monkeypatch):
+    monkeypatch.setattr(module, "sys", TERMINAL)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    fit(1)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_numbers_so_far_are_asked_only_when_they_are_shown(looked_at, monkeypatch):
+    monkeypatch.setattr(module, "REFRESH", 1e9)
+
+    def never():
+        raise AssertionError("asked")
+
+    with Progress("x", 3, 1) as progress:
+        progress._shown = 1e12
+        progress.advance(never)
+    with Progress("x", 3, 0) as progress:
+        progress.advance(never)
+
+
+def test_numbers_are_told_as_in_keras():
+    assert told({"loss": 0.12345678, "b": 1e-5, "c": 0.0, "d": 123456.0}) == (
+        "loss: 0.1235 - b: 1.0000e-05 - c: 0.0000 - d: 1.2346e+05"
+    )
+    assert told({"n": float("nan")}) == "n: nan"

@@ -1,0 +1,515 @@
+"""Holds what fit, evaluate and predict do with batches, epochs, validations, callbacks and interruptions."""
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import seqfuse as sf
+from models.whole import rng
+from seqfuse import _seeds
+from seqfuse.callbacks import Callback
+from seqfuse.layers import GRU, LSTM, Dense, Dropout, Embedding, GlobalAveragePooling1D, Input, SimpleRNN
+from seqfuse.models import Model, Sequential
+
+pytestmark = pytest.mark.once
+X, Y = rng().normal(size=(10, 4, 2)), rng(1).normal(size=(10, 1))
+
+
+def model_of(*layers, loss="mse", optimizer="sgd", **options):
+    model = Sequential([Input((4, 2)), *(layers or (SimpleRNN(3), Dense(1)))], name="small")
+    model.compile(optimizer, loss, **options)
+    return model
+
+
+def twins(n=2, **options):
+    first, *others = [model_of(**options) for _ in range(n)]
+    for other in others:
+        other.set_weights(first.get_weights())
+    return first, *others
+
+
+def assert_same(a, b):
+    for one, other in zip(a.get_weights(), b.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+class Told(Callback):
+    """Everything that it is told."""
+
+    def __init__(self):
+        self.events = []
+
+
+def _remember(event):
+    def told(self, *arguments):
+        self.events.append((event, *[a for a in arguments if isinstance(a, int)]))
+
+    return told
+
+
+for _event in [name for name in vars(Callback) if name.startswith("on_")]:
+    setattr(Told, _event, _remember(_event))
+
+
+# ---- what is learnt ----------------------------------------------------------------------------------------------
+
+
+def test_fit_is_a_loop_of_train_on_batch():
+    fitted, by_hand = twins(optimizer="adam")
+    history = fitted.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    for epoch in range(2):
+        losses = [by_hand.train_on_batch(X[i : i + 4], Y[i : i + 4]) for i in (0, 4, 8)]
+        assert history.history["loss"][epoch] == pytest.approx(np.average(losses, weights=[4, 4, 2]), rel=1e-12)
+    assert_same(fitted, by_hand)
+    assert history.epoch == [0, 1]
+    assert fitted.history is history
+
+
+def test_arrays_dicts_lists_and_iterables_of_the_same_batches_learn_the_same():
+    class Numbered:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return X[4 * i : 4 * i + 4], Y[4 * i : 4 * i + 4]
+
+    numbered = Numbered()
+    name = Sequential([Input((4, 2), name="in"), SimpleRNN(3), Dense(1)])
+    name.compile("sgd", "mse")
+    models = twins(7)
+    options = {"shuffle": False, "verbose": 0}
+    models[0].fit(X, Y, batch_size=4, **options)
+    models[1].fit(X.tolist(), Y.tolist(), batch_size=4, **options)
+    models[2].fit([X], [Y], batch_size=4, **options)
+    models[3].fit(numbered, **options)
+    models[4].fit((numbered[i] for i in range(3)), **options)
+    models[5].fit([numbered[i] for i in range(3)], **options)
+    models[6].fit([(*numbered[i], None) for i in range(3)], steps_per_epoch=3, **options)
+    for other in models[1:]:
+        assert_same(models[0], other)
+        assert other.history.history == models[0].history.history
+    name.set_weights(model_of().get_weights())
+    name.fit({"in": X}, {name.output_names[0]: Y}, verbose=0)
+
+
+def test_a_list_of_labels_is_an_array():
+    model = model_of(SimpleRNN(3), Dense(2, "softmax"), loss="sparse_categorical_crossentropy")
+    model.fit(X, [0, 1] * 5, sample_weight=[1.0] * 10, verbose=0)
+
+
+def test_initial_epoch_goes_on_counting():
+    model = model_of()
+    told = Told()
+    history = model.fit(X, Y, epochs=5, initial_epoch=3, callbacks=told, verbose=0)
+    assert history.epoch == [3, 4]
+    assert len(history.history["loss"]) == 2
+    assert ("on_epoch_begin", 3) in told.events
+    assert model.fit(X, Y, epochs=2, initial_epoch=2, verbose=0).history == {}
+
+
+def test_steps_per_epoch_takes_so_many_batches_and_starts_again():
+    seen = []
+
+    def batches():
+        for i in range(5):
+            seen.append(i)
+            yield X[i : i + 1], Y[i : i + 1]
+
+    class Again:
+        def __iter__(self):
+            return batches()
+
+    model = model_of()
+    model.fit(Again(), steps_per_epoch=3, epochs=3, verbose=0)
+    assert seen == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+    assert model.optimizer.iterations == 9
+    model.fit(X, Y, batch_size=4, steps_per_epoch=2, epochs=2, verbose=0)
+    assert model.optimizer.iterations == 13
+
+
+def test_an_iterator_that_is_used_up_is_said_so():
+    model = model_of()
+    with pytest.raises(ValueError, match="x must give at least one batch an epoch; got none"):
+        model.fit(iter([(X, Y)]), epochs=2, verbose=0)
+    assert model.history.epoch == [0]
+    for call in (model.evaluate, model.predict):
+        with pytest.raises(ValueError, match=f"{call.__name__}: x must give at least one batch; got none"):
+            call(iter([]), verbose=0)
+
+
+def test_shuffling_changes_the_order_and_follows_from_the_seed():
+    results = []
+    for seed in (1, 1, 2):
+        _seeds.set_seed(seed)
+        model = model_of()
+        model.set_weights([np.full(w.shape, 0.1) for w in model.weights])
+        model.fit(X, Y, batch_size=3, epochs=2, verbose=0)
+        results.append(model)
+    assert_same(*results[:2])
+    assert any((a != b).any() for a, b in zip(results[0].get_weights(), results[2].get_weights()))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_two_runs_with_one_seed_have_the_same_bits_for_any_number_of_threads(threads):
+    def run():
+        _seeds.set_seed(7)
+        model = Sequential(
+            [
+                Input((None,)),
+                Embedding(11, 8, mask_zero=True),
+                GRU(16, return_sequences=True, dropout=0.2, recurrent_dropout=0.1),
+                LSTM(16, return_sequences=True),
+                Dropout(0.3),
+                GlobalAveragePooling1D(),
+                Dense(11, "softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        words = rng(3).integers(0, 11, (70, 9))
+        model.fit(words, words[:, 0], epochs=2, verbose=0, validation_split=0.2)
+        return model
+
+    with sf.num_threads(1):
+        one = run()
+    with sf.num_threads(threads):
+        other = run()
+    assert_same(one, other)
+    assert one.history.history == other.history.history
+
+
+def test_class_weights_are_weights_of_the_samples():
+    y = np.array([0, 1, 2, 1, 0] * 2)
+    weights = np.array([1.0, 3.0, 0.5])[y]
+    a, b, c = (model_of(SimpleRNN(3), Dense(3, "softmax"), loss="sparse_categorical_crossentropy") for _ in range(3))
+    b.set_weights(a.get_weights())
+    c.set_weights(a.get_weights())
+    a.fit(X, y, class_weight={1: 3.0, 2: 0.5}, shuffle=False, batch_size=4, verbose=0)
+    b.fit(X, y, sample_weight=weights, shuffle=False, batch_size=4, verbose=0)
+    assert_same(a, b)
+    c.compile("sgd", "categorical_crossentropy")
+    c.fit(X, np.eye(3)[y], class_weight={1: 3.0, 2: 0.5}, shuffle=False, batch_size=4, verbose=0)
+    for one, other in zip(a.get_weights(), c.get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_class_weights_and_sample_weights_are_multiplied():
+    y, w = np.array([[0], [1]] * 5), np.linspace(0.5, 2, 10)
+    a, b = twins()
+    a.fit(X, y, class_weight={1: 2.0}, sample_weight=w, shuffle=False, verbose=0)
+    b.fit(X, y, sample_weight=w * np.where(y[:, 0] == 1, 2.0, 1.0), shuffle=False, verbose=0)
+    for one, other in zip(a.get_weights(), b.get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_an_averaged_model_is_what_is_left_when_training_ends():
+    model = model_of(optimizer=sf_sgd(use_ema=True, ema_momentum=0.5))
+    model.fit(X, Y, epochs=3, verbose=0)
+    np.testing.assert_array_equal(model._parameters.values, model.optimizer.state["average"])
+
+
+def sf_sgd(**options):
+    from seqfuse.optimizers import SGD
+
+    return SGD(0.1, **options)
+
+
+def test_a_loss_scale_changes_nothing():
+    a, b = twins()
+    a.compile(sf_sgd(), "mse")
+    b.compile(sf_sgd(loss_scale_factor=1024.0), "mse")
+    for model in (a, b):
+        model.fit(X, Y, shuffle=False, verbose=0)
+    assert_same(a, b)
+
+
+# ---- validation --------------------------------------------------------------------------------------------------
+
+
+def test_validation_split_evaluates_the_last_samples_and_learns_the_others():
+    split, given = twins(metrics=["mae"])
+    split.fit(X, Y, validation_split=0.3, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    given.fit(X[:7], Y[:7], validation_data=(X[7:], Y[7:]), batch_size=4, epochs=2, shuffle=False, verbose=0)
+    assert_same(split, given)
+    assert split.history.history == given.history.history
+    assert list(split.history.history) == ["loss", "mae", "val_loss", "val_mae"]
+    evaluated = split.evaluate(X[7:], Y[7:], batch_size=4, verbose=0)
+    assert [split.history.history[name][-1] for name in ("val_loss", "val_mae")] == evaluated
+
+
+@pytest.mark.parametrize(
+    "data", [(X, Y), [X, Y], (X, Y, np.ones(10)), [(X, Y)], [(X[:5], Y[:5]), (X[5:], Y[5:])]], ids=range(5)
+)
+def test_validation_data_comes_as_arrays_or_as_batches(data):
+    model = model_of()
+    history = model.fit(X, Y, validation_data=data, verbose=0, epochs=2).history
+    assert history["val_loss"][-1] == pytest.approx(model.evaluate(X, Y, verbose=0), rel=1e-6)
+
+
+def test_validation_every_so_many_epochs():
+    model = model_of()
+    assert len(model.fit(X, Y, validation_data=(X, Y), validation_freq=2, epochs=5, verbose=0).history["val_loss"]) == 2
+    history = model.fit(X, Y, validation_data=(X, Y), validation_freq=[1, 4], epochs=5, verbose=0).history
+    assert len(history["val_loss"]) == 2
+    with pytest.raises(ValueError, match="validation_freq must be at least 1"):
+        model.fit(X, Y, validation_data=(X, Y), validation_freq=0, verbose=0)
+
+
+def test_validation_steps_and_batch_size():
+    told = Told()
+    options = {"validation_data": (X, Y), "callbacks": told, "verbose": 0}
+    model_of().fit(X, Y, validation_batch_size=3, validation_steps=2, **options)
+    assert [e for e in told.events if e[0] == "on_test_batch_end"] == [
+        ("on_test_batch_end", 0),
+        ("on_test_batch_end", 1),
+    ]
+
+
+def test_a_validation_split_of_batches_is_refused():
+    with pytest.raises(ValueError, match="validation_split must be 0 where x is not arrays"):
+        model_of().fit([(X, Y)], validation_split=0.5, verbose=0)
+
+
+# ---- callbacks ---------------------------------------------------------------------------------------------------
+
+
+def test_callbacks_are_told_in_keras_s_order():
+    told = Told()
+    model_of().fit(X, Y, batch_size=5, validation_data=(X[:2], Y[:2]), callbacks=[told], verbose=0)
+    assert told.events == [
+        ("on_train_begin",),
+        ("on_epoch_begin", 0),
+        ("on_train_batch_begin", 0),
+        ("on_train_batch_end", 0),
+        ("on_train_batch_begin", 1),
+        ("on_train_batch_end", 1),
+        ("on_test_begin",),
+        ("on_test_batch_begin", 0),
+        ("on_test_batch_end", 0),
+        ("on_test_end",),
+        ("on_epoch_end", 0),
+        ("on_train_end",),
+    ]
+
+
+def test_callbacks_of_evaluate_and_predict():
+    told, model = Told(), model_of()
+    model.evaluate(X, Y, verbose=0, callbacks=told)
+    model.predict(X, callbacks=[told])
+    assert [event for event, *_ in told.events] == [
+        f"on_{what}_{when}" for what in ("test", "predict") for when in ("begin", "batch_begin", "batch_end", "end")
+    ]
+
+
+def test_logs_hold_the_loss_and_the_metrics():
+    class Logs(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.of_batch = dict(logs)
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.of_epoch = dict(logs)
+            logs["more"] = 3.0  # which History, told last, keeps
+
+    logs = Logs()
+    history = model_of(metrics=["mae"]).fit(X, Y, validation_split=0.2, callbacks=logs, verbose=0)
+    assert list(logs.of_batch) == ["loss", "mae"]
+    assert list(logs.of_epoch) == ["loss", "mae", "val_loss", "val_mae"]
+    assert history.history["more"] == [3.0]
+    assert history.history["loss"] == [logs.of_batch["loss"]]
+
+
+@pytest.mark.parametrize("event", ["on_train_batch_end", "on_epoch_end"])
+def test_stop_training_ends_fit(event):
+    class Stop(Callback):
+        def stop(self, *_):
+            self.model.stop_training = True
+
+    setattr(Stop, event, Stop.stop)
+    model = model_of()
+    history = model.fit(X, Y, batch_size=5, epochs=7, callbacks=Stop(), verbose=0)
+    assert history.epoch == [0]
+    assert model.optimizer.iterations == (1 if event == "on_train_batch_end" else 2)
+    assert model.fit(X, Y, epochs=2, verbose=0).epoch == [0, 1], "fit starts anew"
+
+
+@pytest.mark.parametrize("event", ["on_train_batch_begin", "on_train_batch_end", "on_epoch_end", "on_test_end"])
+def test_ctrl_c_leaves_a_usable_model_and_the_history_of_finished_epochs(event):
+    class Interrupt(Callback):
+        epoch = 0
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+    def interrupt(self, *_):
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+
+    setattr(Interrupt, event, interrupt)
+    model = model_of()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=9, batch_size=4, callbacks=Interrupt(), validation_data=(X, Y), verbose=0)
+    assert model.history.epoch == [0, 1]
+    assert len(model.history.history["val_loss"]) == 2
+    assert np.isfinite(model.predict(X)).all()
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert model.history.epoch == [0]
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread")
+def test_a_signal_ends_fit_and_leaves_a_usable_model():
+    class Fire(Callback):
+        """Asks for the signal once training runs, from another thread, so that it comes anywhere in a step."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                threading.Timer(0.01, signal.raise_signal, (signal.SIGINT,)).start()
+
+    model = model_of(LSTM(8, return_sequences=True), LSTM(8), Dense(1), optimizer="adam")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y, batch_size=1, epochs=10**9, callbacks=Fire(), verbose=0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert model.history.epoch == list(range(len(model.history.history["loss"])))
+    assert len(model.history.epoch) >= 1
+    assert np.isfinite(model.predict(X)).all()
+    model.fit(X, Y, verbose=0)
+
+
+# ---- states ------------------------------------------------------------------------------------------------------
+
+
+def test_a_stateful_layer_goes_on_from_batch_to_batch_until_it_is_reset():
+    layer = GRU(3, stateful=True)
+    model = model_of(layer, Dense(1))
+    plain = model_of(GRU(3), Dense(1))
+    plain.set_weights(model.get_weights())
+    first, second = model.predict(X[:5]), model.predict(X[:5])
+    np.testing.assert_array_equal(first, plain.predict(X[:5]))
+    assert (first != second).any()
+    two_in_a_row = np.concatenate([X[:5], X[:5]], axis=1)
+    np.testing.assert_array_equal(second, plain.predict(two_in_a_row))
+    model.reset_states()
+    np.testing.assert_array_equal(model.predict(X[:5]), first)
+    with pytest.raises(ValueError, match=r"must have 5 rows.*got 3\. Call reset_state\(\)"):
+        model.predict(X[:3])
+
+
+def test_validation_leaves_the_state_of_a_stateful_layer_as_it_was():
+    a, b = model_of(GRU(3, stateful=True), Dense(1)), model_of(GRU(3, stateful=True), Dense(1))
+    b.set_weights(a.get_weights())
+    a.fit(X, Y, batch_size=5, shuffle=False, epochs=2, verbose=0)
+    b.fit(X, Y, batch_size=5, shuffle=False, epochs=2, validation_data=(X[:5], Y[:5]), verbose=0)
+    assert_same(a, b)
+    np.testing.assert_array_equal(a.layers[0].states[0], b.layers[0].states[0])
+
+
+# ---- evaluate and predict ----------------------------------------------------------------------------------------
+
+
+def test_evaluate_is_the_mean_over_samples_in_batches_of_any_size():
+    model = model_of(metrics=["mae"])
+    whole = ((model.predict(X) - Y) ** 2).mean(), np.abs(model.predict(X) - Y).mean()
+    for size in (1, 3, 10, None):
+        np.testing.assert_allclose(model.evaluate(X, Y, batch_size=size, verbose=0), whole, rtol=1e-6)
+    assert model.evaluate(X, Y, verbose=0, return_dict=True) == dict(
+        zip(["loss", "mae"], model.evaluate(X, Y, verbose=0))
+    )
+    assert isinstance(model_of().evaluate(X, Y, verbose=0), float)
+    np.testing.assert_allclose(
+        model.evaluate(X, Y, batch_size=2, steps=2, verbose=0), model.evaluate(X[:4], Y[:4], verbose=0), rtol=1e-6
+    )
+    np.testing.assert_allclose(model.test_on_batch(X, Y), whole, rtol=1e-6)
+
+
+def test_evaluate_and_predict_change_nothing():
+    model = model_of(LSTM(3, dropout=0.5), Dense(1))
+    before = model.get_weights()
+    first = model.predict(X, batch_size=3)
+    np.testing.assert_array_equal(first, model.predict(X))
+    np.testing.assert_array_equal(first, model.predict_on_batch(X))
+    np.testing.assert_array_equal(first, model(X))
+    model.evaluate(X, Y, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
+
+
+def test_predict_of_several_outputs_and_of_batches():
+    x = Input((4, 2))
+    h = GRU(3)(x)
+    model = Model(x, [Dense(1)(h), h])
+    y, last = model.predict(X, batch_size=3)
+    assert (y.shape, last.shape) == ((10, 1), (10, 3))
+    np.testing.assert_array_equal(model.predict([(X[:5],), (X[5:], Y[5:])])[1], last)
+    np.testing.assert_array_equal(model.predict(X, batch_size=2, steps=3)[0], y[:6])
+
+
+# ---- errors ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_a_model_that_is_not_compiled_says_so(call):
+    model = Sequential([Input((4, 2)), SimpleRNN(3), Dense(1)], name="raw")
+    with pytest.raises(RuntimeError, match="raw: compile it first"):
+        getattr(model, call)(X, Y)
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_a_missing_target_is_said_so(call):
+    with pytest.raises(ValueError, match="y must be given, which its loss compares with; got None"):
+        getattr(model_of(), call)(X)
+    if call == "fit":
+        with pytest.raises(ValueError, match="y must be given"):
+            model_of().fit([X[:5], X[5:]][:1], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"y": Y[:5]}, ValueError, "x with 10 and y with 5"),
+        ({"x": None}, ValueError, "x must be given; got None"),
+        ({"x": 3, "y": None}, TypeError, "x must be arrays"),
+        ({"epochs": -1}, ValueError, "epochs must be at least 0"),
+        ({"epochs": 1.5}, TypeError, "epochs must be an integer"),
+        ({"initial_epoch": -1}, ValueError, "initial_epoch must be at least 0"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"verbose": 3}, ValueError, 'verbose must be one of 0, 1, 2 and "auto"; got 3'),
+        ({"callbacks": ["History"]}, TypeError, "callbacks must be instances of .*Callback; got str"),
+        ({"x": X[:, :, :1]}, ValueError, r"the input must be \(batch, T, I\) = \(\.\.\., 2\); got \(10, 4, 1\)"),
+        ({"y": np.zeros((10, 2))}, ValueError, r"y_true must be as y_pred = \(10, 1\); got \(10, 2\)"),
+        ({"x": [(X, Y)]}, ValueError, "y must be None where x is an iterable"),
+        ({"x": [(X, Y, Y, Y)], "y": None}, ValueError, "got 4 parts"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, error, said):
+    with pytest.raises(error, match=said):
+        model_of().fit(**{"x": X, "y": Y, "verbose": 0, **arguments})
+
+
+def test_float_labels_are_refused_where_classes_are_needed():
+    model = model_of(SimpleRNN(3), Dense(2, "softmax"), loss="sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"y_true must be whole numbers, a class each; got 0\.5"):
+        model.fit(X, np.full(10, 0.5), verbose=0)
+    with pytest.raises(ValueError, match=r"y_true must be .*0\.\.C-1"):
+        model.fit(X, np.full(10, 2), verbose=0)
+    model.fit(X, np.ones(10), verbose=0)  # floats that are whole are classes
+
+
+def test_an_output_for_every_step_against_one_target_a_sequence_is_refused():
+    """The article's third program without its pooling: (N, T, 1) beside (N, 1) must not be broadcast."""
+    model = Sequential([Input((None,)), Embedding(9, 3), LSTM(4, return_sequences=True), Dense(1, name="out")])
+    model.compile("adam", "mse")
+    words = rng().integers(0, 9, (6, 5))
+    for y in (np.zeros((6, 1)), np.zeros(6)):
+        with pytest.raises(
+            ValueError, match=r'y_pred = \(6, 5, 1\); got \(6.*The output "out" has a row for every step'
+        ):
+            model.fit(words, y, verbose=0)
+    model.fit(words, np.zeros((6, 5, 1)), verbose=0)
+
+
+def test_fit_without_a_loss_is_refused():
+    model = model_of(loss=None)
+    with pytest.raises(ValueError, match="small: compile needs a loss for fit; got None"):
+        model.fit(X, Y, verbose=0)

@@ -1,0 +1,64 @@
+"""Holds how callbacks are told, and what History keeps."""
+
+import pytest
+
+from seqfuse.callbacks import Callback, CallbackList, History
+from seqfuse.models import Sequential
+
+pytestmark = pytest.mark.once
+EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
+
+
+def test_every_event_of_keras_is_there_and_does_nothing():
+    of_parts = {f"on_{part}_{when}" for part in ("train", "test", "predict") for when in ("begin", "end")}
+    of_batches = {f"on_{part}_batch_{when}" for part in ("train", "test", "predict") for when in ("begin", "end")}
+    assert set(EVENTS) == of_parts | of_batches | {"on_epoch_begin", "on_epoch_end"}
+    for event in EVENTS:
+        arguments = (0,) if "batch" in event or "epoch" in event else ()
+        assert getattr(Callback(), event)(*arguments, logs={}) is None
+
+
+def test_only_those_that_do_something_are_told_and_in_their_order():
+    heard = []
+
+    class First(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            heard.append(("first", epoch, logs))
+
+    class Second(First):
+        def on_epoch_end(self, epoch, logs=None):
+            heard.append(("second", epoch, logs))
+
+    told = CallbackList([First(), Callback(), Second()], Sequential(), {})
+    assert told.hears("on_epoch_end")
+    assert not told.hears("on_train_batch_end")
+    told.tell("on_epoch_end", 3, {"loss": 1.0})
+    told.tell("on_train_batch_end", 3)
+    assert heard == [("first", 3, {"loss": 1.0}), ("second", 3, {"loss": 1.0})]
+
+
+def test_a_callback_knows_its_model_and_the_parameters_of_the_call():
+    model, callback = Sequential(), Callback()
+    CallbackList(callback, model, {"epochs": 3})
+    assert callback.model is model
+    assert callback.params == {"epochs": 3}
+    assert not CallbackList(None, model, {}).hears("on_epoch_end")
+
+
+def test_what_is_no_callback_is_refused():
+    model = Sequential(name="m")
+    for wrong in ([print], [Callback()] + [3]):
+        with pytest.raises(TypeError, match=r"m: callbacks must be instances of seqfuse\.callbacks\.Callback; got"):
+            CallbackList(wrong, model, {})
+    with pytest.raises(TypeError, match=r"got the class Callback\. Make one: Callback\(\)"):
+        CallbackList([Callback], model, {})
+
+
+def test_history_keeps_the_numbers_of_every_epoch():
+    history = History()
+    history.on_train_begin()
+    history.on_epoch_end(0, {"loss": 2.0})
+    history.on_epoch_end(1, {"loss": 1.0, "val_loss": 3.0})
+    history.on_epoch_end(2)
+    assert history.epoch == [0, 1, 2]
+    assert history.history == {"loss": [2.0, 1.0], "val_loss": [3.0]}
