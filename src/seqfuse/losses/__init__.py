@@ -67,7 +67,7 @@ OF_KIND: dict[str, Callable[..., Loss]] = {
 }
 
 
-def get(identifier: Any) -> Loss:
+def get(identifier: Any, function: str = "losses.get", argument: str = "identifier") -> Loss:
     """The loss that an identifier means.
 
     Parameters
@@ -76,6 +76,7 @@ def get(identifier: Any) -> Loss:
         str        "mse", "mean_squared_error", "MeanSquaredError", ...
         class, function of this module        with its defaults
         dict        {"class_name": ..., "config": ...}
+    function, argument : str        who an error says asked for it, and as what
 
     Returns
     -------
@@ -96,20 +97,20 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, str):
-        return _of_name(identifier)()
+        return _of_name(identifier, function, argument)()
     if isinstance(identifier, dict) and "class_name" in identifier:
-        return _of_name(identifier["class_name"])(**identifier.get("config", {}))
+        return _of_name(identifier["class_name"], function, argument)(**identifier.get("config", {}))
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if callable(identifier):
         if identifier in FUNCTIONS:
             return FUNCTIONS[identifier]()
         raise TypeError(
-            f"losses.get: identifier must be a Loss; got {_names_itself(identifier)}, which has no gradient here. "
+            f"{function}: {argument} must be a Loss; got {_names_itself(identifier)}, which has no gradient here. "
             "Write a class of seqfuse.losses.Loss with values(y_true, y_pred) and gradient(y_true, y_pred)"
         )
     raise TypeError(
-        f"losses.get: identifier must be a name, a Loss or a dict with class_name and config; got {identifier!r}"
+        f"{function}: {argument} must be a name, a Loss or a dict with class_name and config; got {identifier!r}"
     )
 
 
@@ -140,9 +141,9 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     return get(identifier)
 
 
-def _of_name(name: str) -> Callable[..., Loss]:
+def _of_name(name: str, function: str, argument: str) -> Callable[..., Loss]:
     """The class of a name, of a function or of a class."""
-    return NAMES.get(_names.snake_case(name)) or _names.look_up("losses.get", "identifier", name, NAMES)
+    return NAMES.get(_names.snake_case(name)) or _names.look_up(function, argument, name, NAMES)
 
 
 def _names_itself(function: Any) -> str:

@@ -94,7 +94,7 @@ OF_KIND: dict[tuple[str, str], Callable[..., Metric]] = {
 BY_SHAPES = {"accuracy": "accuracy", "acc": "accuracy", "crossentropy": "crossentropy", "ce": "crossentropy"}
 
 
-def get(identifier: Any) -> Metric:
+def get(identifier: Any, function: str = "metrics.get", argument: str = "identifier") -> Metric:
     """The metric that an identifier means.
 
     Parameters
@@ -104,6 +104,7 @@ def get(identifier: Any) -> Metric:
         class        with its defaults
         callable        fn(y_true, y_pred) -> values, whose mean is taken
         dict        {"class_name": ..., "config": ...}
+    function, argument : str        who an error says asked for it, and as what
 
     Returns
     -------
@@ -124,16 +125,16 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, str):
-        return _of_name(identifier)()
+        return _of_name(identifier, function, argument)()
     if isinstance(identifier, dict) and "class_name" in identifier:
-        return _of_name(identifier["class_name"])(**identifier.get("config", {}))
+        return _of_name(identifier["class_name"], function, argument)(**identifier.get("config", {}))
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if callable(identifier):
         name = getattr(identifier, "__name__", None) or getattr(identifier, "name", None)
         return MeanMetricWrapper(identifier, name or _names.snake_case(type(identifier).__name__))
     raise TypeError(
-        "metrics.get: identifier must be a name, a Metric, a function or a dict with class_name and config; "
+        f"{function}: {argument} must be a name, a Metric, a function or a dict with class_name and config; "
         f"got {identifier!r}"
     )
 
@@ -168,6 +169,6 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     return metric
 
 
-def _of_name(name: str) -> Callable[..., Metric]:
+def _of_name(name: str, function: str, argument: str) -> Callable[..., Metric]:
     """The class of a name, of a function or of a class."""
-    return NAMES.get(_names.snake_case(name)) or _names.look_up("metrics.get", "identifier", name, NAMES)
+    return NAMES.get(_names.snake_case(name)) or _names.look_up(function, argument, name, NAMES)
