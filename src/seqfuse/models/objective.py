@@ -95,7 +95,7 @@ def _loss(given: Any) -> Any:
     """A Loss, None, or a name that the first batch explains."""
     if given is None or (isinstance(given, str) and given.lower() in BY_SHAPES):
         return given
-    loss = losses.get(given, "compile")
+    loss = losses.get(given, "compile", "loss")
     if loss.reduction in (None, "none"):
         raise ValueError(f"compile: loss must be one number, with a reduction; got reduction={loss.reduction!r}")
     return loss
@@ -129,7 +129,7 @@ class Measures:
         objects = [one for each in self._given for one in each]
         for one in objects:
             if not (isinstance(one, str) and one.lower() in metrics.BY_SHAPES):
-                metrics.get(one, "compile")  # a wrong name is refused now
+                metrics.get(one, "compile", argument)  # a wrong name is refused now
             if isinstance(one, metrics.Metric) and sum(one is other for other in objects) > 1:
                 raise ValueError(f"compile: {argument} must be one object for each output; got {one.name} for several")
         self._weighted = argument == "weighted_metrics"
