@@ -1,4 +1,4 @@
-"""What happens between the batches and epochs of a training: `Callback`, to be written by users, and `History`."""
+"""What a training tells, and whom: `Callback`, to be written by users, `History`, and several as one."""
 
 from __future__ import annotations
 
@@ -129,14 +129,21 @@ class CallbackList:
         self._of: dict[str, list[Any]] = {}
 
     def tell(self, event: str, *arguments: Any) -> None:
-        """Call a method of all that override it."""
+        """Call a method of all that override it; where no logs are given, they are an empty dict, as in Keras."""
         methods = self._of.get(event)
+        if len(arguments) < (2 if "epoch" in event or "batch" in event else 1):
+            arguments += ({},)
         if methods is None:
-            doing = (c for c in self._callbacks if getattr(type(c), event) is not getattr(Callback, event))
-            methods = self._of[event] = [getattr(callback, event) for callback in doing]
+            methods = self._of[event] = [getattr(c, event) for c in self._callbacks if _does(c, event)]
         for method in methods:
             method(*arguments)
 
     def hears(self, event: str) -> bool:
         """Whether somebody does something then."""
-        return any(getattr(type(c), event) is not getattr(Callback, event) for c in self._callbacks)
+        return any(_does(callback, event) for callback in self._callbacks)
+
+
+def _does(callback: Callback, event: str) -> bool:
+    """Whether it has a method of its own for this, by its class or as an attribute."""
+    method = getattr(callback, event)
+    return getattr(method, "__func__", method) is not getattr(Callback, event)

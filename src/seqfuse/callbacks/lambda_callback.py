@@ -1,0 +1,51 @@
+"""A callback of functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seqfuse import _names
+from seqfuse.callbacks.callback import Callback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
+class LambdaCallback(Callback):
+    """Functions in the place of methods of `Callback`.
+
+    Parameters
+    ----------
+    on_epoch_begin, on_epoch_end : callable        of epoch and logs
+    on_train_begin, on_train_end : callable        of logs
+    on_train_batch_begin, on_train_batch_end : callable        of batch and logs
+    **kwargs        likewise, all other methods of `Callback` by their names
+
+    Raises
+    ------
+    TypeError        no such method
+
+    Examples
+    --------
+    >>> from seqfuse.callbacks import LambdaCallback
+    >>> tell = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **kwargs: Callable[..., Any] | None,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name in EVENTS} | kwargs
+        for name, function in given.items():
+            if name not in EVENTS:
+                raise TypeError(f"LambdaCallback: there is no argument {name!r}{_names.suggestion(name, EVENTS)}")
+            if function is not None:
+                setattr(self, name, function)

@@ -1,0 +1,39 @@
+import pytest
+
+from callbacks.fitting import compiled, x, y
+from seqfuse.callbacks import Callback, History
+
+pytestmark = pytest.mark.once
+
+
+class Told(Callback):
+    def __init__(self):
+        self.events = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.events.append((epoch, sorted(logs)))
+
+
+def test_callback_hears_what_it_overrides():
+    told = Told()
+    compiled().fit(x, y, epochs=2, callbacks=told, validation_split=0.5, verbose=0)
+    assert told.events == [(0, ["loss", "val_loss"]), (1, ["loss", "val_loss"])]
+
+
+def test_callback_hears_an_attribute_that_is_a_function():
+    callback, epochs = Callback(), []
+    callback.on_epoch_begin = lambda epoch, logs=None: epochs.append(epoch)
+    compiled().fit(x, y, epochs=2, callbacks=[callback], verbose=0)
+    assert epochs == [0, 1]
+
+
+def test_history_counts_epochs():
+    history = compiled().fit(x, y, epochs=3, initial_epoch=1, verbose=0)
+    assert isinstance(history, History)
+    assert history.epoch == [1, 2]
+    assert len(history.history["loss"]) == 2
+
+
+def test_callbacks_must_be_callbacks():
+    with pytest.raises(TypeError, match=r"callbacks must be instances of .*Callback; got int"):
+        compiled().fit(x, y, callbacks=[3], verbose=0)
