@@ -256,9 +256,10 @@ class Recurrent(Layer):
         """An Embedding adds an axis of its own: what the article's third program, as printed, runs into."""
         if source is not None and type(source).__name__ == "Embedding" and len(shape) == 4:
             return (
-                "Embedding adds an axis to its input: (1) write Input((None,)) for Input((None, 1)). If Attention is next, "
-                f"(2) it looks at every step: {type(self).__name__}({self.units}, return_sequences=True); and (3) for one "
-                "output a sequence a pooling, such as GlobalAveragePooling1D(), goes between it and the Dense"
+                "Embedding adds an axis to its input: (1) write Input((None,)) for Input((None, 1)). If Attention is "
+                f"next, (2) it looks at every step: {type(self).__name__}({self.units}, return_sequences=True); and "
+                "(3) for one output a sequence a pooling, such as GlobalAveragePooling1D(), goes between it and the "
+                "Dense"
             )
         if len(shape) == 2:
             return "One feature a step is (batch, T, 1); a recurrent layer before it needs return_sequences=True"
