@@ -54,7 +54,7 @@ class Bidirectional(Layer):
     --------
     >>> import numpy as np
     >>> from seqfuse.layers import LSTM, Bidirectional
-    >>> layer = Bidirectional(LSTM(4, return_sequences=True))
+    >>> layer = Bidirectional(LSTM(4, return_sequences=True, name="lstm"))
     >>> layer(np.ones((2, 5, 3))).shape
     (2, 5, 8)
     >>> [weight.path for weight in layer.weights][::3]
