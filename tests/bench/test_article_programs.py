@@ -1,0 +1,61 @@
+"""`bench/article_programs.py`, which lies outside the package."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.once
+PATH = Path(__file__).resolve().parents[2] / "bench" / "article_programs.py"
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    spec = importlib.util.spec_from_file_location("article_programs", PATH)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "article_programs", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_contender_runs_a_program_in_a_process_and_times_its_parts(bench):
+    seconds = bench.Contender("seqfuse", "seqfuse").run("simple_rnn")
+    assert list(seconds) == list(bench.MEASURES)
+    assert 0 < seconds["import"] + seconds["fit"] < seconds["whole process"]
+
+
+def test_contender_that_fails_says_why(bench):
+    with pytest.raises(SystemExit, match=r"simple_rnn with nobody failed:(.|\n)*No module named 'no_such_library'"):
+        bench.Contender("nobody", "no_such_library").run("simple_rnn")
+
+
+def test_compare_takes_medians_and_the_fastest_backend(bench, capsys):
+    class Fixed(bench.Contender):
+        def run(self, program):
+            rounds.append(self.name)
+            import_, fit = {"seqfuse": (1, 1), "Keras, jax": (4, 30), "Keras, torch": (8, 20)}[self.name]
+            return {"import": import_, "fit": fit, "whole process": import_ + fit}
+
+    rounds = []
+    bench.compare("lstm", [Fixed(name, "") for name in ("seqfuse", "Keras, jax", "Keras, torch")], 2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[:3]] == [["lstm", "seqfuse"], ["lstm", "Keras,"], ["lstm", "Keras,"]]
+    assert lines[3].split() == ["fastest", "Keras", "4.0x", "jax", "20.0x", "torch", "14.0x", "torch"]
+    assert rounds[:3] == ["seqfuse", "Keras, jax", "Keras, torch"]
+    assert rounds[3:] == ["Keras, jax", "Keras, torch", "seqfuse"]
+
+
+def test_contenders_are_seqfuse_and_the_backends_that_are_installed(bench, monkeypatch):
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: object() if name in ("keras", "jax") else None)
+    assert [c.name for c in bench.contenders(["jax", "torch"])] == ["seqfuse", "Keras, jax"]
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
+    assert [c.name for c in bench.contenders(["jax", "torch"])] == ["seqfuse"]
+
+
+def test_share_has_a_line_for_each_cell(bench, capsys, monkeypatch):
+    monkeypatch.setattr(bench, "SAMPLES", 40)
+    bench.share(1)
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.split()[0] for line in lines] == ["rnn", "lstm", "gru"]
+    assert all(line.endswith("%") for line in lines)
