@@ -36,7 +36,7 @@ LEVELS = [
     {"__init__", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
-THIRD_PARTY_ALLOWED = {"bench", "demo", "keras", "onnx", "torch"}  # everywhere else numpy is the only requirement
+THIRD_PARTY_ALLOWED = {"bench", "demo", "io", "keras", "onnx", "torch"}  # everywhere else numpy is the only requirement
 
 
 def relative(path: Path) -> str:

@@ -5,6 +5,7 @@ from seqfuse.callbacks.csv_logger import CSVLogger
 from seqfuse.callbacks.early_stopping import EarlyStopping
 from seqfuse.callbacks.lambda_callback import LambdaCallback
 from seqfuse.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from seqfuse.callbacks.model_checkpoint import ModelCheckpoint
 from seqfuse.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from seqfuse import _arrays, _checks, _names, initializers, regularizers
 from seqfuse._config import Configured
 from seqfuse.layers.tensor import Node, Shape, Tensor
-from seqfuse.layers.weight import Weight, count
+from seqfuse.layers.weight import Weight, count, sketch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,9 +125,11 @@ class Layer(Configured):
         initializer : str, Initializer or callable        see `seqfuse.initializers`
         regularizer : str, Regularizer or None        see `seqfuse.regularizers`
         """
-        initial: Any = initializers.get(initializer)
-        value = np.array(initial(tuple(shape), dtype=self.dtype), self._dtype, order="C")
-        _checks.shape(self.name, f"what initializes {name}", "of the shape", tuple(shape), value.shape)
+        value = sketch(shape, self._dtype)
+        if value is None:
+            initial: Any = initializers.get(initializer)
+            value = np.array(initial(tuple(shape), dtype=self.dtype), self._dtype, order="C")
+            _checks.shape(self.name, f"what initializes {name}", "of the shape", tuple(shape), value.shape)
         weight = Weight(name, f"{self.name}/{name}", value, self._trainable, regularizers.get(regularizer))
         self._weights.append(weight)
         return weight

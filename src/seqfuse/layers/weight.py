@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from seqfuse import _checks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from seqfuse._arrays import Array
     from seqfuse.regularizers import Regularizer
@@ -68,6 +70,24 @@ class Weight:
 
     def __repr__(self) -> str:
         return f"<Weight {self.path} {self.shape} {self.dtype}>"
+
+
+_sketching = ContextVar("sketching", default=False)
+
+
+@contextlib.contextmanager
+def without_numbers() -> Iterator[None]:
+    """Within it, new weights have shapes and no memory: what a file says is looked at before anything is allocated."""
+    token = _sketching.set(True)
+    try:
+        yield
+    finally:
+        _sketching.reset(token)
+
+
+def sketch(shape: Sequence[int], dtype: np.dtype[Any]) -> Array | None:
+    """Within `without_numbers` zeros of this shape that take no memory, and cannot be written; else None."""
+    return np.broadcast_to(np.zeros((), dtype), tuple(shape)) if _sketching.get() else None
 
 
 class Gradients(list[Any]):

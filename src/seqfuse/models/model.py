@@ -11,7 +11,7 @@ from seqfuse.layers.input import InputLayer
 from seqfuse.layers.layer import Layer
 from seqfuse.layers.tensor import Tensor
 from seqfuse.layers.weight import Gradients
-from seqfuse.models import run, summary
+from seqfuse.models import config, run, summary
 from seqfuse.models.graph import Graph, graph_of
 from seqfuse.models.trainer import Trainer
 
@@ -221,9 +221,30 @@ class Model(Trainer):
         """Whether a layer inside makes a mask."""
         return any(layer.makes_mask for layer in self.layers)
 
+    # ---- as a config ---------------------------------------------------------------------------------------------
+
     def get_config(self) -> dict[str, Any]:
-        """Its name: the graph is not a number."""
-        return {"name": self.name}
+        """Its layers, once each, and their calls in order, which read numbered places and write the next ones."""
+        return super().get_config() if self._graph is None else config.of_graph(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """A model of the same layers, made anew, with weights of their own.
+
+        Parameters
+        ----------
+        config : dict        from `get_config`
+        custom_objects : dict        classes of your own that are in it, by name
+        """
+        from seqfuse.io.structure import Decoder, encode
+
+        return cls.from_parts(Decoder(custom_objects).decode(encode(config)))
+
+    @classmethod
+    def from_parts(cls, parts: dict[str, Any]) -> Any:
+        """A model of a config, with the very layers that are in it."""
+        inputs, outputs = config.to_graph(parts)
+        return cls(inputs, outputs, name=parts["name"], trainable=parts["trainable"])
 
 
 def _tensors(argument: str, value: Any) -> tuple[list[Tensor], bool]:

@@ -114,6 +114,19 @@ class Sequential(Model):
         """The layers, in order."""
         return list(self._chain)
 
+    def get_config(self) -> dict[str, Any]:
+        """Its layers, an InputLayer first where the shape is known."""
+        start = [] if self._start is None else [self._start.node.layer]
+        return {"name": self.name, "trainable": self.trainable, "layers": [*start, *self._chain]}
+
+    @classmethod
+    def from_parts(cls, parts: dict[str, Any]) -> Any:
+        """A model of a config, with the very layers that are in it."""
+        model = cls(parts["layers"][:1], name=parts["name"], trainable=parts["trainable"])
+        model._chain += parts["layers"][1:]
+        model._connect_chain()
+        return model
+
     def check_shape(self, shape: Any, *, source: Layer | None = None) -> None:
         """Once its first layer is there, that refuses what does not fit."""
         if not self.built and self._start is None:

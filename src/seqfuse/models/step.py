@@ -62,6 +62,12 @@ class Steps(Layer):
         plain = Measures("metrics", metrics, names, taken)
         weighted = Measures("weighted_metrics", weighted_metrics, names, taken)
         self.optimizer, self._objective, self._metrics, self._weighted_metrics = updater, objective, plain, weighted
+        self._compiled = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
         self._parameters = None
         self._order_seeds = SeedGenerator()
 

@@ -11,6 +11,7 @@ from seqfuse.callbacks import Callback, CallbackList, History
 from seqfuse.models.batches import ArrayBatches, IterableBatches, are_arrays, split, unpack
 from seqfuse.models.chunks import chunks_of, recurrent_layers
 from seqfuse.models.progress import Progress
+from seqfuse.models.saved import Saved
 from seqfuse.models.step import Steps
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from seqfuse.models.batches import Batch
 
 
-class Trainer(Steps):
+class Trainer(Saved, Steps):
     """What a model has for its training."""
 
     stop_training = False

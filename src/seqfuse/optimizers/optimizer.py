@@ -165,6 +165,16 @@ class Optimizer(Configured):
             array[...] = state[name]
         self._calls = int(state["iteration"])
 
+    def state_names(self) -> list[str]:
+        """The names of the arrays in `state`, also before `build`."""
+        more = {"average": self.use_ema, "gradient_accumulator": self.gradient_accumulation_steps}
+        return [*self._rule().states, *(name for name, there in more.items() if there)]
+
+    def excluded(self, names: Iterable[str]) -> list[str]:
+        """Which of these variables `exclude_from_weight_decay` has named."""
+        pattern = self._excluded_pattern
+        return [n for n in names if n in self._excluded_names or (pattern and pattern.search(n.rsplit("/", 1)[-1]))]
+
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor, by name; the learning rate as a number is the one of now."""
         return super().get_config() | {"learning_rate": self._rate}
@@ -236,10 +246,10 @@ class Optimizer(Configured):
     def _treated_alike(self, segments: Iterable[tuple[str, int, int]]) -> Array:
         """Runs of variables that the kernel may take in one go, (n, 3): start, stop, whether they decay."""
         runs: list[list[int]] = []
-        pattern = self._excluded_pattern
+        segments = list(segments)
+        excluded = set(self.excluded(name for name, _, _ in segments))
         for name, start, stop in segments:
-            found = pattern is not None and pattern.search(name.rsplit("/", 1)[-1]) is not None
-            decays = int(bool(self.weight_decay) and name not in self._excluded_names and not found)
+            decays = int(bool(self.weight_decay) and name not in excluded)
             if runs and runs[-1][1:] == [start, decays] and self._limit != "norm":
                 runs[-1][1] = stop
             elif stop > start:
