@@ -180,8 +180,7 @@ class MultiHeadAttention(Attending):
             y, scores, pieces = head_scores.forward(query, key, value, weights, options)
             return [y, scores], MultiHeadAttentionTape(pieces, True, (0, 2, 1)[: len(arrays)])
         k, v = None if key is query else key, None if value is key else value  # a product is made of each once
-        of_key = 0 if k is None else 1
-        reads = (0, of_key if v is None else 2, of_key)[: len(arrays)]
+        reads = (0, 1 if v is None else 2, 1)[: len(arrays)]
         cell: Any = None
         if keep:
             y, cell = F.multi_head_attention_forward(query, *weights, key=k, value=v, **options)
