@@ -180,3 +180,13 @@ def test_a_target_that_overlaps_itself_is_refused():
     window = np.lib.stride_tricks.as_strided(np.zeros(8, np.float32), (3, 4), (8, 4))
     with pytest.raises(ValueError, match=r"^f: d0 must not overlap itself; got strides \(8, 4\)"):
         targets(window)
+
+
+def test_arrays_of_other_owners_are_apart_and_views_of_one_are_not():
+    one, other = np.zeros(8), np.zeros((4, 4))
+    foreign = np.frombuffer(bytearray(64))
+    assert _arrays.apart([one[2:4], one], [other, other.T[1:], None])
+    assert not _arrays.apart([one[2:4]], [other, one[6:]])
+    assert not _arrays.apart([other.reshape(2, 8)[:1]], [other])
+    assert not _arrays.apart([one], [foreign]), "whose memory that is cannot be said"
+    assert not _arrays.apart([foreign[:2]], [one])

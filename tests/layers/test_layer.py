@@ -1,0 +1,167 @@
+"""Holds what all layers are: names, weights, calls with arrays and with symbols, masks, and a layer of one's own."""
+
+import numpy as np
+import pytest
+
+from layers.gradients import assert_gradients
+from seqfuse.layers import GRU, Dense, Input, Layer
+
+pytestmark = pytest.mark.once
+
+
+class Scale(Layer):
+    """A layer as a user writes it."""
+
+    ranks = (2,)
+    symbols = "(batch, I)"
+
+    def build(self, input_shape):
+        self.scale = self.add_weight("scale", (input_shape[-1],), "normal", "l2")
+        super().build(input_shape)
+
+    def forward(self, x, training=False, mask=None, *, keep=True):
+        x = self.ready(x)
+        return x * self.scale.value, x
+
+    def backward(self, tape, dy, *, need_dx=True, into=None):
+        into = self.targets(into)
+        into[0] += (tape * dy).sum(0)
+        return dy * self.scale.value, self.gradients(into)
+
+
+class Twice(Layer):
+    """A layer with others inside, one of them twice."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first = Dense(3)
+        self.list = [self.first, Dense(2)]
+
+
+def test_a_layer_of_ones_own_matches_central_differences():
+    assert_gradients(Scale(dtype="float64"), np.random.default_rng(0).normal(size=(4, 3)))
+
+
+def test_names_are_numbered_by_kind_and_can_be_chosen():
+    class BrandNewKind(Layer):
+        pass
+
+    assert [BrandNewKind().name for _ in range(3)] == ["brand_new_kind", "brand_new_kind_1", "brand_new_kind_2"]
+    assert Layer(name="mine").name == "mine"
+
+
+def test_weights_have_paths_and_are_listed_with_those_inside_each_once():
+    layer = Twice()
+    assert layer.sublayers() == [layer.first, layer.list[1]]
+    layer.first.build((None, 4))
+    layer.list[1].build((None, 3))
+    assert layer.weights == layer.first.weights + layer.list[1].weights
+    assert layer.weights[0].path == f"{layer.first.name}/kernel"
+    assert layer.count_params() == 15 + 8
+    layer.first.trainable = False
+    assert layer.trainable_weights == layer.list[1].weights
+    assert layer.non_trainable_weights == layer.first.weights
+
+
+def test_a_frozen_layer_gives_no_gradients_and_leaves_targets_alone():
+    layer = Scale(trainable=False)
+    y, tape = layer.forward(np.ones((2, 3)))
+    assert layer.backward(tape, y)[1] == []
+    into = []
+    assert layer.backward(tape, y, into=into)[1] == []
+    layer.trainable = True
+    assert layer.trainable_weights == layer.weights
+    assert len(layer.backward(tape, y)[1]) == 1
+
+
+def test_inputs_are_cast_to_the_type_of_the_layer():
+    for dtype in ("float32", "float64"):
+        layer = Scale(dtype=dtype)
+        for x in (np.ones((2, 3), np.float16), [[1, 2, 3]], np.ones((2, 3), bool), np.ones((2, 3), ">f8")):
+            assert layer(x).dtype == layer.scale.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32", "complex64", "floot32", 3])
+def test_other_types_are_refused(dtype):
+    with pytest.raises(TypeError, match='Scale: dtype must be "float32" or "float64"; got'):
+        Scale(dtype=dtype)
+
+
+@pytest.mark.parametrize("x", [np.array([["a", "b"]]), np.ones((2, 3), complex), np.array([[None]])])
+def test_what_are_no_numbers_is_refused_by_name(x):
+    with pytest.raises(TypeError, match="scaler: x must be"):
+        Scale(name="scaler")(x)
+
+
+def test_shapes_are_refused_by_name():
+    layer = Scale(name="scaler")
+    with pytest.raises(ValueError, match=r"scaler: the input must be \(batch, I\); got \(2, 3, 4\)"):
+        layer(np.ones((2, 3, 4)))
+    assert not layer.built
+    layer(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"scaler: the input must be \(batch, I\) = \(\.\.\., 3\); got \(2, 4\)"):
+        layer(np.ones((2, 4)))
+    with pytest.raises(ValueError, match="scaler: the input must be"):
+        layer(Input((4,)))
+
+
+def test_weights_are_written_all_or_none():
+    layer = Scale()
+    with pytest.raises(ValueError, match=r"weights must be 0 arrays; got 1\. It has none before it is built"):
+        layer.set_weights([np.ones(3)])
+    layer(np.ones((2, 3)))
+    layer.set_weights([np.ones(3)])
+    with pytest.raises(ValueError, match=r"/scale must be .*\(3,\); got \(4,\)"):
+        layer.set_weights([np.zeros(4)])
+    assert (layer.get_weights()[0] == 1).all()
+
+
+def test_an_initializer_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"what initializes kernel must be .*\(3, 2\); got \(2, 3\)"):
+        Dense(2, kernel_initializer=lambda shape, dtype: np.ones(shape[::-1]))(np.ones((1, 3)))
+
+
+def test_a_call_runs_arrays_and_connects_symbols():
+    layer, x = Scale(), Input((3,))
+    y = layer(x)
+    assert layer.built
+    assert (y.shape, y.node.layer) == ((None, 3), layer)
+    np.testing.assert_array_equal(layer(np.ones((1, 3)))[0], layer.scale.value)
+    with pytest.raises(TypeError, match="inputs must all be symbolic, or all arrays; got ndarray"):
+        GRU(2)(Input((4, 3)), initial_state=np.ones((1, 2)))
+    with pytest.raises(ValueError, match="mask must be None for a symbolic input"):
+        layer(x, mask=np.ones((1, 3), bool))
+
+
+def test_a_mask_ends_with_a_warning_once_where_a_layer_has_none():
+    layer, mask = Scale(name="scaler"), np.ones((2, 3), bool)
+    assert layer.compute_mask(None, None) is None
+    with pytest.warns(UserWarning, match="scaler: the mask of its input ends here: Scale has none"):
+        assert layer.compute_mask(None, mask) is None
+    assert layer.compute_mask(None, mask) is None  # without a second warning, which would be an error here
+    assert Dense(2).compute_mask(None, mask) is mask
+
+
+def test_a_layer_says_how_it_was_made_and_can_be_made_again():
+    layer = Dense(3, "relu", kernel_regularizer="l2", name="d", dtype="float64")
+    config = layer.get_config()
+    assert (config["units"], config["activation"], config["dtype"], config["name"]) == (3, "relu", "float64", "d")
+    again = Dense.from_config(config)
+    assert again.get_config() == config
+    assert repr(again).startswith("Dense(units=3, activation='relu'")
+
+
+def test_hints_of_keras_are_taken_and_what_is_not_built_is_refused():
+    GRU(2, implementation=2, unroll=True, use_cudnn="auto")
+    with pytest.raises(ValueError, match="GRU: activity_regularizer must be None: it is not built; got 'l2'"):
+        GRU(2, activity_regularizer="l2")
+    GRU(2, activity_regularizer=None)
+    with pytest.raises(TypeError, match="GRU: there is no argument 'unit'"):
+        GRU(2, unit=3)
+
+
+def test_what_a_layer_must_write_is_named():
+    with pytest.raises(NotImplementedError, match=r"Layer\.forward"):
+        Layer().forward(np.ones(3))
+    with pytest.raises(NotImplementedError, match=r"Layer\.backward"):
+        Layer().backward(None, np.ones(3))

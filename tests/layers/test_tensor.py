@@ -1,0 +1,35 @@
+"""Holds symbols: their shapes, and the calls that they come from."""
+
+import pytest
+
+from seqfuse.layers import LSTM, Dense, Input
+from seqfuse.layers.tensor import Node, Tensor
+
+pytestmark = pytest.mark.once
+
+
+def test_a_node_gives_one_tensor_or_a_list_of_them():
+    layer = Dense(2, name="d")
+    one = Node(layer, [], {}, False)
+    tensor = one.gives((None, 2))
+    assert isinstance(tensor, Tensor)
+    assert (tensor.shape, tensor.node, tensor.index, tensor.name) == ((None, 2), one, 0, "d")
+    assert not one.several_out
+    two = Node(layer, [], {}, False)
+    tensors = two.gives([(None, 2), (None, 3)])
+    assert [(t.shape, t.index) for t in tensors] == [((None, 2), 0), ((None, 3), 1)]
+    assert two.several_out
+    tensors.clear()  # the caller's own list
+    assert len(two.outputs) == 2
+    assert repr(tensor) == "<Tensor (None, 2) of d>"
+
+
+def test_calls_lead_back_to_the_input():
+    x = Input((4, 3))
+    y, h, c = LSTM(5, return_sequences=True, return_state=True)(x)
+    assert [t.shape for t in (y, h, c)] == [(None, 4, 5), (None, 5), (None, 5)]
+    assert y.node is h.node is c.node
+    assert y.node.inputs == [x]
+    again = y.node.layer(x)[0]
+    assert again.node is not y.node
+    assert again.node.layer is y.node.layer

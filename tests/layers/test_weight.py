@@ -1,0 +1,105 @@
+"""Holds single weights, and the buffers that a model keeps them in."""
+
+import numpy as np
+import pytest
+
+from seqfuse import regularizers
+from seqfuse.layers.weight import LINE, Parameters, Weight, count
+
+pytestmark = pytest.mark.once
+
+
+def weights(dtype=np.float32):
+    shapes = {"kernel": (3, 5), "bias": (5,), "none": (0, 4), "one": (1,), "line": (LINE // np.dtype(dtype).itemsize,)}
+    rng = np.random.default_rng(0)
+    return [Weight(name, f"layer/{name}", rng.normal(size=shape).astype(dtype)) for name, shape in shapes.items()]
+
+
+def test_a_weight_is_assigned_in_place_and_read_as_an_array():
+    weight = weights()[0]
+    value = weight.value
+    weight.assign(np.ones((3, 5)))
+    assert weight.value is value
+    assert (value == 1).all()
+    assert (weight.shape, weight.dtype) == ((3, 5), np.float32)
+    assert repr(weight) == "<Weight layer/kernel (3, 5) float32>"
+    with pytest.raises(ValueError, match=r"layer/kernel: value must be .*\(3, 5\); got \(5, 3\)"):
+        weight.assign(np.ones((5, 3)))
+
+
+def test_copies_of_a_weight_are_copies():
+    weight = weights()[0]
+    for copy in (weight.numpy(), np.array(weight), np.array(weight, dtype="float64")):
+        copy[...] = 9
+    assert not (weight.value == 9).any()
+    assert np.asarray(weight, dtype="float64").dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parameters_keep_values_and_start_every_weight_at_a_cache_line(dtype):
+    given = weights(dtype)
+    before = [weight.numpy() for weight in given]
+    parameters = Parameters(given)
+    assert parameters.values.dtype == parameters.gradients.dtype == dtype
+    assert parameters.values.size == parameters.gradients.size == parameters.segments[-1][2]
+    used = np.zeros(parameters.values.size, bool)
+    for weight, old, gradient, (path, start, stop) in zip(given, before, parameters.into, parameters.segments):
+        np.testing.assert_array_equal(weight.value, old)
+        assert path == weight.path
+        assert gradient.shape == weight.shape
+        for part, flat in ((weight.value, parameters.values), (gradient, parameters.gradients)):
+            assert part.flags.c_contiguous
+            if part.size:
+                assert part.ctypes.data % LINE == 0
+                assert part.ctypes.data == flat[start:].ctypes.data
+        assert not used[start:stop].any()
+        used[start:stop] = True
+    parameters.gradients[...] = 1
+    parameters.values[...] = 2
+    assert all((gradient == 1).all() for gradient in parameters.into)
+    assert all((weight.value == 2).all() for weight in given)
+
+
+def test_what_fills_a_line_up_stays_zero():
+    parameters = Parameters(weights())
+    kernel = parameters.segments[0]
+    assert (kernel[1], kernel[2]) == (0, 16)
+    assert (parameters.values[15:16] == 0).all()
+    assert (parameters.gradients == 0).all()
+
+
+def test_parameters_know_whether_they_still_hold_the_weights():
+    given = weights()
+    first = Parameters(given)
+    assert first.hold(given)
+    assert first.at_home()
+    assert not first.hold(given[:-1])
+    assert not first.hold(given[::-1])
+    second = Parameters(given[:2])
+    assert not first.hold(given)
+    assert not first.at_home()
+    assert second.hold(given[:2])
+    given[0].assign(np.zeros((3, 5)))
+    assert second.at_home()
+
+
+def test_regularized_weights_are_listed_with_their_gradients():
+    given = weights()
+    given[1].regularizer = regularizers.L2(1.0)
+    ((regularizer, value, gradient),) = Parameters(given).regularized
+    assert regularizer is given[1].regularizer
+    assert value is given[1].value
+    regularizer.add_gradient(value, gradient)
+    np.testing.assert_allclose(gradient, 2 * value)
+
+
+def test_no_weights_are_an_empty_buffer_and_two_types_none():
+    empty = Parameters([])
+    assert empty.values.shape == empty.gradients.shape == (0,)
+    assert empty.into == []
+    with pytest.raises(TypeError, match=r"trainable weights must be of one type; got layer/kernel float32, .*float64"):
+        Parameters([*weights(), *weights(np.float64)])
+
+
+def test_count_counts_numbers():
+    assert count(weights()) == 15 + 5 + 0 + 1 + 16
