@@ -13,6 +13,7 @@ void bind_dense(pybind11::module_& module);
 void bind_embedding(pybind11::module_& module);
 void bind_dropout(pybind11::module_& module);
 void bind_cross_entropy(pybind11::module_& module);
+void bind_ctc(pybind11::module_& module);
 void bind_normalize(pybind11::module_& module);
 void bind_pointwise(pybind11::module_& module);
 void bind_rotary(pybind11::module_& module);

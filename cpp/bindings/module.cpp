@@ -12,6 +12,7 @@ PYBIND11_MODULE(SEQFUSE_MODULE_NAME, module, pybind11::mod_gil_not_used()) {
   bind_embedding(module);
   bind_dropout(module);
   bind_cross_entropy(module);
+  bind_ctc(module);
   bind_normalize(module);
   bind_pointwise(module);
   bind_rotary(module);

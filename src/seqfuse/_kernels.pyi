@@ -216,6 +216,32 @@ class Kernels(Protocol):
         threads: int,
         /,
     ) -> None: ...
+    def ctc_forward(
+        self,
+        logits: Array,  # (T, B, C)
+        real: Array | None,
+        labels: Array,  # (B, S) int64, those that are read in 0..C-1
+        label_lengths: Array,  # (B,) int64
+        blank: int,
+        losses: Array,  # (B,) written
+        keep: bool,
+        threads: int,
+        /,
+    ) -> Array | None: ...  # what is saved, with keep
+    def ctc_backward(
+        self,
+        logits: Array,
+        real: Array | None,
+        labels: Array,
+        label_lengths: Array,
+        blank: int,
+        losses: Array,  # as forward wrote it
+        saved: Array,
+        dlosses: Array,  # (B,)
+        dlogits: Array,  # (T, B, C) written
+        threads: int,
+        /,
+    ) -> None: ...
     def normalize_forward(
         self,
         x: Array,  # (N, D)

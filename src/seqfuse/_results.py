@@ -167,3 +167,10 @@ class MultiHeadAttentionGrads(NamedTuple):
     dbv: Array | Any  # (Hk, Dv); None where bv was None
     dbo: Array | Any  # (O,); None where bo was None
     dmask: Array | Any  # as mask was given; None without need_dmask
+
+
+class CTCHypothesis(NamedTuple):
+    """What a row of `ctc_greedy_decode` or `ctc_beam_decode` may spell."""
+
+    labels: list[int]
+    score: float  # the log of a probability: of one path if greedy, of the labels if by a beam

@@ -9,6 +9,8 @@ from seqfuse.functional.cross_entropy import (
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
 )
+from seqfuse.functional.ctc import CTCLossTape, ctc_loss, ctc_loss_backward, ctc_loss_forward
+from seqfuse.functional.ctc_decode import ctc_beam_decode, ctc_greedy_decode
 from seqfuse.functional.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.functional.dropout import DropoutTape, dropout, dropout_backward, dropout_forward
 from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
@@ -38,6 +40,7 @@ from seqfuse.functional.stream import Stream
 
 __all__ = [
     "AttentionTape",
+    "CTCLossTape",
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
@@ -62,6 +65,11 @@ __all__ = [
     "attention",
     "attention_backward",
     "attention_forward",
+    "ctc_beam_decode",
+    "ctc_greedy_decode",
+    "ctc_loss",
+    "ctc_loss_backward",
+    "ctc_loss_forward",
     "dense",
     "dense_backward",
     "dense_forward",

@@ -16,6 +16,7 @@ from seqfuse.losses.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
 )
+from seqfuse.losses.ctc import CTC, ctc
 from seqfuse.losses.loss import Loss, LossTape
 from seqfuse.losses.regression import (
     Huber,
@@ -28,6 +29,7 @@ from seqfuse.losses.regression import (
 from seqfuse.losses.sparse_crossentropy import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "Huber",
@@ -38,6 +40,7 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "ctc",
     "get",
     "huber",
     "mean_absolute_error",
@@ -53,6 +56,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Loss]] = {
     binary_crossentropy: BinaryCrossentropy,
     categorical_crossentropy: CategoricalCrossentropy,
     sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+    ctc: CTC,
 }
 NAMES: dict[str, Callable[..., Loss]] = {
     **{function.__name__: cls for function, cls in FUNCTIONS.items()},

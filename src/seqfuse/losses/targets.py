@@ -90,13 +90,13 @@ def classes(
     if real is not None:
         labels = np.where(real, labels, 0)
     if labels.dtype.kind not in "iu":
-        labels = _whole(function, labels)
+        labels = whole(function, labels)
     advice = "Negative classes do not count from the end; for padding say ignore_class or give a mask"
     flat, _ = _checks.indices(function, "y_true", labels, "0..C-1", y_pred.shape[-1] - 1, False, advice)
     return flat.reshape(shape), real
 
 
-def _whole(function: str, labels: Array) -> Array:
+def whole(function: str, labels: Array) -> Array:
     """Labels that are bool or floats as integers."""
     _arrays.counts_as(function, "y_true", labels.dtype)
     with np.errstate(invalid="ignore"):  # NaN and what is beyond int64 become some integer, which is not equal

@@ -1,7 +1,7 @@
 """The equations in plain NumPy, written to be read: the executable form of `seqfuse.functional`.
 
-The functions, signatures and results are those of `seqfuse.functional`; packing and streams are left out. What
-is computed, is computed in the widest type of the arguments, which here may also be `numpy.longdouble`, so that
+The functions, signatures and results are those of `seqfuse.functional`; packing, streams and decoding are left out.
+What is computed, is computed in the widest type of the arguments, which here may also be `numpy.longdouble`, so that
 float64 kernels can be judged as well. Arguments are not checked: that is the business of `seqfuse.functional`. The
 rules of the optimizers beside Adam are here, and in `seqfuse.optimizers`, alone.
 
@@ -11,6 +11,7 @@ alone.
 
 from seqfuse.reference.adam import adam_update
 from seqfuse.reference.attention import AttentionTape, attention, attention_backward, attention_forward
+from seqfuse.reference.ctc import CTCLossTape, ctc_loss, ctc_loss_backward, ctc_loss_forward
 from seqfuse.reference.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dropout_forward, philox4x32
 from seqfuse.reference.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
@@ -44,6 +45,7 @@ from seqfuse.reference.softmax_cross_entropy import (
 
 __all__ = [
     "AttentionTape",
+    "CTCLossTape",
     "DenseTape",
     "DropoutTape",
     "EmbeddingTape",
@@ -63,6 +65,9 @@ __all__ = [
     "attention",
     "attention_backward",
     "attention_forward",
+    "ctc_loss",
+    "ctc_loss_backward",
+    "ctc_loss_forward",
     "dense",
     "dense_backward",
     "dense_forward",
