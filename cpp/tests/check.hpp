@@ -19,6 +19,7 @@ namespace seqfuse::tests {
 void test_simd();
 void test_elementary();
 void test_lines();
+void test_log_add();
 void test_normal_distribution();
 void test_philox();
 void test_parallel();

@@ -6,6 +6,7 @@ int main() {
   test_simd();
   test_elementary();
   test_lines();
+  test_log_add();
   test_normal_distribution();
   test_philox();
   test_parallel();

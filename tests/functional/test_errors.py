@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import wrong_attention_calls
 import wrong_cache_calls
+import wrong_ctc_calls
 import wrong_multi_head_calls
 import wrong_recurrent_calls
 import wrong_transformer_calls
@@ -86,6 +87,7 @@ CALLS = {
 OTHERS = (
     wrong_attention_calls,
     wrong_cache_calls,
+    wrong_ctc_calls,
     wrong_multi_head_calls,
     wrong_recurrent_calls,
     wrong_transformer_calls,

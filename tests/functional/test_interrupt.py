@@ -135,6 +135,16 @@ def test_ctrl_c_stops_a_long_backward_of_attention(threads):
     assert np.isnan(dk[0, -1, -1]).all(), "the last keys come last: this call came to its end"
 
 
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_stops_a_long_ctc_loss(threads):
+    x = np.broadcast_to(np.full(64, 0.5, np.float32), (400_000, 4 * threads, 64))  # half a minute of work in no memory
+    labels, counts = np.ones((4 * threads, 500), np.int64), np.full(4 * threads, 500)
+    losses = np.full(4 * threads, np.nan, np.float32)
+    interrupted(lambda: _backend.kernels.ctc_forward(x, None, labels, counts, 0, losses, False, threads), after=0.1)
+    assert np.isnan(losses[-1]), "the last row comes last: this call came to its end"
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
 def test_a_signal_handler_runs_in_the_callers_floating_point_environment():
     """Kernels flush denormals; a handler that is called amid a long step does not."""

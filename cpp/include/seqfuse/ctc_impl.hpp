@@ -294,6 +294,7 @@ bool for_each_row(const CtcBatch<T>& batch, int threads, const StopCheck& stop, 
     Scratch<T> scratch(memory.data() + thread * each, batch.S);
     Index done = 0;
     for (Index b; (b = next.fetch_add(1, std::memory_order_relaxed)) < batch.B;) {
+      if (stopped.load(std::memory_order_relaxed)) return;
       const Row<T> row(batch, b);
       f(row, scratch, [&] {  // the caller's thread alone asks
         done += row.exponentials_of_step();
