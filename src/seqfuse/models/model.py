@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from seqfuse._arrays import Array
+    from seqfuse.models.stream import ModelStream
 
 
 class Model(Trainer):
@@ -109,6 +110,25 @@ class Model(Trainer):
         for layer in summary.all_layers(self):
             if hasattr(layer, "reset_state"):
                 layer.reset_state()
+
+    def stream(self, batch: int = 1) -> ModelStream:
+        """The model one step at a time, with the same bits as `predict`: `y_t = stream.step(x_t)`, `stream.reset()`.
+
+        Parameters
+        ----------
+        batch : int        how many sequences go side by side
+
+        Raises
+        ------
+        ValueError        a layer that cannot be taken step by step; the message names it, and says why
+
+        Notes
+        -----
+        It has weights of its own, packed now: it does not see what the model learns later. States begin as zeros.
+        """
+        from seqfuse.models.stream import ModelStream
+
+        return ModelStream(self, batch)
 
     # ---- the pair ------------------------------------------------------------------------------------------------
 

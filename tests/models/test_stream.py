@@ -1,0 +1,226 @@
+import numpy as np
+import pytest
+
+import seqfuse as sf
+from seqfuse import layers as L
+from seqfuse.models import Model, Sequential
+
+T, B = 7, 3
+rng = np.random.default_rng(4)
+x = rng.normal(size=(B, T, 5)).astype(np.float32)
+ids = rng.integers(1, 9, (B, T))
+
+
+def chain(*chained, shape=(None, 5)):
+    model = Sequential([L.Input(shape), *chained])
+    randomize(model)
+    return model
+
+
+def randomize(model):
+    """Every weight away from zero, biases and gammas too."""
+    values = np.random.default_rng(1)
+    model.set_weights([values.normal(size=array.shape) * 0.5 for array in model.get_weights()])
+
+
+def every(layer=L.LSTM, units=6, **options):
+    return layer(units, return_sequences=True, **options)
+
+
+def branches():
+    """Two inputs and outputs, a layer that is called twice, a model inside, states as outputs, a skip."""
+    a, b, u = L.Input((None, 5), name="a"), L.Input((None, 5), name="b"), L.Input((None, 4))
+    inner = Model(u, [L.Dense(4, "relu")(u), every(L.SimpleRNN, 4)(u)])
+    shared = L.GRU(4, return_sequences=True, return_state=True)
+    (ya, _), (yb, hb) = shared(a), shared(b)
+    p, q = inner(L.Multiply()([ya, yb]))
+    model = Model([a, b], [L.Readout(3, "softmax")([L.Concatenate()([p, q]), a]), L.Dense(2, "tanh")(hb)])
+    randomize(model)
+    return model
+
+
+MODELS = {
+    "simple rnn": lambda: chain(every(L.SimpleRNN, 3)),
+    "lstm and dense": lambda: chain(every(), L.Dense(2)),
+    "article": lambda: chain(L.LSTM(6), L.Dense(2), L.Activation("relu")),
+    "stack": lambda: chain(every(L.GRU), L.Dropout(0.5), every(L.LSTM), L.Dense(4, "softmax"), every(L.SimpleRNN, 70)),
+    "gru before": lambda: chain(every(L.GRU, 9, reset_after=False, update_gate="candidate", activation="elu")),
+    "no bias": lambda: chain(every(L.LSTM, use_bias=False, dropout=0.3, recurrent_dropout=0.3, stateful=False)),
+    "float64": lambda: chain(every(L.LSTM, dtype="float64"), L.Dense(2, "gelu", dtype="float64")),
+    "norm": lambda: chain(L.LayerNormalization(), every(L.GRU), L.LayerNormalization(), L.ReLU(0.5), L.Softmax()),
+    "masking": lambda: chain(L.Masking(-9.0), every(L.GRU), L.Dense(2)),
+    "time distributed": lambda: chain(L.TimeDistributed(L.Dense(3, "tanh")), every()),
+    "words": lambda: chain(L.Embedding(9, 4), every(L.LSTM), L.Dense(9, "softmax"), shape=(None,)),
+    "masked words": lambda: chain(L.Embedding(9, 4, mask_zero=True), L.GRU(4), L.Dense(9), shape=(None,)),
+    "nested": lambda: chain(chain(every(L.GRU, 4), L.Dense(5)), chain(every(L.LSTM, 4), L.Dense(2))),
+    "a model of states": lambda: chain(L.GRU(4), L.RepeatVector(2), every(L.GRU, 3), L.Flatten()),
+    "images": lambda: chain(
+        L.Dense(3), L.TimeDistributed(L.Flatten()), every(L.GRU, 4), shape=(None, 5, 1)
+    ),
+    "branches": branches,
+}  # fmt: skip
+
+
+def inputs_of(name):
+    if "words" in name:
+        return ids
+    if name == "branches":
+        return [x, x[::-1].copy()]
+    return x[..., None] if name == "images" else x
+
+
+def at(given, t):
+    return [one[:, t] for one in given] if isinstance(given, list) else given[:, t]
+
+
+def so_far(given, t):
+    return [one[:, : t + 1] for one in given] if isinstance(given, list) else given[:, : t + 1]
+
+
+def last(output):
+    """The output for a sequence that ends here: its last step, if there is one for every step."""
+    return output[:, -1] if output.ndim == 3 else output
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_stream_gives_the_bits_of_predict(name):
+    model, given = MODELS[name](), inputs_of(name)
+    stream = model.stream(B)
+    for t in range(T):
+        y = stream.step(at(given, t))
+        for one, whole in zip(listed(y), listed(model.predict(so_far(given, t)))):
+            assert one.tobytes() == last(whole).tobytes()
+            assert one.dtype == whole.dtype
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_stream_of_one_row_gives_the_bits_of_a_batch_for_any_number_of_threads(name):
+    model, given = MODELS[name](), inputs_of(name)
+    whole = listed(model.predict(given))
+    with sf.num_threads(2):
+        stream = model.stream()
+        for t in range(T):
+            y = stream.step([one[1:2] for one in at(given, t)] if isinstance(given, list) else at(given, t)[1:2])
+    for one, all_rows in zip(listed(y), whole):
+        assert one.tobytes() == last(all_rows)[1:2].tobytes()
+
+
+@pytest.mark.once
+def test_stream_resets_rows_and_goes_on_from_a_state():
+    model = MODELS["stack"]()
+    stream = model.stream(B)
+    first = stream.step(x[:, 0])
+    state = stream.state
+    assert [type(one) for one in state] == [np.ndarray, tuple, np.ndarray]
+    second = stream.step(x[:, 1])
+    stream.state = state
+    assert stream.step(x[:, 1]).tobytes() == second.tobytes()
+    stream.reset([1])
+    y = stream.step(x[:, 0])
+    assert y[1].tobytes() == first[1].tobytes()
+    assert y[0].tobytes() != first[0].tobytes()
+    stream.reset()
+    assert stream.step(x[:, 0]).tobytes() == first.tobytes()
+    with pytest.raises(ValueError, match=r"state must be a list of 3; got 1"):
+        stream.state = state[:1]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", MODELS)
+def test_stream_does_not_see_what_is_learnt_later(name):
+    model, given = MODELS[name](), inputs_of(name)
+    stream, before = model.stream(B), listed(model.predict(so_far(given, 0)))
+    model.set_weights([array + 1 for array in model.get_weights()])
+    for one, whole in zip(listed(stream.step(at(given, 0))), before):
+        assert one.tobytes() == last(whole).tobytes()
+
+
+def elementwise(layer):
+    a, b = L.Input((None, 5)), L.Input((None, 5))
+    return Model([a, b], layer([every(L.GRU, 5)(a), b]))
+
+
+def with_states():
+    a = L.Input((None, 5))
+    y, h = L.GRU(5, return_sequences=True, return_state=True)(a)
+    return Model(a, L.GRU(5)(y, initial_state=h))
+
+
+def mixed():
+    a = L.Input((None, 5))
+    return Model(a, L.Add()([every(L.GRU, 5)(a), L.GRU(5)(a)]))
+
+
+REFUSED = {
+    "bidirectional": (lambda: chain(L.Bidirectional(every())), r"Bidirectional.*: it reads a sequence from both ends"),
+    "pooling": (lambda: chain(every(), L.GlobalAveragePooling1D()), "it looks at all steps at once"),
+    "backwards": (lambda: chain(every(go_backwards=True, name="back")), r"got back \(LSTM\): go_backwards begins with"),
+    "reshape": (lambda: chain(L.Reshape((5, 4)), shape=(4, 5)), "it moves numbers from step to step"),
+    "flatten": (lambda: chain(L.Flatten(), shape=(4, 5)), "it moves numbers from step to step"),
+    "initial state": (with_states, "its initial states are inputs"),
+    "states and steps": (mixed, "one of its inputs has steps, and another one has none"),
+    "beside one another in time": (lambda: elementwise(L.Concatenate(axis=1)), "its axis is that of time"),
+    "softmax in time": (lambda: chain(L.Softmax(axis=1)), "its axis is that of time"),
+    "norm in time": (lambda: chain(L.LayerNormalization(axis=[1, 2]), shape=(4, 5)), "have that of time among them"),
+    "dense in time": (lambda: chain(L.Dense(2), shape=(5,)), "its input has no axis of time but the last"),
+    "attention": (lambda: elementwise(L.Attention()), "it looks at other steps; see seqfuse.functional.KVCache"),
+    "inside": (lambda: chain(chain(L.Bidirectional(every()))), "it reads a sequence from both ends"),
+}  # fmt: skip
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("what", REFUSED)
+def test_stream_refuses_by_name_and_reason(what):
+    make, reason = REFUSED[what]
+    with pytest.raises(ValueError, match=rf"stream needs layers that give a step .*{reason}"):
+        make().stream()
+
+
+@pytest.mark.once
+def test_stream_refuses_what_is_no_step():
+    stream = MODELS["lstm and dense"]().stream(B)
+    first = stream.step(x[:, 0])
+    with pytest.raises(
+        ValueError, match=r"x must be \(batch, ...\) = \(3, 5\); got \(3, 1, 5\). A step has no axis of T"
+    ):
+        stream.step(x[:, :1])
+    stream.reset()
+    odd = np.frombuffer(b"?" + x[:, 0].tobytes(), np.float32, offset=1).reshape(B, 5)  # not aligned, not writeable
+    assert stream.step(odd).tobytes() == first.tobytes()
+    stream.reset()
+    assert stream.step(x[:, 0].astype(">f8")).tobytes() == first.tobytes()
+    stream.reset()
+    assert stream.step(x[:, 0].tolist()).tobytes() == first.tobytes()
+    with pytest.raises(ValueError, match="stream needs a model with shapes"):
+        Sequential([L.Dense(2)]).stream()
+    with pytest.raises(ValueError, match=r"stream needs inputs \(batch, T, ...\)"):
+        Model(a := L.Input(()), L.Dropout(0.5)(a)).stream()
+    with pytest.raises(ValueError, match="x must be a list of 2 inputs; got 3"):
+        branches().stream(B).step([x[:, 0]] * 3)
+
+
+@pytest.mark.once
+def test_stream_takes_a_dict_and_one_feature_without_its_axis():
+    stream, again = branches().stream(B), branches().stream(B)
+    y, z = stream.step([x[:, 0], x[:, 1]]), again.step({"b": x[:, 1], "a": x[:, 0]})
+    assert [one.tobytes() for one in y] == [one.tobytes() for one in z]
+    one = chain(every(L.GRU), shape=(None, 1))
+    assert one.stream(B).step(x[:, 0, :1]).tobytes() == one.stream(B).step(x[:, 0, 0]).tobytes()
+
+
+@pytest.mark.once
+def test_stream_refuses_padding_and_stays_where_it_was():
+    stream = MODELS["masked words"]().stream(B)
+    with pytest.raises(ValueError, match=r"embedding.*: a step must be real in every row; got padding"):
+        stream.step([1, 0, 2])
+    a, b = L.Input((None, 5)), L.Input((None,))
+    words = L.Embedding(9, 5, mask_zero=True)(b)
+    model = Model([a, b], L.Add()([every(L.GRU, 5)(a), words]))
+    stream, again = model.stream(B), model.stream(B)
+    with pytest.raises(ValueError, match="got padding"):
+        stream.step([x[:, 0], [1, 0, 2]])
+    assert stream.step([x[:, 0], ids[:, 0]]).tobytes() == again.step([x[:, 0], ids[:, 0]]).tobytes()
