@@ -70,6 +70,17 @@ def stateful():
     return model
 
 
+def attentive():
+    x = L.Input((6, 3))
+    h = L.Bidirectional(L.LSTM(4, return_sequences=True, dropout=0.1), "sum")(x)
+    h = L.TimeDistributed(L.Dense(4, "relu"))(h)
+    h = L.MultiHeadAttention(2, 3, dropout=0.1)(h, h, use_causal_mask=True)
+    h = L.Attention(use_scale=True)([h, h])
+    model = Model(x, L.Dense(2)(L.GlobalAveragePooling1D()(h)))
+    model.compile("adam", "mse")
+    return model
+
+
 def in_float64():
     model = Sequential([L.Input((6, 3)), L.LSTM(4, dtype="float64"), L.Dense(2, dtype="float64")])
     model.compile(SGD(0.1, nesterov=True, momentum=0.5), "mse")
@@ -77,7 +88,8 @@ def in_float64():
 
 
 MODELS = {
-    make.__name__: make for make in (sequential, started_by_the_first_array, functional, masked, stateful, in_float64)
+    make.__name__: make
+    for make in (sequential, started_by_the_first_array, functional, masked, stateful, attentive, in_float64)
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from seqfuse import _activations, _arrays, _backend, _checks, _threads, layers
 from seqfuse import functional as F
+from seqfuse.layers.activations import Pair
 from seqfuse.layers.attending import Attending
 from seqfuse.layers.merging import _Merge
 from seqfuse.layers.recurrent import Recurrent
@@ -181,6 +182,8 @@ class ModelStream:
     def _of(self, step: Step, timed: list[bool], shapes: list[Any]) -> tuple[Callable[[Any], Any], list[bool]]:
         """What a call of a layer does at a step, and which outputs there are for every step."""
         layer, n = step.layer, len(step.writes)
+        if type(layer) is layers.Dense and len(shapes[0]) == 2 + timed[0]:
+            return _dense(layer, self.batch), timed
         if not any(timed):  # after what has no steps any more, whatever it is
             own = copy.deepcopy(layer)
             return lambda x: own.forward(x, keep=False, **step.options)[0], [False] * n
@@ -198,12 +201,6 @@ class ModelStream:
         reason = next((said for kinds, said in REASONS if isinstance(layer, kinds)), _why_not(layer, shapes))
         if reason is not None:
             self._refuse(layer, reason)
-        if (
-            type(layer) is layers.Dense
-            and isinstance(layer._activation, _activations.Activation)
-            and len(shapes[0]) == 3
-        ):
-            return _dense(layer, self.batch), [True]
         return self._stepwise(layer, step), [True]
 
     def _recurrent(self, layer: Recurrent) -> Callable[[Any], Any]:
@@ -228,13 +225,13 @@ class ModelStream:
 
     def _stepwise(self, layer: Layer, step: Step) -> Callable[[Any], Any]:
         """The layer itself, given sequences of one step."""
-        own = copy.deepcopy(layer)
-        if layer.makes_mask or isinstance(layer, layers.Embedding):
+        own, masks = copy.deepcopy(layer), layer.makes_mask
+        if masks or isinstance(layer, layers.Embedding):
             self._careful = self._careful or bool(self._streams)
 
         def one(x: Any) -> Any:
             x = [value[:, None] for value in x] if step.several_in else x[:, None]
-            if own.makes_mask and not own.compute_mask(x).all():
+            if masks and not own.compute_mask(x).all():
                 raise ValueError(
                     f"{own.name}: a step must be real in every row; got padding. Leave it out of the stream"
                 )
@@ -251,23 +248,31 @@ class ModelStream:
 
 def _dense(layer: layers.Dense, batch: int) -> Callable[[Any], Any]:
     """A dense layer of rows without a look at its arguments."""
-    W, b = layer.kernel.numpy(), None if layer.bias is None else layer.bias.numpy()
-    g: Any = layer._activation
-    name, alpha, beta = g
+    W, b, g = layer.kernel.numpy(), None if layer.bias is None else layer.bias.numpy(), layer._activation
     dtype, kernels, current, ready = layer._dtype, _backend.kernels, _threads.current, _arrays.READY
-    linear, shape, empty = g is _activations.LINEAR, (batch, layer.units), np.empty
+    shape, empty = (batch, layer.units), np.empty
 
-    def one(x: Any) -> Any:
+    def product(x: Any) -> Any:
         if x.dtype is not dtype or x.flags.num & ready != ready:
             x = np.array(x, dtype, order="C")
         y = empty(shape, dtype)
         kernels.dense_forward(x, W, b, y, False, current())
-        if not linear:
-            flat = y.reshape(-1)
-            kernels.activation_forward(flat, flat, None, name, alpha, beta, current())
         return y
 
-    return one
+    if g is _activations.LINEAR:
+        return product
+    if isinstance(g, Pair):
+        activate = g.forward
+        return lambda x: activate(product(x))[0]
+    name, alpha, beta = g
+
+    def activated(x: Any) -> Any:
+        y = product(x)
+        flat = y.reshape(-1)
+        kernels.activation_forward(flat, flat, None, name, alpha, beta, current())
+        return y
+
+    return activated
 
 
 def _why_not(layer: Any, shapes: list[Any]) -> str | None:
