@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from cases import assert_gradient, central_differences
 
+import seqfuse as sf
 from seqfuse import functional as F
-from seqfuse import losses
+from seqfuse import layers, losses, models, optimizers
 
 pytestmark = pytest.mark.once
 
@@ -108,3 +109,28 @@ def test_wrong_calls_are_refused(y_true, y_pred, mask, error, message):
 def test_wrong_options_are_refused():
     with pytest.raises(TypeError, match="CTC: zero_infinity must be True or False; got 1"):
         losses.CTC(zero_infinity=1)
+
+
+def test_a_recurrent_model_learns_to_spell_what_stands_anywhere():
+    """Labels of one to three steps at no fixed places, and steps behind them that a mask leaves out."""
+    rng, classes, N = np.random.default_rng(0), 4, 64
+    y_true, x = np.zeros((N, 3), int), np.full((N, 16, classes), -1, np.float32)
+    for row, steps in zip(y_true, x):
+        t = 0
+        for i in range(rng.integers(1, 4)):
+            row[i] = rng.integers(1, classes)
+            begin = t + rng.integers(1, 3)
+            end = begin + rng.integers(1, 4)
+            steps[t : end + 1] = 0  # nothing is said before and behind
+            steps[begin:end, row[i]] = 1
+            t = end
+    model = models.Sequential(
+        [layers.Input(x.shape[1:]), layers.Masking(-1.0), layers.LSTM(24, return_sequences=True, seed=1),
+         layers.Dense(classes)]
+    )  # fmt: skip
+    model.compile(optimizers.Adam(0.02), "ctc")
+    with sf.num_threads(1):
+        model.fit(x, y_true, batch_size=16, epochs=60, shuffle=False, verbose=0)
+        logits = model.predict(x, verbose=0)
+    decoded = F.ctc_greedy_decode(logits, mask=(x != -1).any(axis=-1), batch_first=True)
+    assert [one.labels for one in decoded] == [[c for c in row if c] for row in y_true.tolist()]

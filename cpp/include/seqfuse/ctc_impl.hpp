@@ -13,13 +13,14 @@
 // the share of paths through a state, and the gradient of the logits is softmax - what these shares give each class.
 //
 // - Logarithms, since a state that few paths have reached may be on the way of all of them in the end. The greatest of the
-//   last step is subtracted at each step and summed in double: errors stay those of numbers near 0 for any T (a plain
-//   recursion in float is 1e-3 off at T = 1,000).
+//   last step is subtracted at each step and summed in double, so that errors are those of numbers near 0 for any T: the
+//   gradient is 5e-6 to 2e-5 off in float at T = 1,000, of a plain recursion 1e-4 to 2e-4.
 // - Lanes are i: blank and label lie apart, label one number to the right, so that label[i-1] is a load. Sums over i run in
 //   lines of lanes; a thread takes whole rows of the batch. Hence the same bits for any threads and instruction set.
 // - Cost of a real step of a row, in exponentials: C + 3 (S + 1) forward, C + 5 (S + 1) backward. Steps that are not real
 //   cost nothing but their zeros.
-// - Memory: a record of about 2 S + 3 lines for each real step with a tape, two records a thread without.
+// - Memory: a record of 2 S + 2 numbers, made whole lines, and two lines more, for each real step of a row that keeps its
+//   tape; without one, two records a thread.
 #pragma once
 
 #include <algorithm>

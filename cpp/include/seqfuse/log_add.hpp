@@ -11,9 +11,9 @@
 
 namespace seqfuse {
 
-// log(1 + r) = n ln 2 + 2 artanh(f), f = (m - 1) / (m + 1), where 1 + r = 2^n m with n 0 or 1: |f| <= 1/5. The series of
-// artanh(f) / f in f^2 is left after the term (1/5)^8 / 9 in float, (1/5)^20 / 21 in double: 0.16 ulp of what follows.
-// For 0 <= r <= 2, within 2 ulp; a tiny r is not rounded to 0, as 1 + r would.
+// log(1 + r) = n ln 2 + 2 artanh(f), f = (m - 1) / (m + 1), where 1 + r = 2^n m and n is 0 or 1, so that |f| <= 1/5. The
+// series of artanh ends with f^9 / 9 in float and f^21 / 21 in double; what is left out is below 0.16 ulp. For 0 <= r <= 2,
+// within 2 ulp: 1 + r is not rounded, so a tiny r is not lost.
 template <class T>
 [[gnu::always_inline]] inline Vec<T> log1p_of_at_most_two(Vec<T> r) {
   using V = Vec<T>;
