@@ -26,6 +26,7 @@ INT64 = np.dtype(np.int64)
 # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED. One question for both is the cheapest that NumPy answers about a layout
 # (0.1 us), and C order is the usual case; other layouts are looked at more closely in `readable`.
 READY = 0x101
+_WRITTEN = READY | 0x400  # and NPY_ARRAY_WRITEABLE: a kernel can write to it as it is
 
 _ADVICE = {
     "c": "Pass its real part",
@@ -163,17 +164,21 @@ class Targets:
         dtype: np.dtype[Any],
         inputs: Sequence[Array | None],
     ) -> None:
+        simple = True
         for name, array, symbol, shape in zip(names, given, symbols, shapes):
-            _check_target(function, name, array, symbol, shape, dtype)
+            fits = type(array) is ndarray and array.dtype is dtype and array.shape == shape
+            if not fits or array.flags.num & _WRITTEN != _WRITTEN:
+                simple = False
+                _check_target(function, name, array, symbol, shape, dtype)
         for i, array in enumerate(given):
             for j in range(i):
                 if overlap(array, given[j]):
                     raise ValueError(
                         f"{function}: {names[i]} must not overlap {names[j]}; got arrays that share memory"
                     )
-        self.given = tuple(given)
-        inputs = () if apart(given, inputs) else inputs
-        self.work = tuple(_in_place(array, inputs) for array in given)
+        self.given = self.work = tuple(given)
+        if not simple or not apart(given, inputs):
+            self.work = tuple(_in_place(array, inputs) for array in given)
 
     def store(self) -> None:
         """Bring what the kernel wrote to where the caller wants it."""
