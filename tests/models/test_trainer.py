@@ -1,59 +1,17 @@
-"""Holds what fit, evaluate and predict do with batches, epochs, validations, callbacks and interruptions."""
-
-import signal
-import threading
+"""Holds what fit learns from batches, epochs and validations, and what evaluate and predict say."""
 
 import numpy as np
 import pytest
 
 import seqfuse as sf
+from models.small import Told, X, Y, assert_same, model_of, twins
 from models.whole import rng
 from seqfuse import _seeds
-from seqfuse.callbacks import Callback
 from seqfuse.layers import GRU, LSTM, Dense, Dropout, Embedding, GlobalAveragePooling1D, Input, SimpleRNN
 from seqfuse.models import Model, Sequential
+from seqfuse.optimizers import SGD
 
 pytestmark = pytest.mark.once
-X, Y = rng().normal(size=(10, 4, 2)), rng(1).normal(size=(10, 1))
-
-
-def model_of(*layers, loss="mse", optimizer="sgd", **options):
-    model = Sequential([Input((4, 2)), *(layers or (SimpleRNN(3), Dense(1)))], name="small")
-    model.compile(optimizer, loss, **options)
-    return model
-
-
-def twins(n=2, **options):
-    first, *others = [model_of(**options) for _ in range(n)]
-    for other in others:
-        other.set_weights(first.get_weights())
-    return first, *others
-
-
-def assert_same(a, b):
-    for one, other in zip(a.get_weights(), b.get_weights()):
-        np.testing.assert_array_equal(one, other)
-
-
-class Told(Callback):
-    """Everything that it is told."""
-
-    def __init__(self):
-        self.events = []
-
-
-def _remember(event):
-    def told(self, *arguments):
-        self.events.append((event, *[a for a in arguments if isinstance(a, int)]))
-
-    return told
-
-
-for _event in [name for name in vars(Callback) if name.startswith("on_")]:
-    setattr(Told, _event, _remember(_event))
-
-
-# ---- what is learnt ----------------------------------------------------------------------------------------------
 
 
 def test_fit_is_a_loop_of_train_on_batch():
@@ -204,27 +162,18 @@ def test_class_weights_and_sample_weights_are_multiplied():
 
 
 def test_an_averaged_model_is_what_is_left_when_training_ends():
-    model = model_of(optimizer=sf_sgd(use_ema=True, ema_momentum=0.5))
+    model = model_of(optimizer=SGD(0.1, use_ema=True, ema_momentum=0.5))
     model.fit(X, Y, epochs=3, verbose=0)
     np.testing.assert_array_equal(model._parameters.values, model.optimizer.state["average"])
 
 
-def sf_sgd(**options):
-    from seqfuse.optimizers import SGD
-
-    return SGD(0.1, **options)
-
-
 def test_a_loss_scale_changes_nothing():
     a, b = twins()
-    a.compile(sf_sgd(), "mse")
-    b.compile(sf_sgd(loss_scale_factor=1024.0), "mse")
+    a.compile(SGD(0.1), "mse")
+    b.compile(SGD(0.1, loss_scale_factor=1024.0), "mse")
     for model in (a, b):
         model.fit(X, Y, shuffle=False, verbose=0)
     assert_same(a, b)
-
-
-# ---- validation --------------------------------------------------------------------------------------------------
 
 
 def test_validation_split_evaluates_the_last_samples_and_learns_the_others():
@@ -271,116 +220,6 @@ def test_a_validation_split_of_batches_is_refused():
         model_of().fit([(X, Y)], validation_split=0.5, verbose=0)
 
 
-# ---- callbacks ---------------------------------------------------------------------------------------------------
-
-
-def test_callbacks_are_told_in_keras_s_order():
-    told = Told()
-    model_of().fit(X, Y, batch_size=5, validation_data=(X[:2], Y[:2]), callbacks=[told], verbose=0)
-    assert told.events == [
-        ("on_train_begin",),
-        ("on_epoch_begin", 0),
-        ("on_train_batch_begin", 0),
-        ("on_train_batch_end", 0),
-        ("on_train_batch_begin", 1),
-        ("on_train_batch_end", 1),
-        ("on_test_begin",),
-        ("on_test_batch_begin", 0),
-        ("on_test_batch_end", 0),
-        ("on_test_end",),
-        ("on_epoch_end", 0),
-        ("on_train_end",),
-    ]
-
-
-def test_callbacks_of_evaluate_and_predict():
-    told, model = Told(), model_of()
-    model.evaluate(X, Y, verbose=0, callbacks=told)
-    model.predict(X, callbacks=[told])
-    assert [event for event, *_ in told.events] == [
-        f"on_{what}_{when}" for what in ("test", "predict") for when in ("begin", "batch_begin", "batch_end", "end")
-    ]
-
-
-def test_logs_hold_the_loss_and_the_metrics():
-    class Logs(Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            self.of_batch = dict(logs)
-
-        def on_epoch_end(self, epoch, logs=None):
-            self.of_epoch = dict(logs)
-            logs["more"] = 3.0  # which History, told last, keeps
-
-    logs = Logs()
-    history = model_of(metrics=["mae"]).fit(X, Y, validation_split=0.2, callbacks=logs, verbose=0)
-    assert list(logs.of_batch) == ["loss", "mae"]
-    assert list(logs.of_epoch) == ["loss", "mae", "val_loss", "val_mae"]
-    assert history.history["more"] == [3.0]
-    assert history.history["loss"] == [logs.of_batch["loss"]]
-
-
-@pytest.mark.parametrize("event", ["on_train_batch_end", "on_epoch_end"])
-def test_stop_training_ends_fit(event):
-    class Stop(Callback):
-        def stop(self, *_):
-            self.model.stop_training = True
-
-    setattr(Stop, event, Stop.stop)
-    model = model_of()
-    history = model.fit(X, Y, batch_size=5, epochs=7, callbacks=Stop(), verbose=0)
-    assert history.epoch == [0]
-    assert model.optimizer.iterations == (1 if event == "on_train_batch_end" else 2)
-    assert model.fit(X, Y, epochs=2, verbose=0).epoch == [0, 1], "fit starts anew"
-
-
-@pytest.mark.parametrize("event", ["on_train_batch_begin", "on_train_batch_end", "on_epoch_end", "on_test_end"])
-def test_ctrl_c_leaves_a_usable_model_and_the_history_of_finished_epochs(event):
-    class Interrupt(Callback):
-        epoch = 0
-
-        def on_epoch_begin(self, epoch, logs=None):
-            self.epoch = epoch
-
-    def interrupt(self, *_):
-        if self.epoch == 2:
-            raise KeyboardInterrupt
-
-    setattr(Interrupt, event, interrupt)
-    model = model_of()
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X, Y, epochs=9, batch_size=4, callbacks=Interrupt(), validation_data=(X, Y), verbose=0)
-    assert model.history.epoch == [0, 1]
-    assert len(model.history.history["val_loss"]) == 2
-    assert np.isfinite(model.predict(X)).all()
-    model.fit(X, Y, epochs=1, verbose=0)
-    assert model.history.epoch == [0]
-
-
-@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread")
-def test_a_signal_ends_fit_and_leaves_a_usable_model():
-    class Fire(Callback):
-        """Asks for the signal once training runs, from another thread, so that it comes anywhere in a step."""
-
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:
-                threading.Timer(0.01, signal.raise_signal, (signal.SIGINT,)).start()
-
-    model = model_of(LSTM(8, return_sequences=True), LSTM(8), Dense(1), optimizer="adam")
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(X, Y, batch_size=1, epochs=10**9, callbacks=Fire(), verbose=0)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert model.history.epoch == list(range(len(model.history.history["loss"])))
-    assert len(model.history.epoch) >= 1
-    assert np.isfinite(model.predict(X)).all()
-    model.fit(X, Y, verbose=0)
-
-
-# ---- states ------------------------------------------------------------------------------------------------------
-
-
 def test_a_stateful_layer_goes_on_from_batch_to_batch_until_it_is_reset():
     layer = GRU(3, stateful=True)
     model = model_of(layer, Dense(1))
@@ -404,9 +243,6 @@ def test_validation_leaves_the_state_of_a_stateful_layer_as_it_was():
     b.fit(X, Y, batch_size=5, shuffle=False, epochs=2, validation_data=(X[:5], Y[:5]), verbose=0)
     assert_same(a, b)
     np.testing.assert_array_equal(a.layers[0].states[0], b.layers[0].states[0])
-
-
-# ---- evaluate and predict ----------------------------------------------------------------------------------------
 
 
 def test_evaluate_is_the_mean_over_samples_in_batches_of_any_size():
@@ -443,73 +279,3 @@ def test_predict_of_several_outputs_and_of_batches():
     assert (y.shape, last.shape) == ((10, 1), (10, 3))
     np.testing.assert_array_equal(model.predict([(X[:5],), (X[5:], Y[5:])])[1], last)
     np.testing.assert_array_equal(model.predict(X, batch_size=2, steps=3)[0], y[:6])
-
-
-# ---- errors ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
-def test_a_model_that_is_not_compiled_says_so(call):
-    model = Sequential([Input((4, 2)), SimpleRNN(3), Dense(1)], name="raw")
-    with pytest.raises(RuntimeError, match="raw: compile it first"):
-        getattr(model, call)(X, Y)
-
-
-@pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
-def test_a_missing_target_is_said_so(call):
-    with pytest.raises(ValueError, match="y must be given, which its loss compares with; got None"):
-        getattr(model_of(), call)(X)
-    if call == "fit":
-        with pytest.raises(ValueError, match="y must be given"):
-            model_of().fit([X[:5], X[5:]][:1], verbose=0)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "said"),
-    [
-        ({"y": Y[:5]}, ValueError, "x with 10 and y with 5"),
-        ({"x": None}, ValueError, "x must be given; got None"),
-        ({"x": 3, "y": None}, TypeError, "x must be arrays"),
-        ({"epochs": -1}, ValueError, "epochs must be at least 0"),
-        ({"epochs": 1.5}, TypeError, "epochs must be an integer"),
-        ({"initial_epoch": -1}, ValueError, "initial_epoch must be at least 0"),
-        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
-        ({"verbose": 3}, ValueError, 'verbose must be one of 0, 1, 2 and "auto"; got 3'),
-        ({"callbacks": ["History"]}, TypeError, "callbacks must be instances of .*Callback; got str"),
-        ({"x": X[:, :, :1]}, ValueError, r"the input must be \(batch, T, I\) = \(\.\.\., 2\); got \(10, 4, 1\)"),
-        ({"y": np.zeros((10, 2))}, ValueError, r"y_true must be as y_pred = \(10, 1\); got \(10, 2\)"),
-        ({"x": [(X, Y)]}, ValueError, "y must be None where x is an iterable"),
-        ({"x": [(X, Y, Y, Y)], "y": None}, ValueError, "got 4 parts"),
-    ],
-)
-def test_wrong_arguments_are_refused(arguments, error, said):
-    with pytest.raises(error, match=said):
-        model_of().fit(**{"x": X, "y": Y, "verbose": 0, **arguments})
-
-
-def test_float_labels_are_refused_where_classes_are_needed():
-    model = model_of(SimpleRNN(3), Dense(2, "softmax"), loss="sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match=r"y_true must be whole numbers, a class each; got 0\.5"):
-        model.fit(X, np.full(10, 0.5), verbose=0)
-    with pytest.raises(ValueError, match=r"y_true must be .*0\.\.C-1"):
-        model.fit(X, np.full(10, 2), verbose=0)
-    model.fit(X, np.ones(10), verbose=0)  # floats that are whole are classes
-
-
-def test_an_output_for_every_step_against_one_target_a_sequence_is_refused():
-    """The article's third program without its pooling: (N, T, 1) beside (N, 1) must not be broadcast."""
-    model = Sequential([Input((None,)), Embedding(9, 3), LSTM(4, return_sequences=True), Dense(1, name="out")])
-    model.compile("adam", "mse")
-    words = rng().integers(0, 9, (6, 5))
-    for y in (np.zeros((6, 1)), np.zeros(6)):
-        with pytest.raises(
-            ValueError, match=r'y_pred = \(6, 5, 1\); got \(6.*The output "out" has a row for every step'
-        ):
-            model.fit(words, y, verbose=0)
-    model.fit(words, np.zeros((6, 5, 1)), verbose=0)
-
-
-def test_fit_without_a_loss_is_refused():
-    model = model_of(loss=None)
-    with pytest.raises(ValueError, match="small: compile needs a loss for fit; got None"):
-        model.fit(X, Y, verbose=0)
