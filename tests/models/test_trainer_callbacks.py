@@ -111,7 +111,8 @@ def test_a_signal_ends_fit_and_leaves_a_usable_model():
             model.fit(X, Y, batch_size=1, epochs=10**9, callbacks=Fire(), verbose=0)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert model.history.epoch == list(range(len(model.history.history["loss"])))
+    assert model.history.epoch == list(range(len(model.history.epoch)))
+    assert 0 <= len(model.history.epoch) - len(model.history.history["loss"]) <= 1  # it may come between the two
     assert len(model.history.epoch) >= 1
     assert np.isfinite(model.predict(X)).all()
     model.fit(X, Y, verbose=0)
