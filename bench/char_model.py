@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 
 import seqfuse as sf
+from seqfuse.demo.model import compiled
 from seqfuse.demo.text import corpus, split
-from seqfuse.demo.train import train
+from seqfuse.demo.train import Epoch, train
 
 sys.path.insert(0, str(Path(__file__).parent))
 import char_model_pytorch as peer
@@ -26,20 +27,25 @@ def main() -> None:
     text = split(corpus())
     print(f"seqfuse {sf.__version__}, PyTorch {torch.__version__}, {threads} threads: held-out bits, seconds")
     print("epoch        seqfuse           PyTorch     ratio")
-    ratios, ours_total, theirs_total = [], 0.0, 0.0
+    peers = peer.train(text, settings)
+    both: list[tuple[Epoch, Epoch]] = []
+
+    def tell(ours: Epoch) -> None:
+        theirs = next(peers)
+        both.append((ours, theirs))
+        print(
+            f"{ours.number:5d}  {ours.held_bits:6.3f} {ours.seconds:6.1f} s   {theirs.held_bits:6.3f} "
+            f"{theirs.seconds:6.1f} s   {ours.seconds / theirs.seconds:6.2f}",
+            flush=True,
+        )
+
     with sf.num_threads(threads):
-        for ours, theirs in zip(train(text, settings), peer.train(text, settings), strict=True):
-            ratios.append(ours.seconds / theirs.seconds)
-            ours_total += ours.seconds
-            theirs_total += theirs.seconds
-            print(
-                f"{ours.number:5d}  {ours.held_bits:6.3f} {ours.seconds:6.1f} s   {theirs.held_bits:6.3f} "
-                f"{theirs.seconds:6.1f} s   {ratios[-1]:6.2f}",
-                flush=True,
-            )
+        train(compiled(text, settings), text, settings, tell)
+    ours_total, theirs_total = (sum(epoch.seconds for epoch in epochs) for epochs in zip(*both, strict=True))
+    median = statistics.median(ours.seconds / theirs.seconds for ours, theirs in both)
     print(
         f"total         {ours_total:6.1f} s          {theirs_total:6.1f} s   {ours_total / theirs_total:6.2f}"
-        f"   (median of epochs {statistics.median(ratios):.2f}; below 1: seqfuse is faster)"
+        f"   (median of epochs {median:.2f}; below 1: seqfuse is faster)"
     )
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from seqfuse.demo.cli import FULL, QUICK
-from seqfuse.demo.parameters import Parameters, Sizes, initial
-from seqfuse.demo.text import Ids, Text, chunks, corpus, split
-from seqfuse.demo.train import HELD_OUT_STREAMS, Epoch, Settings
+from seqfuse.demo.model import Settings, compiled
+from seqfuse.demo.text import Ids, Text, corpus, split, streams
+from seqfuse.demo.train import HELD_OUT_STREAMS, Epoch
 
 State = tuple[Tensor, Tensor] | None
 
@@ -24,20 +25,21 @@ State = tuple[Tensor, Tensor] | None
 class CharacterModel(nn.Module):  # type: ignore[misc]  # PyTorch is not needed to check types
     """Embedding, dropout, LSTM, dropout, logits; PyTorch's second LSTM bias begins at 0 and is trained as well."""
 
-    def __init__(self, sizes: Sizes, dropout: float, p: Parameters) -> None:
+    def __init__(self, settings: Settings, weights: Sequence[Any]) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(sizes.vocabulary, sizes.embedding)
-        self.dropout = nn.Dropout(dropout)
-        self.lstm = nn.LSTM(sizes.embedding, sizes.hidden)
-        self.dense = nn.Linear(sizes.hidden, sizes.vocabulary)
+        E, W, U, b, V, c = (torch.from_numpy(weight) for weight in weights)
+        self.embedding = nn.Embedding(*E.shape)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.lstm = nn.LSTM(settings.embedding, settings.hidden)
+        self.dense = nn.Linear(*V.shape)
         with torch.no_grad():
-            self.embedding.weight.copy_(torch.from_numpy(p.E))
-            self.lstm.weight_ih_l0.copy_(torch.from_numpy(p.W.T))
-            self.lstm.weight_hh_l0.copy_(torch.from_numpy(p.U.T))
-            self.lstm.bias_ih_l0.copy_(torch.from_numpy(p.b))
+            self.embedding.weight.copy_(E)
+            self.lstm.weight_ih_l0.copy_(W.T)
+            self.lstm.weight_hh_l0.copy_(U.T)
+            self.lstm.bias_ih_l0.copy_(b)
             self.lstm.bias_hh_l0.zero_()
-            self.dense.weight.copy_(torch.from_numpy(p.V.T))
-            self.dense.bias.copy_(torch.from_numpy(p.c))
+            self.dense.weight.copy_(V.T)
+            self.dense.bias.copy_(c)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The logits of (T, B) characters, and the state after them."""
@@ -45,25 +47,30 @@ class CharacterModel(nn.Module):  # type: ignore[misc]  # PyTorch is not needed 
         return self.dense(self.dropout(y)), state
 
 
-def cross_entropy(logits: Tensor, target: Ids) -> Tensor:
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """The mean loss in nats per character."""
-    return nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(target).flatten())
+    return nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
+
+
+def chunks(ids: Ids, batch: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Inputs and targets (T, batch), T <= length, in order: the state after one chunk is where the next begins."""
+    inputs, targets = (torch.from_numpy(part.T.copy()) for part in streams(ids, batch))
+    yield from zip(inputs.split(length), targets.split(length), strict=True)
 
 
 def train(text: Text, settings: Settings) -> Iterator[Epoch]:
     """Train, giving an `Epoch` after each: the PyTorch twin of `seqfuse.demo.train.train`."""
     torch.manual_seed(settings.seed)
-    sizes = settings.sizes(text)
-    network = CharacterModel(sizes, settings.dropout, initial(sizes, settings.seed))
+    network = CharacterModel(settings, compiled(text, settings).get_weights())
     optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps(text) * settings.epochs)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.updates(text))
     for epoch in range(settings.epochs):
         began = time.perf_counter()
         network.train()
         state: State = None
         nats, characters = 0.0, 0
         for x, target in chunks(text.train, settings.batch, settings.chunk):
-            logits, state = network(torch.from_numpy(x), state)
+            logits, state = network(x, state)
             loss = cross_entropy(logits, target)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -72,22 +79,22 @@ def train(text: Text, settings: Settings) -> Iterator[Epoch]:
             schedule.step()
             assert state is not None
             state = (state[0].detach(), state[1].detach())
-            nats += loss.item() * x.size
-            characters += x.size
+            nats += loss.item() * x.numel()
+            characters += x.numel()
         held = held_out_bits(network, text.held)
         yield Epoch(epoch + 1, nats / characters / math.log(2.0), held, characters, time.perf_counter() - began)
 
 
 def held_out_bits(network: CharacterModel, ids: Ids, batch: int = HELD_OUT_STREAMS, length: int = 256) -> float:
-    """Bits per character with the state carried over, as `seqfuse.demo.train.held_out_bits` counts them."""
+    """Bits per character of the pieces that `seqfuse.demo.train.train` evaluates, each from beginning to end."""
     network.eval()
     state: State = None
     nats, characters = 0.0, 0
     with torch.no_grad():
         for x, target in chunks(ids, batch, length):
-            logits, state = network(torch.from_numpy(x), state)
-            nats += cross_entropy(logits, target).item() * x.size
-            characters += x.size
+            logits, state = network(x, state)
+            nats += cross_entropy(logits, target).item() * x.numel()
+            characters += x.numel()
     return nats / characters / math.log(2.0)
 
 

@@ -28,8 +28,8 @@ def test_demo_quick_prints_bits_that_fall_and_a_paragraph(capsys, tmp_path):
 
 @pytest.mark.usefixtures("short")
 def test_demo_stopped_by_ctrl_c_shows_what_there_is(capsys, monkeypatch):
-    def stopped(*_):
-        yield Epoch(1, 3.0, 2.5, 1000, 1.0)
+    def stopped(model, text, settings, tell, advance):
+        tell(Epoch(1, 3.0, 2.5, 1000, 1.0))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "train", stopped)
@@ -53,7 +53,7 @@ def test_demo_stopped_twice_ends(capsys, monkeypatch):
 @pytest.mark.usefixtures("short")
 def test_demo_says_why_there_is_no_picture(name, capsys, monkeypatch, tmp_path):
     (tmp_path / "folder.png").mkdir()
-    monkeypatch.setattr(cli, "train", lambda *_: iter([Epoch(1, 3.0, 2.5, 1000, 1.0)]))
+    monkeypatch.setattr(cli, "train", lambda *given: given[3](Epoch(1, 3.0, 2.5, 1000, 1.0)))
     assert main(["--quick", "--picture", str(tmp_path / name)]) == 1
     printed = capsys.readouterr()
     assert "It writes" in printed.out
@@ -65,7 +65,8 @@ def test_demo_says_why_there_is_no_picture(name, capsys, monkeypatch, tmp_path):
     [
         (["--epochs", "0"], "--epochs must be at least 1; got 0"),
         (["--threads", "-1"], "--threads must be at least 1; got -1"),
-        (["--seed", "-1"], "--seed must be at least 0; got -1"),
+        (["--seed", "-1"], "--seed must be in [0, 2**32); got -1"),
+        (["--seed", "4294967296"], "--seed must be in [0, 2**32); got 4294967296"),
         (["--picture", "no/such/place.png"], "there is no directory no/such"),
     ],
 )

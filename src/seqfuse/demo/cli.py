@@ -10,12 +10,13 @@ from pathlib import Path
 
 import seqfuse as sf
 from seqfuse.demo import picture
+from seqfuse.demo.model import Settings, compiled
 from seqfuse.demo.ngrams import Floats, NGrams
-from seqfuse.demo.parameters import Parameters, initial
 from seqfuse.demo.progress import Progress
 from seqfuse.demo.text import Text, corpus, split
-from seqfuse.demo.train import Epoch, Settings, train
+from seqfuse.demo.train import Epoch, train
 from seqfuse.demo.write import write
+from seqfuse.models import Sequential
 
 FULL = Settings()
 QUICK = Settings(hidden=128, chunk=32, epochs=2)
@@ -48,8 +49,8 @@ def main(argv: list[str] | None = None) -> int:
         number = getattr(arguments, name)
         if number is not None and number < 1:
             parser().error(f"--{name} must be at least 1; got {number}")
-    if arguments.seed < 0:
-        parser().error(f"--seed must be at least 0; got {arguments.seed}")
+    if not 0 <= arguments.seed < 2**32:
+        parser().error(f"--seed must be in [0, 2**32); got {arguments.seed}")
     if not Path(arguments.picture).parent.is_dir():
         parser().error(f"--picture: there is no directory {Path(arguments.picture).parent}")
     settings = (QUICK if arguments.quick else FULL)._replace(seed=arguments.seed)
@@ -73,13 +74,13 @@ def run(settings: Settings, picture_path: str) -> int:
         f"the last {len(text.held):,} are held out"
     )
     ngrams = NGrams(text.train, len(text.vocabulary), ORDER).bits(text.held)
-    p = initial(settings.sizes(text), settings.seed)
+    model = compiled(text, settings)
     print(
-        f"embedding {settings.embedding}, LSTM {settings.hidden}, {p.flat.size:,} parameters; "
+        f"embedding {settings.embedding}, LSTM {settings.hidden}, {model.count_params():,} parameters; "
         f"batch {settings.batch}, chunks of {settings.chunk}, threads {sf.get_num_threads()}"
     )
-    epochs = learn(text, settings, p, ngrams)
-    show_writing(text, settings, p)
+    epochs = learn(model, text, settings, ngrams)
+    show_writing(model, text, settings)
     if epochs and picture_path and picture.can_draw():
         try:
             picture.draw(Path(picture_path), epochs, ngrams)
@@ -90,20 +91,24 @@ def run(settings: Settings, picture_path: str) -> int:
     return 0
 
 
-def learn(text: Text, settings: Settings, p: Parameters, ngrams: Floats) -> list[Epoch]:
-    """Train `p` in place and print a line an epoch; Ctrl-C ends it early with what there is."""
+def learn(model: Sequential, text: Text, settings: Settings, ngrams: Floats) -> list[Epoch]:
+    """Train the model and print a line an epoch; Ctrl-C ends it early with what there is."""
     orders = "".join(f"{order:7d}" for order in range(len(ngrams)))
     beside = "".join(f"{bits:7.3f}" for bits in ngrams)
     print(f"\nbits per character:  LSTM  | {'n-grams of order, held-out':{len(beside)}} |")
     print(f"  epoch learning  held-out | {orders} | characters/s")
     done: list[Epoch] = []
+    progress = Progress(settings.epochs * (len(text.train) - 1), "learning")
+
+    def tell(epoch: Epoch) -> None:
+        done.append(epoch)
+        number = f"{epoch.number}/{settings.epochs}"
+        speed = f"{epoch.characters / epoch.seconds:12,.0f}"
+        progress.print(f"{number:>7} {epoch.train_bits:8.3f}  {epoch.held_bits:8.3f} | {beside} | {speed}")
+
     try:
-        with Progress(settings.epochs * (len(text.train) - 1), "learning") as progress:
-            for epoch in train(text, settings, p, progress.advance):
-                done.append(epoch)
-                number = f"{epoch.number}/{settings.epochs}"
-                speed = f"{epoch.characters / epoch.seconds:12,.0f}"
-                progress.print(f"{number:>7} {epoch.train_bits:8.3f}  {epoch.held_bits:8.3f} | {beside} | {speed}")
+        with progress:
+            train(model, text, settings, tell, progress.advance)
     except KeyboardInterrupt:
         print("stopped; this is what it has learnt so far")
     if done:
@@ -113,10 +118,10 @@ def learn(text: Text, settings: Settings, p: Parameters, ngrams: Floats) -> list
     return done
 
 
-def show_writing(text: Text, settings: Settings, p: Parameters) -> None:
+def show_writing(model: Sequential, text: Text, settings: Settings) -> None:
     """Print a paragraph, and how long a character took."""
     temperature = 0.7
-    written = write(p, text, temperature=temperature, seed=settings.seed)
+    written = write(model, text, temperature=temperature, seed=settings.seed)
     print(f"\nIt writes (temperature {temperature}):\n")
     encoding = sys.stdout.encoding or "ascii"
     print(textwrap.indent(written.text.strip(), "    ").encode(encoding, "replace").decode(encoding))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -61,17 +60,15 @@ def streams(ids: Ids, batch: int) -> tuple[Ids, Ids]:
 
     Returns
     -------
-    inputs, targets : (L, batch)        column n is the n-th piece; the target is the character after the input.
-        What does not fill a whole row, fewer than `batch` characters at the end, is left out.
+    inputs, targets : (batch, L)        row n is the n-th piece; the target is the character after the input. What does
+        not fill a whole column, fewer than `batch` characters at the end, is left out.
+
+    Examples
+    --------
+    >>> streams(np.arange(8), 2)
+    (array([[0, 1, 2],
+           [3, 4, 5]]), array([[1, 2, 3],
+           [4, 5, 6]]))
     """
     length = (len(ids) - 1) // batch
-    inputs = ids[: length * batch].reshape(batch, length)
-    targets = ids[1 : length * batch + 1].reshape(batch, length)
-    return np.ascontiguousarray(inputs.T), np.ascontiguousarray(targets.T)
-
-
-def chunks(ids: Ids, batch: int, length: int) -> Iterator[tuple[Ids, Ids]]:
-    """Inputs and targets (T, batch), T <= length, in order: the state after one chunk is where the next begins."""
-    inputs, targets = streams(ids, batch)
-    for start in range(0, len(inputs), length):
-        yield inputs[start : start + length], targets[start : start + length]
+    return ids[: length * batch].reshape(batch, length), ids[1 : length * batch + 1].reshape(batch, length)
