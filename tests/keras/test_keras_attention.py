@@ -34,6 +34,18 @@ def test_attention_as_keras(Dv, count, mode, scale, causal, query_mask, value_ma
     assert_same(ours, theirs, *x, mask=mask, call=lambda run, a: run(list(a), mask=mask, **options), **options)
 
 
+@pytest.mark.parametrize(("query_mask", "value_mask"), [(None, None), (QUERY_MASK, VALUE_MASK), (None, VALUE_MASK)])
+@pytest.mark.parametrize("causal", FLAG)
+@pytest.mark.parametrize("scale", FLAG)
+@pytest.mark.parametrize(("Dv", "count"), [(D, 2), (D + 1, 3)])
+def test_additive_attention_as_keras(Dv, count, scale, causal, query_mask, value_mask):
+    options = {"use_causal_mask": causal, "return_attention_scores": causal}
+    x = inputs(Dv, D)[:count]
+    mask = None if value_mask is None else [query_mask, value_mask, None][:count]
+    ours, theirs = pair("AdditiveAttention", [one.shape for one in x], use_scale=scale)
+    assert_same(ours, theirs, *x, mask=mask, call=lambda run, a: run(list(a), mask=mask, **options), **options)
+
+
 @pytest.mark.parametrize("scores", FLAG)
 @pytest.mark.parametrize("causal", FLAG)
 @pytest.mark.parametrize("masked", ["none", "pairs", "steps", "all"])

@@ -1,8 +1,10 @@
 """Layers with Keras's names, arguments and numbers: a forward that returns its tape, a backward that reads it."""
 
 from seqfuse.layers.activation import Activation, ReLU, Softmax
+from seqfuse.layers.additive_attention import AdditiveAttention
 from seqfuse.layers.attention import Attention
 from seqfuse.layers.bidirectional import Bidirectional
+from seqfuse.layers.conv1d import Conv1D
 from seqfuse.layers.dense import Dense
 from seqfuse.layers.dropout import Dropout
 from seqfuse.layers.embedding import Embedding
@@ -19,16 +21,20 @@ from seqfuse.layers.readout import Readout
 from seqfuse.layers.reshaping import Flatten, RepeatVector, Reshape
 from seqfuse.layers.simple_rnn import SimpleRNN
 from seqfuse.layers.time_distributed import TimeDistributed
+from seqfuse.layers.window_pooling import AveragePooling1D, MaxPooling1D
 
 __all__ = [
     "GRU",
     "LSTM",
     "Activation",
     "Add",
+    "AdditiveAttention",
     "Attention",
     "Average",
+    "AveragePooling1D",
     "Bidirectional",
     "Concatenate",
+    "Conv1D",
     "Dense",
     "Dropout",
     "Embedding",
@@ -40,6 +46,7 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "Masking",
+    "MaxPooling1D",
     "Maximum",
     "MultiHeadAttention",
     "Multiply",

@@ -15,7 +15,7 @@ from seqfuse.layers.attending import Attending, identity, of_steps, total
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
 
-_TANH = activations.pair(activations.parse("Attention", "score_mode", "tanh"))
+TANH = activations.pair(activations.parse("Attention", "score_mode", "tanh"))
 
 
 class AttentionTape(NamedTuple):
@@ -23,7 +23,7 @@ class AttentionTape(NamedTuple):
 
     y: Any  # of the functional forward
     weights: Any  # of the same with an identity for values, where the weights were returned
-    scores: ConcatTape | None
+    scores: Any  # of `score`, where they are sums of tanh
     q: Array
     query_mask: Array | None  # (B, Tq, 1)
     inputs: int
@@ -89,12 +89,16 @@ class Attention(Attending):
         self._seeds = SeedGenerator(seed) if dropout else None
 
     def build(self, input_shape: Any) -> None:
+        """Make the weights, where there are such."""
+        self.add_weights(input_shape[0])
+        super().build(input_shape)
+        self._features = None  # another call may have others
+
+    def add_weights(self, query: Any) -> None:
         """Make scale and concat_score_weight, where there are such."""
         self.scale = self.add_weight("scale", (), "ones") if self.use_scale else None
         concat = self.score_mode == "concat"
         self.concat_score_weight = self.add_weight("concat_score_weight", (), "ones") if concat else None
-        super().build(input_shape)
-        self._features = None  # another call may have others
 
     # ---- the pair ------------------------------------------------------------------------------------------------
 
@@ -121,7 +125,7 @@ class Attention(Attending):
             options["mask"] = value_mask[:, None, None]
         scores = None
         heads = q[:, None], k[:, None]
-        if self.concat_score_weight is not None:
+        if self.score_mode == "concat":
             scores, options["mask"] = self._concat(q, k, value_mask)
             heads = np.zeros((*q.shape[:2], 1), q.dtype)[:, None], np.zeros((*k.shape[:2], 1), q.dtype)[:, None]
         elif self.scale is not None:
@@ -177,28 +181,36 @@ class Attention(Attending):
 
     # ---- concatenated scores -------------------------------------------------------------------------------------
 
-    def _concat(self, q: Array, k: Array, value_mask: Array | None) -> tuple[ConcatTape, Array]:
+    def _concat(self, q: Array, k: Array, value_mask: Array | None) -> tuple[Any, Array]:
         """The scores (B, 1, Tq, Tk), -inf at keys that are not real, as a mask that is added to scores of 0."""
-        assert self.concat_score_weight is not None
         if value_mask is not None:
             k = np.where(value_mask[:, :, None], k, 0)
-        total = q[:, :, None] + k[:, None]
-        y, slope = _TANH.forward(total if self.scale is None else total * self.scale.value)
-        sums = y.sum(-1)
-        scores = sums * self.concat_score_weight.value
+        scores, tape = self.score(q[:, :, None] + k[:, None])
         if value_mask is not None:
             scores = np.where(value_mask[:, None], scores, -np.inf)
-        return ConcatTape(total, slope, sums), scores[:, None]
+        return tape, scores[:, None]
 
-    def _concat_backward(self, tape: ConcatTape, ds: Array, into: list[Array]) -> tuple[Array, Array]:
-        """Of s = w * sum over d of tanh(scale * (q + k)): dq and dk, scale and w in `into`."""
+    def _concat_backward(self, tape: Any, ds: Array, into: list[Array]) -> tuple[Array, Array]:
+        """dq and dk, and the gradients of weights in `into`."""
+        da = self.score_backward(tape, ds, into)
+        return da.sum(2), da.sum(1)
+
+    def score(self, total: Array) -> tuple[Array, Any]:
+        """s = w * sum over d of tanh(scale * total), for total = query + key (B, Tq, Tk, D)."""
+        assert self.concat_score_weight is not None
+        y, slope = TANH.forward(total if self.scale is None else total * self.scale.value)
+        sums = y.sum(-1)
+        return sums * self.concat_score_weight.value, ConcatTape(total, slope, sums)
+
+    def score_backward(self, tape: Any, ds: Array, into: list[Array]) -> Array:
+        """The gradient of query + key, and those of scale and w in `into`."""
         assert self.concat_score_weight is not None
         into[-1][...] += (ds * tape.sums).sum()
-        da = _TANH.backward(tape.slope, (ds * self.concat_score_weight.value)[..., None])
+        da = TANH.backward(tape.slope, (ds * self.concat_score_weight.value)[..., None])
         if self.scale is not None:
             into[0][...] += (da * tape.total).sum()
             da = da * self.scale.value
-        return da.sum(2), da.sum(1)
+        return da
 
     # ---- shapes --------------------------------------------------------------------------------------------------
 

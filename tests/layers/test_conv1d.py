@@ -1,0 +1,128 @@
+"""Conv1D: gradients of every option, its sums by hand, causality, and what is refused."""
+
+import numpy as np
+import pytest
+
+from layers.gradients import assert_gradients
+from seqfuse.layers import Conv1D, Input
+
+pytestmark = pytest.mark.once
+
+B, T, I, O = 2, 7, 4, 6
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def by_hand(x, layer):
+    """The docstring's sum, a step at a time."""
+    kernel, bias = (weight.value for weight in layer.weights)
+    K, s, d = layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0]
+    steps, reach = x.shape[1], d * (K - 1) + 1
+    if layer.padding == "same":
+        count = -(-steps // s)
+        left = max((count - 1) * s + reach - steps, 0) // 2
+    else:
+        left = reach - 1 if layer.padding == "causal" else 0
+        count = (left + steps - reach) // s + 1
+    y = np.zeros((x.shape[0], count, layer.filters)) + bias
+    of_x, of_y = x.shape[2] // layer.groups, layer.filters // layer.groups
+    for t in range(count):
+        for j in range(K):
+            at = t * s + j * d - left
+            if 0 <= at < steps:
+                for g in range(layer.groups):
+                    part = kernel[j][:, g * of_y : (g + 1) * of_y]
+                    y[:, t, g * of_y : (g + 1) * of_y] += x[:, at, g * of_x : (g + 1) * of_x] @ part
+    return y
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("padding", ["valid", "same", "causal"])
+@pytest.mark.parametrize(("size", "strides", "dilation"), [(1, 1, 1), (3, 1, 1), (2, 3, 1), (4, 2, 1), (3, 1, 2)])
+def test_conv1d_is_its_sum_and_backward_matches_central_differences(size, strides, dilation, padding, groups):
+    layer = Conv1D(
+        O, size, strides, padding, dilation_rate=dilation, groups=groups, dtype="float64", bias_initializer="normal"
+    )
+    (y,) = assert_gradients(layer, numbers(B, T, I))
+    np.testing.assert_allclose(y, by_hand(numbers(B, T, I), layer), rtol=1e-12, atol=1e-12)
+    assert layer.compute_output_shape((B, T, I)) == y.shape
+    assert layer.weights[0].shape == (size, I // groups, O)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "softmax", "gelu"])
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_conv1d_backward_matches_central_differences_with_activations(activation, use_bias):
+    layer = Conv1D(O, 3, activation=activation, use_bias=use_bias, dtype="float64")
+    assert_gradients(layer, numbers(B, T, I))
+    assert len(layer.weights) == 1 + use_bias
+
+
+def test_conv1d_causal_sees_no_later_step():
+    layer, x = Conv1D(O, 3, padding="causal", dilation_rate=2), numbers(B, T, I)
+    y = layer(x)
+    assert y.shape == (B, T, O)
+    for t in range(T):
+        spoilt = x.copy()
+        spoilt[:, t + 1 :] = np.nan
+        np.testing.assert_array_equal(layer(spoilt)[:, : t + 1], y[:, : t + 1])
+        np.testing.assert_array_equal(layer(x[:, : t + 1]), y[:, : t + 1])
+
+
+def test_conv1d_reads_any_strides_and_writes_to_no_input():
+    layer = Conv1D(O, 3, dtype="float64")
+    x = numbers(T, B, 2 * I).swapaxes(0, 1)[:, ::-1, ::2]
+    kept = x.copy()
+    np.testing.assert_array_equal(layer(x), layer(np.ascontiguousarray(x)))
+    np.testing.assert_array_equal(x, kept)
+
+
+def test_conv1d_arguments_as_keras_keeps_them():
+    layer = Conv1D(4, (3,), strides=[2], padding="SAME", name="c")
+    assert (layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding) == ((3,), (2,), (1,), "same")
+    assert Conv1D.from_config(layer.get_config()).get_config() == layer.get_config()
+    assert layer(Input((None, 3))).shape == (None, None, 4)
+    assert Conv1D(4, 3)(Input((8, 3))).shape == (None, 6, 4)
+
+
+def test_conv1d_empty_batches_and_sequences():
+    layer = Conv1D(O, 3, padding="same")
+    for shape in ((0, T, I), (B, 0, I)):
+        y, tape = layer.forward(np.ones(shape))
+        assert y.shape == (*shape[:2], O)
+        assert layer.backward(tape, y)[0].shape == shape
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"filters": 0}, "filters must be"),
+        ({"kernel_size": 0}, "kernel_size must be"),
+        ({"kernel_size": (1, 2)}, r"kernel_size must be an integer or a tuple of one; got \(1, 2\)"),
+        ({"padding": "full"}, "padding must be one of 'valid', 'same', 'causal'; got 'full'"),
+        ({"groups": 4}, "filters must be a multiple of groups = 4; got 6"),
+        ({"strides": 2, "dilation_rate": 2}, "strides or dilation_rate must be 1"),
+        ({"data_format": "channels_first"}, 'data_format must be "channels_last"'),
+    ],
+)
+def test_conv1d_refuses_arguments(options, message):
+    with pytest.raises(ValueError, match=f"Conv1D: {message}"):
+        Conv1D(**{"filters": O, "kernel_size": 3} | options)
+
+
+def test_conv1d_refuses_inputs_by_its_name():
+    with pytest.raises(ValueError, match="c: the input must have at least 5 steps, those of a window; got 4"):
+        Conv1D(O, 3, dilation_rate=2, name="c")(np.ones((B, 4, I)))
+    with pytest.raises(ValueError, match="c: the input must have at least 3 steps"):
+        Conv1D(O, 3, name="c")(Input((2, I)))
+    with pytest.raises(ValueError, match=r"c: the input must be \(batch, T, I\); got \(2, 4\)\. One feature a step"):
+        Conv1D(O, 3, name="c")(np.ones((2, 4)))
+    with pytest.raises(ValueError, match="c: features must be a multiple of groups = 3; got 4"):
+        Conv1D(O, 3, groups=3, name="c")(np.ones((B, T, 4)))
+    layer = Conv1D(O, 3, name="c")
+    layer(np.ones((B, T, I)))
+    with pytest.raises(ValueError, match=r"I\) = \(..., 4\); got \(2, 7, 5\)"):
+        layer(np.ones((B, T, 5)))
+    with pytest.warns(UserWarning, match="mask of its input ends here"):
+        assert layer.compute_mask(None, np.ones((B, T), bool)) is None
