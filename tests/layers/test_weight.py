@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from seqfuse import functional as F
 from seqfuse import regularizers
-from seqfuse.layers.weight import LINE, Parameters, Weight, count
+from seqfuse.layers.weight import LINE, Gradients, Parameters, Weight, count
 
 pytestmark = pytest.mark.once
 
@@ -103,3 +104,22 @@ def test_no_weights_are_an_empty_buffer_and_two_types_none():
 
 def test_count_counts_numbers():
     assert count(weights()) == 15 + 5 + 0 + 1 + 16
+
+
+def test_gradients_are_looked_at_once_by_the_layer_that_adds_to_them():
+    into = Gradients([np.zeros((3, 2)), np.zeros(2)])
+    given = (into[0], into[1])
+    kept = Gradients.checked(into, given)
+    assert kept == given and kept.targets.work is kept.targets.given
+    assert Gradients.checked(into, given) is kept
+    assert Gradients.checked([*into], given) is given
+
+
+def test_kept_gradients_are_added_to_as_others_are():
+    x, dy = np.ones((4, 3)), np.arange(8.0).reshape(4, 2)
+    _, tape = F.dense_forward(x, np.ones((3, 2)), np.zeros(2))
+    plain = (np.ones((3, 2)), np.ones(2))
+    kept = Gradients.checked(Gradients(a.copy() for a in plain), tuple(a.copy() for a in plain))
+    wanted = F.dense_backward(tape, dy, into=plain)
+    found = F.dense_backward(tape, dy, into=kept)
+    assert (found.dW == wanted.dW).all() and (found.db == wanted.db).all() and found.dW is kept[0]

@@ -245,6 +245,8 @@ def _output_gradient(function: str, tape: Tape, dy: Any) -> Array:
 
 def _targets(function: str, tape: Tape, into: Any, gradients: tuple[Array | None, ...]) -> _arrays.Targets:
     """The arrays of `into`, which dW and, where there are such weights, dU and db are added to."""
+    if type(into) is _arrays.Kept:
+        return into.targets
     form, weights, options = tape._form, tape._weights, tape._options
     b = weights[2]
     names = ("dW", "dU", "db") if form.has_U else ("dW", "db")

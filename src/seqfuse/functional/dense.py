@@ -152,10 +152,7 @@ def dense_backward(
     if into is None:
         dW, db = np.zeros(W.shape, dtype), np.zeros(outputs, dtype) if tape._bias else None
     else:
-        _checks.into(function, ("dW", "db"), into, () if tape._bias else ("db",))
-        count = 2 if tape._bias else 1
-        names, symbols, shapes = ("dW", "db"), ("(I, O)", "(O,)"), (W.shape, (outputs,))
-        targets = _arrays.Targets(function, names[:count], into[:count], symbols, shapes, dtype, (x, W, gradient))
+        targets = into.targets if type(into) is _arrays.Kept else _targets(function, tape, into, gradient)
         dW, db = targets.work if tape._bias else (targets.work[0], None)
     dx = np.empty(x.shape, dtype) if need_dx else None
     if gradient.size:
@@ -175,3 +172,12 @@ def dense_backward(
         targets.store()
         dW, db = targets.given if tape._bias else (targets.given[0], None)
     return DenseGrads(dx, dW, db)
+
+
+def _targets(function: str, tape: DenseTape, into: Any, dy: Array) -> _arrays.Targets:
+    """The arrays of `into`, which dW and, where there was one, db are added to."""
+    x, W = tape._x, tape._W
+    _checks.into(function, ("dW", "db"), into, () if tape._bias else ("db",))
+    count = 2 if tape._bias else 1
+    names, symbols, shapes = ("dW", "db"), ("(I, O)", "(O,)"), (W.shape, W.shape[1:])
+    return _arrays.Targets(function, names[:count], into[:count], symbols, shapes, W.dtype, (x, W, dy))

@@ -8,6 +8,7 @@ from seqfuse import _activations, _checks
 from seqfuse import functional as F
 from seqfuse.layers import activations
 from seqfuse.layers.layer import Layer
+from seqfuse.layers.weight import Gradients
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -101,7 +102,7 @@ class Dense(Layer):
         if isinstance(g, activations.Pair):
             tape, of_g = tape
             dy = g.backward(of_g, dy)
-        dx = F.dense_backward(tape, dy, need_dx=need_dx, into=(dW, db)).dx
+        dx = F.dense_backward(tape, dy, need_dx=need_dx, into=Gradients.checked(into, (dW, db))).dx
         return dx, self.gradients(into)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

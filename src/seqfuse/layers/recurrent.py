@@ -12,6 +12,7 @@ from seqfuse._seeds import SeedGenerator
 from seqfuse.layers import activations
 from seqfuse.layers.held import hold, release
 from seqfuse.layers.layer import Layer
+from seqfuse.layers.weight import Gradients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -178,7 +179,8 @@ class Recurrent(Layer):
             dy = None
         _, _, backward = self.pair()
         db = into[2] if self.use_bias else None
-        grads = backward(tape.cell, dy, *dstates, need_dx=need_dx, into=(into[0], into[1], db))
+        given = Gradients.checked(into, (into[0], into[1], db))
+        grads = backward(tape.cell, dy, *dstates, need_dx=need_dx, into=given)
         dx = grads.dx
         if dx is not None and tape.dropped is not None:
             dx = dx * tape.dropped

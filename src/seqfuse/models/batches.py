@@ -84,7 +84,7 @@ class ArrayBatches:
         for start in range(0, self.samples, size):
             if simple and order is not None:  # the common case, in a microsecond
                 rows = order[start : start + size]
-                yield x[rows], y[rows], None
+                yield x.take(rows, 0), y.take(rows, 0), None
                 continue
             where: Any = slice(start, start + size) if order is None else order[start : start + size]
             yield _rows(self.data, where)

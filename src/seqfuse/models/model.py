@@ -171,15 +171,16 @@ class Model(Trainer):
         list of arrays        follow `trainable_weights`; with need_dx a pair: the gradient of x, and that list
         """
         assert self._graph is not None
-        plan = into.plan if isinstance(into, Gradients) else None
-        if plan is None or plan[0] is not self._graph:
+        kept = into if isinstance(into, Gradients) else None
+        plan = None if kept is None else kept.plan
+        if plan is None or plan[0] is not self._graph or plan[1] is not need_dx:
             weights = self.trainable_weights
             into = [np.zeros_like(weight.value) for weight in weights] if into is None else into
-            plan = self._graph, run.by_step(self._graph, weights, into), run.wanted_places(self._graph, bool(need_dx))
-            if isinstance(into, Gradients) and need_dx is None:
-                into.plan = plan
-        _, arrays, wanted = plan
-        dxs = run.backward(self._graph, tape, dy if self._several_out else [dy], arrays, wanted)
+            arrays, wanted = run.by_step(self._graph, weights, into), run.wanted_places(self._graph, bool(need_dx))
+            plan = self._graph, need_dx, arrays, wanted
+            if kept is not None:
+                kept.plan = plan
+        dxs = run.backward(self._graph, tape, dy if self._several_out else [dy], *plan[2:])
         return into if need_dx is None else ((dxs if tape.listed else dxs[0]), into)
 
     def _ready_graph(self, x: Any) -> Graph:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from seqfuse.layers.weight import Gradients
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -96,7 +98,8 @@ def wanted_places(graph: Graph, of_inputs: bool) -> list[bool]:
     return wanted
 
 
-def by_step(graph: Graph, weights: Sequence[Weight], into: Sequence[Array]) -> list[list[Array]]:
+def by_step(graph: Graph, weights: Sequence[Weight], into: list[Array]) -> list[list[Array]]:
     """The arrays that follow `weights`, sorted by the steps whose layers have them."""
     array_of = {id(weight): array for weight, array in zip(weights, into)}
-    return [[array_of[id(weight)] for weight in step.layer.trainable_weights] for step in graph.steps]
+    kind = type(into) if isinstance(into, Gradients) else list
+    return [kind(array_of[id(weight)] for weight in step.layer.trainable_weights) for step in graph.steps]
