@@ -110,7 +110,8 @@ def test_gradients_are_looked_at_once_by_the_layer_that_adds_to_them():
     into = Gradients([np.zeros((3, 2)), np.zeros(2)])
     given = (into[0], into[1])
     kept = Gradients.checked(into, given)
-    assert kept == given and kept.targets.work is kept.targets.given
+    assert kept == given
+    assert kept.targets.work is kept.targets.given
     assert Gradients.checked(into, given) is kept
     assert Gradients.checked([*into], given) is given
 
@@ -122,4 +123,6 @@ def test_kept_gradients_are_added_to_as_others_are():
     kept = Gradients.checked(Gradients(a.copy() for a in plain), tuple(a.copy() for a in plain))
     wanted = F.dense_backward(tape, dy, into=plain)
     found = F.dense_backward(tape, dy, into=kept)
-    assert (found.dW == wanted.dW).all() and (found.db == wanted.db).all() and found.dW is kept[0]
+    assert (found.dW == wanted.dW).all()
+    assert (found.db == wanted.db).all()
+    assert found.dW is kept[0]
