@@ -17,10 +17,13 @@ from seqfuse.layers.masking import Masking
 from seqfuse.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
 from seqfuse.layers.multi_head_attention import MultiHeadAttention
 from seqfuse.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
+from seqfuse.layers.positions import PositionEmbedding, SinePositionEncoding
 from seqfuse.layers.readout import Readout
 from seqfuse.layers.reshaping import Flatten, RepeatVector, Reshape
 from seqfuse.layers.simple_rnn import SimpleRNN
 from seqfuse.layers.time_distributed import TimeDistributed
+from seqfuse.layers.transformer_decoder import TransformerDecoder
+from seqfuse.layers.transformer_encoder import TransformerEncoder
 from seqfuse.layers.window_pooling import AveragePooling1D, MaxPooling1D
 
 __all__ = [
@@ -50,12 +53,16 @@ __all__ = [
     "Maximum",
     "MultiHeadAttention",
     "Multiply",
+    "PositionEmbedding",
     "ReLU",
     "Readout",
     "RepeatVector",
     "Reshape",
     "SimpleRNN",
+    "SinePositionEncoding",
     "Softmax",
     "Subtract",
     "TimeDistributed",
+    "TransformerDecoder",
+    "TransformerEncoder",
 ]
