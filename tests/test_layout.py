@@ -31,12 +31,21 @@ LEVELS = [
     {"initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},
     {"callbacks", "io", "models"},
+    {"diagnostics"},
     {"keras", "onnx", "torch"},
     {"bench", "demo", "utils"},
     {"__init__", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
-THIRD_PARTY_ALLOWED = {"bench", "demo", "io", "keras", "onnx", "torch"}  # everywhere else numpy is the only requirement
+THIRD_PARTY_ALLOWED = {
+    "bench",
+    "demo",
+    "diagnostics",
+    "io",
+    "keras",
+    "onnx",
+    "torch",
+}  # everywhere else numpy is the only requirement
 
 
 def relative(path: Path) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "Sequential",
     "__version__",
     "callbacks",
+    "diagnostics",
     "functional",
     "get_num_threads",
     "info",
@@ -37,8 +38,8 @@ __all__ = [
 
 # Imported when they are first asked for: whoever needs kernels alone does not wait for them.
 _MODULES = frozenset(
-    {"callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers", "reference"}
-    | {"regularizers", "utils"}
+    {"callbacks", "diagnostics", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
+    | {"reference", "regularizers", "utils"}
 )
 _HOMES = {"Input": "layers", "Model": "models", "Sequential": "models"}
 

@@ -37,3 +37,9 @@ def test_history_counts_epochs():
 def test_callbacks_must_be_callbacks():
     with pytest.raises(TypeError, match=r"callbacks must be instances of .*Callback; got int"):
         compiled().fit(x, y, callbacks=[3], verbose=0)
+
+
+def test_history_knows_the_epoch_of_every_number():
+    history = compiled().fit(x, y, epochs=4, validation_split=0.5, validation_freq=[1, 4], verbose=0)
+    assert history.epochs == {"loss": [0, 1, 2, 3], "val_loss": [0, 3]}
+    assert len(history.history["val_loss"]) == 2

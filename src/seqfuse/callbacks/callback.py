@@ -93,11 +93,13 @@ class History(Callback):
     ----------
     history : dict        of the loss and every metric, `val_` ones too: a list with a number an epoch
     epoch : list of int        the epochs, counted from 0
+    epochs : dict        the epoch of every number in history: `val_` ones may be of every few
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.epochs: dict[str, list[int]] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start again."""
@@ -108,6 +110,7 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs.setdefault(name, []).append(epoch)
 
 
 class CallbackList:

@@ -100,20 +100,23 @@ class Steps(Layer):
 
     def _measure(self, y: Any, prediction: Any, sample_weight: Any, tape: Any, regularized: Sequence[Any]) -> list[Any]:
         """The tape of the losses; they, with the regularizers, and the metrics are counted."""
-        objective = self.objective
-        predictions, ys, weights = [prediction], [y], [sample_weight]
-        if len(objective.names) > 1 or type(y) is not np.ndarray or isinstance(prediction, list):
-            predictions = prediction if isinstance(prediction, list) else predictions
-            ys = by_output(self.name, "y", y, objective.names) if len(predictions) > 1 else _only(y, objective.names)
-            weights = by_output(self.name, "sample_weight", sample_weight, objective.names)
-        masks = tape.masks if isinstance(tape, ModelTape) else [None] * len(predictions)
-        loss, of_losses = objective.forward(ys, predictions, weights, masks)
+        ys, predictions, weights, masks = self._compared(y, prediction, sample_weight, tape)
+        loss, of_losses = self.objective.forward(ys, predictions, weights, masks)
         for regularizer, value, _ in regularized:
             loss += regularizer.value(value)
-        add(objective.total, loss, len(predictions[0]))
+        add(self.objective.total, loss, len(predictions[0]))
         self._metrics.update(ys, predictions, weights)
         self._weighted_metrics.update(ys, predictions, weights)
         return of_losses
+
+    def _compared(self, y: Any, prediction: Any, sample_weight: Any, tape: Any) -> tuple[list[Any], ...]:
+        """What the losses take: targets, predictions, sample weights and masks, an entry for every output."""
+        predictions, ys, weights, names = [prediction], [y], [sample_weight], self.objective.names
+        if len(names) > 1 or type(y) is not np.ndarray or isinstance(prediction, list):
+            predictions = prediction if isinstance(prediction, list) else predictions
+            ys = by_output(self.name, "y", y, names) if len(predictions) > 1 else _only(y, names)
+            weights = by_output(self.name, "sample_weight", sample_weight, names)
+        return ys, predictions, weights, tape.masks if isinstance(tape, ModelTape) else [None] * len(predictions)
 
     @property
     def objective(self) -> Objective:
