@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from seqfuse.diagnostics import attention_weights, plot_attention
-from seqfuse.layers import LSTM, Attention, Dense, Embedding, GlobalAveragePooling1D, Input, MultiHeadAttention
+from seqfuse.layers import (
+    LSTM,
+    Attention,
+    Dense,
+    Embedding,
+    GlobalAveragePooling1D,
+    Input,
+    MultiHeadAttention,
+    TransformerDecoder,
+    TransformerEncoder,
+)
 from seqfuse.models import Model
 
 pytestmark = pytest.mark.once
@@ -74,6 +84,16 @@ def test_attention_weights_of_several_layers_and_calls_are_found_by_name():
         attention_weights(model, x())
     with pytest.raises(ValueError, match=r"got 'iner'\. Did you mean \"inner\"\?"):
         attention_weights(model, x(), "iner")
+
+
+def test_attention_weights_are_found_inside_the_blocks_of_a_transformer():
+    source, target = Input((3, I)), Input((T, I))
+    encoded = TransformerEncoder(8, 2, name="encoder")(source)
+    model = Model([source, target], TransformerDecoder(8, 2, name="decoder")(target, encoded))
+    given = [x()[:, :3], x()]
+    assert attention_weights(model, given, "encoder/self_attention_layer").shape == (B, 2, 3, 3)
+    assert attention_weights(model, given, "decoder/cross_attention").shape == (B, 2, T, 3)
+    assert (np.triu(attention_weights(model, given, "decoder/self_attention"), 1) == 0).all()  # causal
 
 
 def test_attention_weights_keep_stateful_layers_where_they_are():
