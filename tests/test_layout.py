@@ -30,7 +30,7 @@ LEVELS = [
     {"functional", "reference"},
     {"initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},
-    {"callbacks", "io", "models"},
+    {"callbacks", "decoding", "io", "models"},
     {"diagnostics"},
     {"keras", "onnx", "torch"},
     {"bench", "demo", "utils"},

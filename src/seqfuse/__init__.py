@@ -19,6 +19,7 @@ __all__ = [
     "Sequential",
     "__version__",
     "callbacks",
+    "decoding",
     "diagnostics",
     "functional",
     "get_num_threads",
@@ -38,7 +39,7 @@ __all__ = [
 
 # Imported when they are first asked for: whoever needs kernels alone does not wait for them.
 _MODULES = frozenset(
-    {"callbacks", "diagnostics", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
+    {"callbacks", "decoding", "diagnostics", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
     | {"reference", "regularizers", "utils"}
 )
 _HOMES = {"Input": "layers", "Model": "models", "Sequential": "models"}
