@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from layers.gradients import assert_gradients
+from seqfuse import num_threads
 from seqfuse.layers import Conv1D, Input
 
 pytestmark = pytest.mark.once
@@ -68,6 +69,17 @@ def test_conv1d_causal_sees_no_later_step():
         spoilt[:, t + 1 :] = np.nan
         np.testing.assert_array_equal(layer(spoilt)[:, : t + 1], y[:, : t + 1])
         np.testing.assert_array_equal(layer(x[:, : t + 1]), y[:, : t + 1])
+
+
+def test_conv1d_has_the_same_bits_for_any_number_of_threads():
+    layer, x, found = Conv1D(48, 5, padding="same"), numbers(8, 60, 40), []
+    for threads in (1, 3):
+        with num_threads(threads):
+            y, tape = layer.forward(x)
+            dx, grads = layer.backward(tape, y)
+        found.append([y, dx, *grads])
+    for one, other in zip(*found):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_conv1d_reads_any_strides_and_writes_to_no_input():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from layers.gradients import assert_gradients
+from seqfuse import num_threads
 from seqfuse.layers import Add, Embedding, Input, SinePositionEncoding, TransformerDecoder, TransformerEncoder
 from seqfuse.models import Model
 
@@ -133,6 +134,17 @@ def test_decoder_cache_takes_rows_and_goes_on_from_them():
     np.testing.assert_array_equal(layer.step(x[:, 4:], cache), y[:, 4:])  # the first one is as it was
     assert (cache.length, other.length, again.length) == (6, 5, 6)
     assert layer.start(encoded).take(rows).length == 0
+
+
+def test_decoder_has_the_same_bits_for_any_number_of_threads():
+    layer, x, encoded, found = TransformerDecoder(64, 4), numbers(8, 40, 32), numbers(8, 50, 32, seed=1), []
+    for threads in (1, 3):
+        with num_threads(threads):
+            y, tape = layer.forward([x, encoded])
+            dx, grads = layer.backward(tape, y)
+        found.append([y, *dx, *grads])
+    for one, other in zip(*found):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_blocks_in_a_model_with_masks_from_the_embedding():
