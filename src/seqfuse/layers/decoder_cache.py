@@ -10,6 +10,7 @@ from seqfuse import functional as F
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
+    from seqfuse.layers.layer import Layer
 
 
 class DecoderCache:
@@ -17,11 +18,13 @@ class DecoderCache:
 
     Attributes
     ----------
+    layer : TransformerDecoder        whose it is
+    batch : int        rows
     length : int        steps so far
     """
 
-    def __init__(self, batch: int, heads: int, dim: int, dtype: np.dtype[Any]) -> None:
-        self.length = 0
+    def __init__(self, layer: Layer, batch: int, heads: int, dim: int, dtype: np.dtype[Any]) -> None:
+        self.layer, self.batch, self.length = layer, batch, 0
         self._size = heads, dim, dtype
         self._cache = F.KVCache(batch, heads, dim, dtype=dtype)
         self._steps: list[tuple[Array, Array]] = []  # the same keys and values, for another order of rows
@@ -53,7 +56,7 @@ class DecoderCache:
     def take(self, rows: Array) -> DecoderCache:
         """A cache whose row i goes on from row rows[i] of this one: how a beam search chooses."""
         heads, dim, dtype = self._size
-        other = DecoderCache(len(rows), heads, dim, dtype)
+        other = DecoderCache(self.layer, len(rows), heads, dim, dtype)
         if self.length:
             keys, values = (np.concatenate(parts, 2)[rows] for parts in zip(*self._steps))
             other.append(keys, values)

@@ -132,7 +132,7 @@ class TransformerDecoder(TransformerBlock):
             batch = len(encoded)
         self._check_cross(encoded)
         heads = self._attention.inside[0]
-        cache = DecoderCache(batch, heads.num_heads, heads.key_dim, self._dtype)
+        cache = DecoderCache(self, batch, heads.num_heads, heads.key_dim, self._dtype)
         if self._cross is not None:
             cross = self._cross.inside[0]
             cache.encode(_heads(cross, 1, encoded), _heads(cross, 2, encoded), encoder_padding_mask)
@@ -143,9 +143,13 @@ class TransformerDecoder(TransformerBlock):
 
         Raises
         ------
-        ValueError        another number of rows than the cache has, or of features
+        ValueError        the cache of another layer, another number of rows than it has, or of features
         """
         x = self.ready(x)
+        if cache.layer is not self:
+            raise ValueError(f"{self.name}: cache must be what its start gave; got that of {cache.layer.name}")
+        if len(x) != cache.batch:
+            raise ValueError(f"{self.name}: x must have the rows of its cache, {cache.batch}; got {len(x)}")
         attention: MultiHeadAttention = self._attention.inside[0]
 
         def to_itself(read: Array) -> Array:
