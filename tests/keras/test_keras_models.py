@@ -119,6 +119,17 @@ def test_a_masked_loss_of_every_step_follows_keras(weights):
     fitted_beside(words_to_words, compiled, WORDS, WORDS, sample_weight=weights, epochs=4)
 
 
+@pytest.mark.parametrize("weights", [None, rng(5).uniform(size=(N, T))], ids=["", "weighted"])
+def test_metrics_of_every_step_leave_masked_ones_out_as_keras_does_in_evaluate(weights):
+    """In `fit` Keras's step on JAX loses the mask before its metrics; on its other backends, and here, it does not."""
+    ours, theirs = beside(words_to_words)
+    for model in (ours, theirs):
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], weighted_metrics=["accuracy"])
+    options = {"sample_weight": weights, "batch_size": 16, "verbose": 0, "return_dict": True}
+    told = [model.evaluate(WORDS, WORDS, **options) for model in (ours, theirs)]
+    assert_same_numbers(*told)
+
+
 def test_sample_weights_and_weighted_metrics_follow_keras():
     compiled = {"optimizer": "adam", "loss": "mae", "metrics": ["mse"], "weighted_metrics": ["mse", "mae"]}
     weights = rng(5).uniform(size=N).astype(np.float32)

@@ -45,6 +45,13 @@ def test_batches_are_added_and_forgotten():
     assert metric(2.5, sample_weight=3) == 2.5
 
 
+@pytest.mark.parametrize("values", [3.0, [1.0, 5.0]], ids=["of a batch", "of samples"])
+def test_a_mean_over_steps_counts_as_it_is_beside_a_mask_of_steps(values):
+    metric = metrics.MeanMetricWrapper(lambda y_true, y_pred: np.array(values))
+    metric.update_state(None, None, mask=np.array([[True, False], [False, False]]))
+    assert metric.result() == 3.0
+
+
 def test_what_a_mask_leaves_out_reaches_nothing():
     metric = metrics.MeanSquaredError()
     metric.update_state(np.zeros((2, 2)), np.array([[[1.0], [np.nan]], [[3.0], [np.inf]]]), mask=[[True, False]] * 2)

@@ -5,8 +5,8 @@ import pytest
 
 from models.whole import compiled, rng
 from seqfuse import losses, metrics
-from seqfuse.layers import GRU, Dense, Input
-from seqfuse.models import Model
+from seqfuse.layers import GRU, Dense, Input, SimpleRNN
+from seqfuse.models import Model, Sequential
 from seqfuse.models.objective import Measures, Objective, by_output
 
 pytestmark = pytest.mark.once
@@ -164,5 +164,28 @@ def test_an_objective_and_measures_stand_alone():
     np.testing.assert_allclose(objective.backward(tapes)[0], np.full((6, 1), 4 / 6))
     measures = Measures("metrics", ["mae"], ["y"], {"loss"})
     assert measures.named() == []
-    measures.update([A], [A + 2], [None])
+    measures.update([A], [A + 2], [None], [None])
     assert [(name, metric.result()) for name, metric in measures.named()] == [("mae", pytest.approx(2.0))]
+
+
+class Seen(metrics.Metric):
+    """How many values it was given; written as for Keras, without a mask."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.seen = y_pred.size
+
+    def result(self):
+        return self.seen
+
+
+def test_metrics_that_take_a_mask_leave_out_what_is_not_real():
+    y, prediction = np.zeros((2, 3, 1)), np.arange(6.0).reshape(2, 3, 1)
+    measures = Measures("metrics", ["mae", Seen()], ["y"], {"loss"})
+    measures.update([y], [prediction], [None], [np.array([[True, True, False], [False, True, False]])])
+    assert [metric.result() for _, metric in measures.named()] == [pytest.approx((0 + 1 + 4) / 3), 6]
+
+
+def test_labels_that_ctc_refuses_are_not_asked_for_at_every_step():
+    model = compiled(Sequential([Input((None, 2)), SimpleRNN(4, return_sequences=True)], name="heard"), "ctc")
+    with pytest.raises(ValueError, match=r"class 0 is the blank\. It is about the output"):
+        model.fit(np.zeros((2, 5, 2)), np.array([[1, 9], [1, 0]]), verbose=0)

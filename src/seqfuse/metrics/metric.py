@@ -155,9 +155,13 @@ class MeanMetricWrapper(RunningMean):
         ----------
         y_true, y_pred : as the function takes them
         sample_weight : (N,), (N, 1), (N, T), ...        how much each value counts; 1 by default
-        mask : bool, as sample_weight        True where a value counts
+        mask : bool, as sample_weight        True where a value counts; a function that has taken the mean over the
+            steps before it could be asked counts as it is
         """
-        self._add(self.fn(y_true, y_pred, **self.options), sample_weight, mask)
+        values = self.fn(y_true, y_pred, **self.options)
+        if mask is not None and np.ndim(values) < np.ndim(mask):
+            mask = None
+        self._add(values, sample_weight, mask)
 
 
 def both(function: str, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:

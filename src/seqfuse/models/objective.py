@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from seqfuse import _checks, _names, losses, metrics
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from seqfuse.losses import Loss
     from seqfuse.metrics import Metric
 
 # Losses that the shapes of the first batch choose.
@@ -70,7 +72,7 @@ class Objective:
             try:
                 value, tape = loss.forward(y, prediction, sample_weights[i], masks[i])
             except ValueError as error:
-                raise ValueError(f"{error}{_advice(self.names[i], y, prediction)}") from error
+                raise ValueError(f"{error}{_advice(self.names[i], loss, y, prediction)}") from error
             tapes.append(tape)
             total += self.weights[i] * value
             if self.each:
@@ -101,9 +103,13 @@ def _loss(given: Any) -> Any:
     return loss
 
 
-def _advice(name: str, y: Any, prediction: Any) -> str:
+def _advice(name: str, loss: Loss, y: Any, prediction: Any) -> str:
     """What may be wrong with a target that does not fit the output `name`."""
-    if getattr(y, "ndim", 0) < prediction.ndim > 2 and y.shape[:2] != prediction.shape[:2]:
+    if (
+        not isinstance(loss, losses.CTC)
+        and getattr(y, "ndim", 0) < prediction.ndim > 2
+        and y.shape[:2] != prediction.shape[:2]
+    ):
         return (
             f'. The output "{name}" has a row for every step: give a target for every step, or a layer before it '
             "return_sequences=False, or put a pooling such as GlobalAveragePooling1D() before it"
@@ -136,15 +142,17 @@ class Measures:
         self._names, self._taken = names, taken
         self._made: list[tuple[int, str, Metric]] | None = None
 
-    def update(self, ys: Sequence[Any], predictions: Sequence[Any], sample_weights: Sequence[Any]) -> None:
-        """Count a batch."""
+    def update(
+        self, ys: Sequence[Any], predictions: Sequence[Any], sample_weights: Sequence[Any], masks: Sequence[Any]
+    ) -> None:
+        """Count a batch; a step that is not real counts for no metric that takes a mask."""
         if self._made is None:
             self._made = list(self._make(ys, predictions))
         for i, _, metric in self._made:
-            if self._weighted:
-                metric.update_state(ys[i], predictions[i], sample_weight=sample_weights[i])
-            else:
-                metric.update_state(ys[i], predictions[i])
+            options = {"sample_weight": sample_weights[i]} if self._weighted else {}
+            if masks[i] is not None and _takes_mask(metric):
+                options["mask"] = masks[i]
+            metric.update_state(ys[i], predictions[i], **options)
 
     def _make(self, ys: Sequence[Any], predictions: Sequence[Any]) -> Iterator[tuple[int, str, Metric]]:
         for i, given in enumerate(self._given):
@@ -164,6 +172,11 @@ class Measures:
     def named(self) -> list[tuple[str, Metric]]:
         """The metrics by their names in logs; none before the first batch has said what they are."""
         return [(name, metric) for _, name, metric in self._made or ()]
+
+
+def _takes_mask(metric: Metric) -> bool:
+    """Whether it has the argument; one of somebody's own may be written as for Keras, without."""
+    return "mask" in inspect.signature(metric.update_state).parameters
 
 
 def _flat(given: Any) -> Iterator[Any]:

@@ -105,8 +105,8 @@ class Steps(Layer):
         for regularizer, value, _ in regularized:
             loss += regularizer.value(value)
         add(self.objective.total, loss, len(predictions[0]))
-        self._metrics.update(ys, predictions, weights)
-        self._weighted_metrics.update(ys, predictions, weights)
+        self._metrics.update(ys, predictions, weights, masks)
+        self._weighted_metrics.update(ys, predictions, weights, masks)
         return of_losses
 
     def _compared(self, y: Any, prediction: Any, sample_weight: Any, tape: Any) -> tuple[list[Any], ...]:
