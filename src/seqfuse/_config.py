@@ -23,7 +23,7 @@ class Configured:
         -------
         dict        numbers, strings, lists, None, and objects that have a get_config themselves
         """
-        return {name: getattr(self, name) for name in _arguments(type(self))}
+        return {name: getattr(self, name) for name in arguments_of(type(self))}
 
     @classmethod
     def from_config(cls: type[Made], config: dict[str, Any]) -> Made:
@@ -40,7 +40,7 @@ class Configured:
         return f"{type(self).__name__}({told})"
 
 
-def _arguments(cls: type) -> list[str]:
+def arguments_of(cls: type) -> list[str]:
     """Names of the arguments of a constructor; `**kwargs` are those of the class above it."""
     names: list[str] = []
     for base in cls.__mro__:
@@ -53,16 +53,17 @@ def _arguments(cls: type) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def made(function: str, identifier: Any, table: Mapping[str, type[Made]]) -> Any:
+def made(function: str, identifier: Any, table: Mapping[str, type[Made]], argument: str = "identifier") -> Any:
     """What a name, a class or {"class_name": ..., "config": ...} stands for, made; anything else as it is.
 
-    `table`: classes by their names in snake case; a class name is found too, however it is written.
+    `table`: classes by their names in snake case; a class name is found too, however it is written. `function` and
+    `argument` are who an error says asked for it, and as what.
     """
     if isinstance(identifier, dict):
         name, config = identifier.get("class_name"), identifier.get("config") or {}
         if not isinstance(name, str) or not isinstance(config, dict):
-            raise ValueError(f'{function}: identifier must be {{"class_name": ..., "config": ...}}; got {identifier!r}')
+            raise ValueError(f'{function}: {argument} must be {{"class_name": ..., "config": ...}}; got {identifier!r}')
         return _names.look_up(function, "class_name", _names.snake_case(name), table).from_config(config)
     if isinstance(identifier, str):
-        return _names.look_up(function, "identifier", _names.snake_case(identifier), table)()
+        return _names.look_up(function, argument, _names.snake_case(identifier), table)()
     return identifier() if isinstance(identifier, type) else identifier

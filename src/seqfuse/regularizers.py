@@ -141,13 +141,14 @@ l1, l2, l1_l2 = L1, L2, L1L2  # Keras's module has these names too
 _CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1l2": L1L2}
 
 
-def get(identifier: Any) -> Regularizer | None:
+def get(identifier: Any, function: str = "regularizers.get", argument: str = "identifier") -> Regularizer | None:
     """The regularizer that an argument of a layer stands for.
 
     Parameters
     ----------
     identifier : a name ("l1", "l2", "l1_l2": factors of 0.01), a regularizer, its class, or
         {"class_name": ..., "config": ...}; None stays None
+    function, argument : str        who an error says asked for it, and as what
 
     Returns
     -------
@@ -166,10 +167,10 @@ def get(identifier: Any) -> Regularizer | None:
     """
     if isinstance(identifier, str) and identifier.lower() in ("l1_l2", "l1l2"):
         return L1L2(0.01, 0.01)  # what Keras documents; the class alone, made without factors, would be no penalty
-    found = _config.made("regularizers.get", identifier, _CLASSES)
+    found = _config.made(function, identifier, _CLASSES, argument)
     if found is None or (hasattr(found, "value") and hasattr(found, "add_gradient")):
         return found  # type: ignore[no-any-return]
     raise TypeError(
-        f"regularizers.get: identifier must be a name or have value and add_gradient; got {found!r}"
+        f"{function}: {argument} must be a name or have value and add_gradient; got {found!r}"
         f"{'. Derive a class from Regularizer: the derivative of a function is not known' if callable(found) else ''}"
     )

@@ -69,7 +69,7 @@ def test_a_symbol_has_the_shape_of_the_output():
         ({"units": 2.5}, TypeError, "Dense: units must be an integer"),
         ({"units": 2, "activation": "rellu"}, ValueError, r'Dense: activation must be .*Did you mean "relu"\?'),
         ({"units": 2, "kernel_constraint": "max_norm"}, ValueError, "Dense: kernel_constraint must be None"),
-        ({"units": 2, "activaton": "relu"}, TypeError, "Dense: there is no argument 'activaton'"),
+        ({"units": 2, "activaton": "relu"}, TypeError, r"no argument 'activaton'\. Did you mean \"activation\"\?"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, error, said):

@@ -160,6 +160,22 @@ def test_hints_of_keras_are_taken_and_what_is_not_built_is_refused():
         GRU(2, unit=3)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kernel_initializer": "glorot_unifrm"}, 'out: the initializer of kernel must be .*Did you mean "glorot_unif'),
+        ({"bias_regularizer": "l3"}, 'out: the regularizer of bias must be one of "l1", "l2", "l1l2"; got .l3.'),
+    ],
+)
+def test_names_of_initializers_and_regularizers_are_refused_where_they_stand(options, said):
+    with pytest.raises(ValueError, match=said):
+        Dense(3, name="out", **options)(Input((2,)))
+
+
+def test_an_initializer_of_none_is_the_default_one():
+    assert Dense(3, kernel_initializer=None)(np.ones((2, 4))).any()
+
+
 def test_what_a_layer_must_write_is_named():
     with pytest.raises(NotImplementedError, match=r"Layer\.forward"):
         Layer().forward(np.ones(3))

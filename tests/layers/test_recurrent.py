@@ -191,8 +191,11 @@ def test_recurrent_initial_state_is_an_input(kind):
     x, h0 = Input((T, I)), [Input((H,)) for _ in range(n)]
     model = Model([x, *h0], layer(x, initial_state=h0))
     np.testing.assert_array_equal(model([numbers(B, T, I), *states])[0], y)
-    with pytest.raises(ValueError, match=rf"initial_state must be {n} arrays"):
-        layer(numbers(B, T, I), initial_state=[*states, states[0]])
+    for given, first in ((states, numbers(B, T, I)), (h0, x)):
+        with pytest.raises(ValueError, match=rf"initial_state must be {n} arrays"):
+            layer(first, initial_state=[*given, given[0]])
+    with pytest.raises(ValueError, match=r"h of initial_state must be \(batch, units\) = \(None, 3\); got \(None, 4\)"):
+        layer(x, initial_state=[Input((H + 1,)), *h0[1:]])
     with pytest.raises(ValueError, match=r"h of initial_state must be \(batch, units\) = \(3, 3\)"):
         layer(numbers(B, T, I), initial_state=[state[:2] for state in states])
 

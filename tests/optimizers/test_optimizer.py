@@ -266,6 +266,14 @@ def test_an_optimizer_belongs_to_one_model():
         unknown.build("float64", SEGMENTS)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "near"), [("lr", "learning_rate"), ("momentun", "momentum"), ("clipnrm", "clipnorm")]
+)
+def test_an_argument_that_there_is_not_is_refused_with_the_near_one(wrong, near):
+    with pytest.raises(TypeError, match=rf"SGD: there is no argument '{wrong}'\. Did you mean \"{near}\"\?"):
+        SGD(**{wrong: 0.1})
+
+
 def test_a_state_of_something_else_is_refused():
     optimizer = Adam()
     optimizer.build("float64", SEGMENTS)

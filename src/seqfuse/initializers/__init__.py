@@ -83,13 +83,16 @@ _OLD_NAMES = {
 }
 
 
-def get(identifier: Any) -> Initializer | Callable[..., Array] | None:
+def get(
+    identifier: Any, function: str = "initializers.get", argument: str = "identifier"
+) -> Initializer | Callable[..., Array] | None:
     """The initializer that an argument of a layer stands for.
 
     Parameters
     ----------
     identifier : a name ("glorot_uniform", "GlorotUniform"), an initializer, its class, any (shape, dtype) -> array,
         an array (the values themselves), or {"class_name": ..., "config": ...}; None stays None
+    function, argument : str        who an error says asked for it, and as what
 
     Returns
     -------
@@ -111,8 +114,8 @@ def get(identifier: Any) -> Initializer | Callable[..., Array] | None:
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
     name = identifier.lower() if isinstance(identifier, str) else None
-    found = _config.made("initializers.get", _OLD_NAMES.get(name or "", identifier), _CLASSES)
+    found = _config.made(function, _OLD_NAMES.get(name or "", identifier), _CLASSES, argument)
     if found is not None and not callable(found):
         kinds = "a name, an initializer or (shape, dtype) -> array"
-        raise TypeError(f"initializers.get: identifier must be {kinds}; got {found!r}")
+        raise TypeError(f"{function}: {argument} must be {kinds}; got {found!r}")
     return found  # type: ignore[no-any-return]

@@ -134,9 +134,7 @@ class Bidirectional(Layer):
         if isinstance(x, (list, tuple)):
             x, *given = x
             mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        half, odd = divmod(len(given), 2)
-        if odd:
-            raise ValueError(f"{self.name}: initial_state must be those of both layers; got {len(given)} arrays")
+        half = self._half(given)
         x = self.ready(x)
         options = {"training": training, "mask": mask, "keep": keep}
         y, of_y = self.forward_layer.forward([x, *given[:half]] if half else x, **options)
@@ -196,6 +194,13 @@ class Bidirectional(Layer):
 
     # ---- states, shapes, masks, calls ----------------------------------------------------------------------------
 
+    def _half(self, given: list[Any]) -> int:
+        """How many initial states, or shapes of them, each layer is given."""
+        half, odd = divmod(len(given), 2)
+        if odd:
+            raise ValueError(f"{self.name}: initial_state must be those of both layers; got {len(given)} arrays")
+        return half
+
     def reset_state(self) -> None:
         """Forget the states that stateful layers carry on."""
         self.forward_layer.reset_state()
@@ -215,7 +220,10 @@ class Bidirectional(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the layer, with the features of both behind one another for "concat"; a list with several outputs."""
-        one, other = (part.compute_output_shape(input_shape) for part in (self.forward_layer, self.backward_layer))
+        x, *given = input_shape if isinstance(input_shape, list) else [input_shape]
+        half = self._half(given)
+        one = self.forward_layer.compute_output_shape([x, *given[:half]])
+        other = self.backward_layer.compute_output_shape([x, *given[half:]])
         states: list[Any] = []
         if self.return_state:
             (one, *first), (other, *second) = one, other

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from seqfuse import _arrays, _checks, _names, initializers, regularizers
-from seqfuse._config import Configured
+from seqfuse._config import Configured, arguments_of
 from seqfuse.layers.tensor import Node, Shape, Tensor
 from seqfuse.layers.weight import Weight, count, sketch
 
@@ -97,13 +97,14 @@ class Layer(Configured):
         n = next(Layer._counts.setdefault(base, itertools.count()))
         return f"{base}_{n}" if n else base
 
-    @staticmethod
-    def _refuse_unknown(kind: str, others: dict[str, Any]) -> None:
+    @classmethod
+    def _refuse_unknown(cls, kind: str, others: dict[str, Any]) -> None:
         for name, value in others.items():
             if name in _LEFT_OUT and value is not None:
                 raise ValueError(f"{kind}: {name} must be None: it is not built; got {value!r}")
             if name not in _HINTS and name not in _LEFT_OUT:
-                raise TypeError(f"{kind}: there is no argument {name!r}")
+                near = _names.suggestion(name, arguments_of(cls))
+                raise TypeError(f"{kind}: there is no argument {name!r}{near}")
 
     # ---- weights -------------------------------------------------------------------------------------------------
 
@@ -127,10 +128,12 @@ class Layer(Configured):
         """
         value = sketch(shape, self._dtype)
         if value is None:
-            initial: Any = initializers.get(initializer)
+            given = "glorot_uniform" if initializer is None else initializer
+            initial: Any = initializers.get(given, self.name, f"the initializer of {name}")
             value = np.array(initial(tuple(shape), dtype=self.dtype), self._dtype, order="C")
             _checks.shape(self.name, f"what initializes {name}", "of the shape", tuple(shape), value.shape)
-        weight = Weight(name, f"{self.name}/{name}", value, self._trainable, regularizers.get(regularizer))
+        penalty = regularizers.get(regularizer, self.name, f"the regularizer of {name}")
+        weight = Weight(name, f"{self.name}/{name}", value, self._trainable, penalty)
         self._weights.append(weight)
         return weight
 

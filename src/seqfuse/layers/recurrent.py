@@ -205,12 +205,7 @@ class Recurrent(Layer):
         """The states that a call starts from: those given, those kept, or zeros (None)."""
         names = self.state_names
         if given:
-            if len(given) != len(names):
-                needed = f"{len(names)} arrays ({', '.join(names)})"
-                raise ValueError(f"{self.name}: initial_state must be {needed}; got {len(given)}")
-            for name, state in zip(names, given):
-                got = np.shape(state)
-                _checks.shape(self.name, f"{name} of initial_state", "(batch, units)", (batch, self.units), got)
+            self._check_states(batch, [np.shape(state) for state in given])
             return given
         if self._state is not None and (self.stateful or self.carries):
             if self._state[0].shape[0] != batch:
@@ -220,6 +215,16 @@ class Recurrent(Layer):
                 )
             return self._state
         return (None,) * len(names)
+
+    def _check_states(self, batch: int | None, shapes: Sequence[Any]) -> None:
+        """Refuse initial states that are too many or too few, or of other shapes."""
+        names = self.state_names
+        if len(shapes) != len(names):
+            needed = f"{len(names)} arrays ({', '.join(names)})"
+            raise ValueError(f"{self.name}: initial_state must be {needed}; got {len(shapes)}")
+        for name, got in zip(names, shapes):
+            rows: Any = got[0] if got and None in (batch, got[0]) else batch  # symbolic ones may leave the batch open
+            _checks.shape(self.name, f"{name} of initial_state", "(batch, units)", (rows, self.units), tuple(got))
 
     def reset_state(self) -> None:
         """Forget the state that a stateful layer carries on: the next call starts from zeros."""
@@ -243,7 +248,12 @@ class Recurrent(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, T, units) with return_sequences, else (batch, units); a list with return_state."""
-        batch, steps, _ = input_shape[0] if isinstance(input_shape, list) else input_shape
+        given: Sequence[Any] = ()
+        if isinstance(input_shape, list):
+            input_shape, *given = input_shape
+        batch, steps, _ = input_shape
+        if given:
+            self._check_states(batch, given)
         y = (batch, steps, self.units) if self.return_sequences else (batch, self.units)
         return [y, *[(batch, self.units)] * len(self.state_names)] if self.return_state else y
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _names, _threads
-from seqfuse._config import Configured
+from seqfuse._config import Configured, arguments_of
 from seqfuse.optimizers import schedules
 
 if TYPE_CHECKING:
@@ -89,8 +89,12 @@ class Optimizer(Configured):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **others: Any,
     ) -> None:
         own = type(self).__name__
+        for other in others:
+            near = _names.suggestion("learning_rate" if other == "lr" else other, arguments_of(type(self)))
+            raise TypeError(f"{own}: there is no argument {other!r}{near}")
         self._rate = schedules.get(learning_rate, own)
         self._takes_step = _takes_step(self._rate)
         self.weight_decay = None if weight_decay is None else _checks.real(own, "weight_decay", weight_decay)
