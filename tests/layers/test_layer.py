@@ -177,7 +177,14 @@ def test_an_initializer_of_none_is_the_default_one():
 
 
 def test_what_a_layer_must_write_is_named():
-    with pytest.raises(NotImplementedError, match=r"Layer\.forward"):
+    with pytest.raises(NotImplementedError, match=r"Layer: forward and backward must be written; got none$"):
         Layer().forward(np.ones(3))
+
+    class Doubles(Layer):
+        def call(self, x):
+            return 2 * x
+
+    with pytest.raises(NotImplementedError, match=r"Doubles: forward .*Keras's call is not enough"):
+        Doubles()(np.ones(3))
     with pytest.raises(NotImplementedError, match=r"Layer\.backward"):
         Layer().backward(None, np.ones(3))

@@ -191,6 +191,10 @@ def test_recurrent_initial_state_is_an_input(kind):
     x, h0 = Input((T, I)), [Input((H,)) for _ in range(n)]
     model = Model([x, *h0], layer(x, initial_state=h0))
     np.testing.assert_array_equal(model([numbers(B, T, I), *states])[0], y)
+    with pytest.raises(
+        ValueError, match=rf"{layer.name}: mask must be \(batch, T\) = \({B}, {T}\); got \({B}, {T + 1}\)"
+    ):
+        layer(numbers(B, T, I), mask=np.ones((B, T + 1), bool))
     for given, first in ((states, numbers(B, T, I)), (h0, x)):
         with pytest.raises(ValueError, match=rf"initial_state must be {n} arrays"):
             layer(first, initial_state=[*given, given[0]])

@@ -102,13 +102,15 @@ def test_split_takes_the_last_samples_as_keras_does():
 
 
 def test_arrays_reads_lists_of_numbers_and_keeps_lists_of_arrays():
-    assert arrays([1, 2, 3], False).shape == (3,)
-    assert arrays([[1, 2], [3, 4]], False).shape == (2, 2)
-    assert [a.shape for a in arrays([[1, 2], [3, 4]], True)] == [(2,), (2,)]
-    assert [a.shape for a in arrays([X, Y], False)] == [(7,), (7,)]
-    assert arrays({"a": [1, 2]}, False)["a"].shape == (2,)
-    assert arrays(None, True) is None
+    assert arrays("f", "x", [1, 2, 3], False).shape == (3,)
+    assert arrays("f", "x", [[1, 2], [3, 4]], False).shape == (2, 2)
+    assert [a.shape for a in arrays("f", "x", [[1, 2], [3, 4]], True)] == [(2,), (2,)]
+    assert [a.shape for a in arrays("f", "x", [X, Y], False)] == [(7,), (7,)]
+    assert arrays("f", "x", {"a": [1, 2]}, False)["a"].shape == (2,)
+    assert arrays("f", "x", None, True) is None
     assert flat({"a": [X, Y], "b": X}) == [X, Y, X]
+    with pytest.raises(ValueError, match=r"f: x\[1\] must be an array; got list\. NumPy says"):
+        arrays("f", "x", [[1, 2], [[1], 2]], True)
 
 
 def test_what_is_given_as_one_is_x_y_and_weights():

@@ -41,6 +41,8 @@ def test_a_missing_target_is_said_so(call):
         ({"callbacks": ["History"]}, TypeError, "callbacks must be instances of .*Callback; got str"),
         ({"x": X[:, :, :1]}, ValueError, r"the input must be \(batch, T, I\) = \(\.\.\., 2\); got \(10, 4, 1\)"),
         ({"y": np.zeros((10, 2))}, ValueError, r"y_true must be as y_pred = \(10, 1\); got \(10, 2\)"),
+        ({"x": [[1, 2], [1]]}, ValueError, r"small: x must be an array; got list\. NumPy says"),
+        ({"class_weight": "balanced"}, TypeError, "class_weight must be a dict, of a class its weight; got 'balanced'"),
         ({"x": [(X, Y)]}, ValueError, "y must be None where x is an iterable"),
         ({"x": [(X, Y, Y, Y)], "y": None}, ValueError, "got 4 parts"),
     ],

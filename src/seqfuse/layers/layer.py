@@ -202,7 +202,8 @@ class Layer(Configured):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """The output, and the tape for `backward`; with keep=False what the tape is does not matter."""
-        raise NotImplementedError(f"{type(self).__name__}.forward")
+        advice = ". There is no automatic gradient: Keras's call is not enough" if hasattr(self, "call") else ""
+        raise NotImplementedError(f"{type(self).__name__}: forward and backward must be written; got none{advice}")
 
     def backward(
         self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None

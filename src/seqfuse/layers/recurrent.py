@@ -120,7 +120,9 @@ class Recurrent(Layer):
             x, *given = x
             mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         x = self.ready(x)
-        mask = None if mask is None else np.asarray(mask, bool)
+        if mask is not None:
+            mask = np.asarray(mask, bool)
+            _checks.shape(self.name, "mask", "(batch, T)", x.shape[:2], mask.shape)
         states = self._initial(x.shape[0], given)
         options = self.cell_options()
         dropped = None

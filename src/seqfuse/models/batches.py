@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from seqfuse import _checks
+from seqfuse import _arrays, _checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,13 +39,13 @@ def flat(value: Any) -> list[Any]:
     return [value]
 
 
-def arrays(value: Any, several: bool) -> Any:
+def arrays(function: str, argument: str, value: Any, several: bool) -> Any:
     """Lists of numbers as arrays. A list is one array, unless the model has `several`, or it holds arrays."""
     if isinstance(value, Mapping):
-        return {name: arrays(one, False) for name, one in value.items()}
+        return {name: arrays(function, f"{argument}[{name!r}]", one, False) for name, one in value.items()}
     if isinstance(value, (list, tuple)) and (several or any(isinstance(one, np.ndarray) for one in value)):
-        return [arrays(one, False) for one in value]
-    return None if value is None else np.asarray(value)
+        return [arrays(function, f"{argument}[{i}]", one, False) for i, one in enumerate(value)]
+    return None if value is None else _arrays.asarray(function, argument, value)
 
 
 class ArrayBatches:

@@ -172,13 +172,19 @@ class Steps(Layer):
     def _batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
         """Arrays in the place of lists of numbers."""
         outputs = len(self.output_names) > 1
-        return arrays(x, len(self.input_names) > 1), arrays(y, outputs), arrays(sample_weight, outputs)
+        return (
+            arrays(self.name, "x", x, len(self.input_names) > 1),
+            arrays(self.name, "y", y, outputs),
+            arrays(self.name, "sample_weight", sample_weight, outputs),
+        )
 
     def _weighted(self, batch: Batch, class_weight: Any) -> Batch:
         """The batch, with the weights of classes in its sample weights."""
         if class_weight is None:
             return batch
         x, y, sample_weight = batch
+        if not isinstance(class_weight, Mapping):
+            raise TypeError(f"{self.name}: class_weight must be a dict, of a class its weight; got {class_weight!r}")
         if len(self.output_names) > 1 or y is None:
             raise ValueError(
                 f"{self.name}: class_weight must be None but with one output and its y. Give sample_weight"
