@@ -1,9 +1,11 @@
 """Holds symbols: their shapes, and the calls that they come from."""
 
+import numpy as np
 import pytest
 
 from seqfuse.layers import LSTM, Dense, Input
 from seqfuse.layers.tensor import Node, Tensor
+from seqfuse.models import Model
 
 pytestmark = pytest.mark.once
 
@@ -33,3 +35,13 @@ def test_calls_lead_back_to_the_input():
     again = y.node.layer(x)[0]
     assert again.node is not y.node
     assert again.node.layer is y.node.layer
+
+
+def test_sums_differences_and_products_of_symbols_are_layers():
+    x, y = Input((3,)), Input((3,))
+    model = Model([x, y], [x + y, x - y, x * y])
+    a, b = np.array([[1.0, 2.0, 3.0]]), np.array([[4.0, 5.0, 7.0]])
+    for found, wanted in zip(model.predict([a, b]), (a + b, a - b, a * b), strict=True):
+        assert (found == wanted).all()
+    with pytest.raises(TypeError, match="unsupported operand"):
+        x + 1

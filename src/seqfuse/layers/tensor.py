@@ -31,6 +31,23 @@ class Tensor:
         """Of the layer that it comes from."""
         return self.node.layer.name
 
+    def __add__(self, other: Any) -> Any:
+        """`Add()([self, other])`; so it is with - and `Subtract`, * and `Multiply`."""
+        return self._merged("Add", other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._merged("Subtract", other)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._merged("Multiply", other)
+
+    def _merged(self, layer: str, other: Any) -> Any:
+        if not isinstance(other, Tensor):
+            return NotImplemented
+        from seqfuse.layers import merging  # which is above this file
+
+        return getattr(merging, layer)()([self, other])
+
     def __repr__(self) -> str:
         return f"<Tensor {self.shape} of {self.name}>"
 
