@@ -1,11 +1,16 @@
 """Holds single weights, and the buffers that a model keeps them in."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 from seqfuse import functional as F
 from seqfuse import regularizers
+from seqfuse.layers import Dense, Input
 from seqfuse.layers.weight import LINE, Gradients, Parameters, Weight, count
+from seqfuse.models import Sequential
 
 pytestmark = pytest.mark.once
 
@@ -30,8 +35,8 @@ def test_a_weight_is_assigned_in_place_and_read_as_an_array():
 
 def test_copies_of_a_weight_are_copies():
     weight = weights()[0]
-    for copy in (weight.numpy(), np.array(weight), np.array(weight, dtype="float64")):
-        copy[...] = 9
+    for copied in (weight.numpy(), np.array(weight), np.array(weight, dtype="float64")):
+        copied[...] = 9
     assert not (weight.value == 9).any()
     assert np.asarray(weight, dtype="float64").dtype == np.float64
 
@@ -126,3 +131,17 @@ def test_kept_gradients_are_added_to_as_others_are():
     assert (found.dW == wanted.dW).all()
     assert (found.db == wanted.db).all()
     assert found.dW is kept[0]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_of_a_trained_model_goes_on_learning_with_the_same_bits(copied):
+    x, y = np.random.default_rng(0).normal(size=(2, 8, 2))
+    model = Sequential([Input((2,)), Dense(2)])
+    model.compile("adam", "mse")
+    model.train_on_batch(x, y)
+    other, before = copied(model), model.get_weights()
+    for one in (model, other):
+        one.train_on_batch(x, y)
+        assert (one.get_weights()[0] != before[0]).any()
+    for ours, theirs in zip(model.get_weights(), other.get_weights()):
+        np.testing.assert_array_equal(ours, theirs)

@@ -145,6 +145,10 @@ class Parameters:
             if weight.regularizer is not None
         ]
 
+    def __reduce__(self) -> tuple[type[Parameters], tuple[list[Weight]]]:
+        # a copied view has memory of its own: the weights of a copy would not lie in its buffer
+        return Parameters, (self.weights,)
+
     def _part(self, flat: Array, i: int) -> Array:
         weight, (_, start, _) = self.weights[i], self.segments[i]
         return flat[start : start + weight.value.size].reshape(weight.shape)
