@@ -267,3 +267,16 @@ def test_io_says_what_to_install_where_safetensors_is_missing(tmp_path):
             print(error)
     """
     assert run_in_folder(code, tmp_path) == 'save: safetensors must be installed. Run: pip install "seqfuse[io]"\n'
+
+
+def test_training_goes_on_where_another_model_has_taken_over_the_weights(tmp_path):
+    shared, x, y = L.Dense(2), *np.random.default_rng(0).normal(size=(2, 8, 2))
+    one, other = (Sequential([L.Input((2,)), shared]) for _ in range(2))
+    for model in (one, other):
+        model.compile("adam", "mse")
+        model.train_on_batch(x, y)
+    one.save(tmp_path / "one")
+    again = load_model(tmp_path / "one")
+    for model in (one, again):
+        model.train_on_batch(x, y)
+    np.testing.assert_array_equal(one.get_weights()[0], again.get_weights()[0])

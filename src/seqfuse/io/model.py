@@ -45,7 +45,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
         content["order"] = model._order_seeds.state
         content["excluded"] = optimizer.excluded([weight.path for weight in model.trainable_weights])
         content["iteration"] = None
-        if model._parameters is not None and model._parameters.hold(model.trainable_weights):
+        if model._parameters is not None and model._parameters.weights == model.trainable_weights:
             content["iteration"] = int(optimizer.state["iteration"])
             for name, parts in _parts(model).items():
                 tensors |= {f"optimizer/{name}/{keys[weight]}": part for weight, part in parts}
