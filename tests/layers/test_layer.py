@@ -188,3 +188,19 @@ def test_what_a_layer_must_write_is_named():
         Doubles()(np.ones(3))
     with pytest.raises(NotImplementedError, match=r"Layer\.backward"):
         Layer().backward(None, np.ones(3))
+
+
+@pytest.mark.parametrize("frozen", ["kernel", "bias"])
+def test_one_weight_of_a_layer_is_frozen_alone(frozen):
+    layer, x = Dense(3), np.random.default_rng(0).normal(size=(4, 3))
+    y, tape = layer.forward(x)
+    dy = np.ones_like(y)
+    both = dict(zip(("kernel", "bias"), layer.backward(tape, dy)[1]))
+    getattr(layer, frozen).trainable = False
+    (learnt,) = set(both) - {frozen}
+    into = [np.ones_like(both[learnt])]
+    (found,) = layer.backward(tape, dy, into=into)[1]
+    assert found is into[0]
+    np.testing.assert_allclose(found, 1 + both[learnt], rtol=1e-6)
+    (found,) = layer.backward(tape, dy)[1]
+    np.testing.assert_array_equal(found, both[learnt])

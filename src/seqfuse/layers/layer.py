@@ -264,13 +264,17 @@ class Layer(Configured):
 
     def targets(self, into: list[Array] | None) -> list[Array]:
         """The arrays that gradients are added to: those given, zeros without."""
-        if into is not None and (self._trainable or not self._weights):
+        if into is not None and len(into) == len(self._weights) and self._trainable:
             return into
-        return [np.zeros_like(weight.value) for weight in self.weights]
+        given = iter(into or ())  # what does not learn has no array there
+        learning = into is not None
+        return [next(given) if learning and w.trainable else np.zeros_like(w.value) for w in self.weights]
 
     def gradients(self, targets: list[Array]) -> list[Array]:
         """What `backward` returns for the trainable weights."""
-        return targets if self._trainable else []
+        if all(weight.trainable for weight in self._weights):
+            return targets
+        return [array for weight, array in zip(self.weights, targets) if weight.trainable]
 
     # ---- shapes and masks ----------------------------------------------------------------------------------------
 
