@@ -5,7 +5,7 @@ import pytest
 
 from models.whole import rng
 from seqfuse.callbacks import Callback
-from seqfuse.layers import GRU, LSTM, Bidirectional, Dense, Embedding, Input, SimpleRNN
+from seqfuse.layers import GRU, LSTM, Add, Bidirectional, Dense, Embedding, Input, SimpleRNN, TimeDistributed
 from seqfuse.models import Model, Sequential
 from seqfuse.optimizers import SGD
 
@@ -144,6 +144,8 @@ def test_bptt_is_refused_where_it_means_nothing():
     x, y = np.ones((2, 6, 2)), np.ones((2, 6, 1))
     dense = Sequential([Input((6, 2)), Dense(1)])
     last = Sequential([Input((6, 2)), SimpleRNN(2)])
+    a, b, gru = Input((6, 2)), Input((6, 2)), GRU(2, return_sequences=True, name="twice")
+    shared = Model([a, b], Dense(1)(Add()([gru(a), gru(b)])))
     both = Sequential([Input((6, 2)), Bidirectional(GRU(2, return_sequences=True)), Dense(1)])
     for model, target, bptt, said in (
         (dense, y, 2, "bptt needs recurrent layers"),
@@ -161,6 +163,27 @@ def test_bptt_is_refused_where_it_means_nothing():
         model.compile("sgd", "mse")
         with pytest.raises((ValueError, TypeError), match=said):
             model.fit(x, target, bptt=bptt, verbose=0)
+    shared.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="layers that are called once; got twice, which is shared"):
+        shared.fit([x, x], y, bptt=2, verbose=0)
+
+
+def test_bptt_carries_no_state_of_layers_that_read_along_another_axis():
+    x, y = rng().normal(size=(4, 6, 3, 2)), rng(1).normal(size=(4, 6, 1))
+
+    def model():
+        inside = TimeDistributed(LSTM(3, kernel_initializer="ones"))
+        return Sequential([Input((6, 3, 2)), inside, SimpleRNN(2, return_sequences=True), Dense(1)])
+
+    one, other = model(), model()
+    other.set_weights(one.get_weights())
+    of_words = one.layers[0](x)  # what is inside knows nothing of chunks
+    one.compile(SGD(0.0), "mse")
+    other.compile(SGD(0.0), "mse")
+    chunked = one.fit(x, y, bptt=4, shuffle=False, verbose=0).history["loss"]
+    behind = Sequential([Input((6, 3)), *other.layers[1:]])
+    behind.compile(SGD(0.0), "mse")
+    assert chunked == behind.fit(of_words, y, bptt=4, shuffle=False, verbose=0).history["loss"]
 
 
 def test_initial_states_that_are_given_are_taken_in_every_chunk():

@@ -9,6 +9,7 @@ import numpy as np
 
 from seqfuse import _checks
 from seqfuse.layers.recurrent import Recurrent
+from seqfuse.layers.time_distributed import TimeDistributed
 from seqfuse.models.batches import each, flat
 from seqfuse.models.summary import all_layers
 
@@ -24,6 +25,17 @@ def recurrent_layers(model: Layer) -> list[Recurrent]:
     return [layer for layer in all_layers(model) if isinstance(layer, Recurrent)]
 
 
+def _carrying(layer: Layer) -> list[Recurrent]:
+    """The recurrent layers that read along the steps that are cut, as often as they are called."""
+    if isinstance(layer, Recurrent):
+        return [layer]
+    if isinstance(layer, TimeDistributed):  # what is inside reads along another axis
+        return []
+    graph = getattr(layer, "_graph", None)
+    inside = layer.sublayers() if graph is None else [step.layer for step in graph.steps]
+    return [one for part in inside for one in _carrying(part)]
+
+
 @contextlib.contextmanager
 def chunks_of(model: Layer, steps: Any) -> Iterator[Any]:
     """Within it the recurrent layers carry their states on; it gives a function that cuts a batch into chunks.
@@ -37,7 +49,12 @@ def chunks_of(model: Layer, steps: Any) -> Iterator[Any]:
         yield lambda batch: (batch,)
         return
     steps = _checks.integer("fit", "bptt", steps, 1)
-    layers = recurrent_layers(model)
+    layers = _carrying(model)
+    for layer in layers:
+        if layers.count(layer) > 1:
+            raise ValueError(
+                f"fit: bptt needs recurrent layers that are called once; got {layer.name}, which is shared"
+            )
     if not layers:
         raise ValueError("fit: bptt needs recurrent layers, whose states it carries on; the model has none")
     backwards = [layer.name for layer in layers if layer.go_backwards]
