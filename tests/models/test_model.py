@@ -346,3 +346,13 @@ def test_what_is_not_symbolic_is_refused():
         Model(Dense(2)(x), x)
     with pytest.raises(ValueError, match="needs inputs and outputs"):
         Model().forward(np.zeros((2, 3)))
+
+
+def test_a_tape_of_a_model_that_was_changed_is_refused():
+    model = Sequential([Input((3,)), Dense(3)], name="grown")
+    y, tape = model.forward(np.ones((2, 3)))
+    model.add(Dense(3))
+    with pytest.raises(
+        ValueError, match=r"grown\.backward: tape must be of this model, with the layers that it has now"
+    ):
+        model.backward(tape, y)

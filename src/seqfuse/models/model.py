@@ -170,7 +170,8 @@ class Model(Trainer):
         -------
         list of arrays        follow `trainable_weights`; with need_dx a pair: the gradient of x, and that list
         """
-        assert self._graph is not None
+        if tape.graph is not self._graph or self._graph is None:
+            raise ValueError(f"{self.name}.backward: tape must be of this model, with the layers that it has now")
         kept = into if isinstance(into, Gradients) else None
         plan = None if kept is None else kept.plan
         if plan is None or plan[0] is not self._graph or plan[1] is not need_dx:

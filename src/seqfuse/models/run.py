@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class ModelTape(NamedTuple):
     """What `Model.backward` reads."""
 
+    graph: Graph
     tapes: list[Any]  # one of every step
     masks: list[Any]  # of the outputs; None where all is real
     listed: bool = False  # whether the inputs were a list, as their gradients then are
@@ -49,7 +50,9 @@ def forward(
             after = layer.mask_after(tape, x, mask)
             for place, one in zip(writes, after if isinstance(after, (list, tuple)) else [after]):
                 masked[place] = one
-    return [values[place] for place in graph.outputs], ModelTape(tapes, [masked[place] for place in graph.outputs])
+    return [values[place] for place in graph.outputs], ModelTape(
+        graph, tapes, [masked[place] for place in graph.outputs]
+    )
 
 
 def backward(
