@@ -281,3 +281,9 @@ def test_recurrent_takes_empty_batches_and_sequences(kind):
         dx, grads = layer.backward(tape, y)
         assert dx.shape == (batch, steps, I)
         assert not any(grad.any() for grad in grads)
+
+
+def test_outputs_of_a_layer_share_no_memory():
+    y, h, _ = LSTM(3, return_state=True)(np.ones((2, 4, 3)))
+    np.testing.assert_array_equal(y, h)
+    assert not np.shares_memory(y, h)

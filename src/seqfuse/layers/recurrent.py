@@ -156,6 +156,7 @@ class Recurrent(Layer):
                 held = self._last_step(mask)
                 y = np.where(held, y, 0)
         final = out[1:]
+        y = y.copy() if y is out.h and self.return_state else y  # who writes to one output does not change another
         if self.stateful or self.carries:
             self._state = tuple(state.copy() for state in final)  # y may be one of them, and is the caller's
         return ([y, *final] if self.return_state else y), RecurrentTape(cell, dropped, held, len(given))
