@@ -161,6 +161,28 @@ def test_class_weights_and_sample_weights_are_multiplied():
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+@pytest.mark.parametrize("target", ["classes", "one class a column", "one-hot"])
+def test_class_weights_are_those_of_every_step(target):
+    y = rng(2).integers(0, 3, (10, 4))
+    given = {"classes": y, "one class a column": y[..., None], "one-hot": np.eye(3)[y]}[target]
+    loss = "categorical_crossentropy" if target == "one-hot" else "sparse_categorical_crossentropy"
+    a, b = (model_of(SimpleRNN(3, return_sequences=True), Dense(3, "softmax"), loss=loss) for _ in range(2))
+    b.set_weights(a.get_weights())
+    w = np.linspace(0.5, 2, 10)
+    a.fit(X, given, class_weight={1: 2.0, 2: 0.0}, sample_weight=w, shuffle=False, verbose=0)
+    b.fit(X, given, sample_weight=w[:, None] * np.array([1.0, 2.0, 0.0])[y], shuffle=False, verbose=0)
+    for one, other in zip(a.get_weights(), b.get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_batches_of_an_iterable_may_be_lists_of_numbers():
+    a, b = (Sequential([Input((2,)), Dense(1, kernel_initializer="ones")]) for _ in range(2))
+    for model, batches in ((a, [([[1.0, 2.0]], [3.5])]), (b, [(np.array([[1.0, 2.0]]), np.array([3.5]))])):
+        model.compile("sgd", "mse")
+        model.fit(batches, verbose=0)
+    assert_same(a, b)
+
+
 def test_an_averaged_model_is_what_is_left_when_training_ends():
     model = model_of(optimizer=SGD(0.1, use_ema=True, ema_momentum=0.5))
     model.fit(X, Y, epochs=3, verbose=0)

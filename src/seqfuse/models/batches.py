@@ -144,10 +144,10 @@ def unpack(function: str, batch: Any) -> Batch:
 class IterableBatches:
     """Batches of any iterable, or of an object with `__len__` and `__getitem__`; an epoch ends where they do."""
 
-    def __init__(self, function: str, batches: Any) -> None:
+    def __init__(self, function: str, batches: Any, to_arrays: Callable[..., Batch] = lambda *batch: batch) -> None:
         if not isinstance(batches, Iterable) and not hasattr(batches, "__getitem__"):
             raise TypeError(f"{function}: x must be arrays or an iterable of batches; got {type(batches).__name__}")
-        self._function, self._batches = function, batches
+        self._function, self._batches, self._to_arrays = function, batches, to_arrays
 
     def __iter__(self) -> Iterator[Batch]:
         batches = self._batches
@@ -156,7 +156,7 @@ class IterableBatches:
         else:
             given = batches
         for batch in given:
-            yield unpack(self._function, batch)
+            yield self._to_arrays(*unpack(self._function, batch))
         if hasattr(batches, "on_epoch_end"):
             batches.on_epoch_end()
 

@@ -11,6 +11,7 @@ from seqfuse import optimizers
 from seqfuse._seeds import SeedGenerator
 from seqfuse.layers.layer import Layer
 from seqfuse.layers.weight import Parameters
+from seqfuse.losses import targets
 from seqfuse.models.batches import arrays
 from seqfuse.models.objective import Measures, Objective, add, by_output
 from seqfuse.models.run import ModelTape
@@ -73,10 +74,12 @@ class Steps(Layer):
 
     # ---- one step ------------------------------------------------------------------------------------------------
 
-    def _train_step(self, batch: Batch, parameters: Parameters | None = None) -> Parameters:
+    def _train_step(self, batch: Batch, parameters: Parameters | None = None, class_weight: Any = None) -> Parameters:
         """Forward, loss, backward, update; it returns the parameters, so that the next step need not look for them."""
         x, y, sample_weight = batch
         prediction, tape = self.forward(x, training=True)
+        if class_weight is not None:
+            sample_weight = self._weighted(y, sample_weight, class_weight, prediction)
         if parameters is None or not parameters.at_home():
             parameters = self._ready_parameters()
         of_losses = self._measure(y, prediction, sample_weight, tape, parameters.regularized)
@@ -154,7 +157,7 @@ class Steps(Layer):
         return_dict : bool        numbers by name
         """
         self._reset_measures()
-        self._train_step(self._weighted(self._batch(x, y, sample_weight), class_weight))
+        self._train_step(self._batch(x, y, sample_weight), class_weight=class_weight)
         return self._told(return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -178,25 +181,25 @@ class Steps(Layer):
             arrays(self.name, "sample_weight", sample_weight, outputs),
         )
 
-    def _weighted(self, batch: Batch, class_weight: Any) -> Batch:
-        """The batch, with the weights of classes in its sample weights."""
-        if class_weight is None:
-            return batch
-        x, y, sample_weight = batch
+    def _weighted(self, y: Any, sample_weight: Any, class_weight: Any, prediction: Any) -> Any:
+        """The sample weights times those of the classes in y."""
         if not isinstance(class_weight, Mapping):
             raise TypeError(f"{self.name}: class_weight must be a dict, of a class its weight; got {class_weight!r}")
-        if len(self.output_names) > 1 or y is None:
+        if isinstance(prediction, list) or y is None:
             raise ValueError(
                 f"{self.name}: class_weight must be None but with one output and its y. Give sample_weight"
             )
         labels = np.asarray(_only(y, self.output_names)[0])
-        if labels.ndim > 1:
-            labels = labels.argmax(-1) if labels.shape[-1] > 1 else labels[..., 0]
+        if labels.ndim > 1 and labels.shape[-1] == 1:
+            labels = labels[..., 0]
+        elif labels.ndim > 1 and labels.ndim == prediction.ndim:  # with fewer axes, they are classes themselves
+            labels = labels.argmax(-1)
         classes, where = np.unique(np.rint(labels).astype(np.int64), return_inverse=True)
-        weights = np.array([class_weight.get(int(one), 1.0) for one in classes], np.float32)[where].reshape(
-            labels.shape
-        )
-        return x, y, weights if sample_weight is None else sample_weight * weights
+        each = np.array([class_weight.get(int(one), 1.0) for one in classes], np.float32)[where].reshape(labels.shape)
+        if sample_weight is None:
+            return each
+        (given,) = _only(sample_weight, self.output_names)
+        return each * targets.per_value(self.name, "sample_weight", np.asarray(given, np.float32), each.shape)
 
     def _measured(self) -> list[tuple[str, Any]]:
         """The loss, those of the outputs and the metrics, by the names that logs have for them."""

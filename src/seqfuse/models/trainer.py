@@ -123,10 +123,10 @@ class Trainer(Saved, Steps):
         update, parameters = 0, None
         with chunks_of(self, bptt) as cut:
             for batch in batches:
-                for chunk in cut(self._weighted(batch, class_weight)):
+                for chunk in cut(batch):
                     if hears:
                         told.tell("on_train_batch_begin", update)
-                    parameters = self._train_step(chunk, parameters)
+                    parameters = self._train_step(chunk, parameters, class_weight)
                     if hears:
                         told.tell("on_train_batch_end", update, self._logs())
                     update += 1
@@ -233,7 +233,7 @@ class Trainer(Saved, Steps):
             for name, value in (("y", y), ("sample_weight", sample_weight), ("batch_size", batch_size)):
                 if value is not None:
                     raise ValueError(f"{function}: {name} must be None where x is an iterable of batches")
-            return IterableBatches(function, x)
+            return IterableBatches(function, x, self._batch)
         return ArrayBatches(function, self._batch(x, y, sample_weight), batch_size, shuffle, self._next_order)
 
     def _next_order(self) -> int:
