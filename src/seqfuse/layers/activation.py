@@ -9,7 +9,7 @@ import numpy as np
 from seqfuse import _activations, _checks
 from seqfuse import functional as F
 from seqfuse.layers import activations
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -54,9 +54,7 @@ class Activation(Layer):
         x = self.ready(x)
         return (x, None) if self._pair is None else self._pair.forward(x)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx = dy g'(x)."""
         return dy if self._pair is None or not need_dx else self._pair.backward(tape, dy), []
 
@@ -155,9 +153,7 @@ class Softmax(Layer):
         y = np.moveaxis(y, -1, self.axis)
         return y if mask is None else np.where(mask, y, self._dtype.type(0)), (tape, mask)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx = y (dy - the sum of y dy), 0 where masked."""
         tape, mask = tape
         if mask is not None:

@@ -14,6 +14,7 @@ from seqfuse.layers.attending import Attending, identity, of_steps, total
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
+    from seqfuse.layers.layer import Grads, Into
 
 TANH = activations.pair(activations.parse("Attention", "score_mode", "tanh"))
 
@@ -141,9 +142,7 @@ class Attention(Attending):
         weights, of_weights = F.attention_forward(*heads, identity(heads[1]), **options)
         return [y, weights[:, 0]], AttentionTape(of_y, of_weights, scores, q, query_mask, len(x))
 
-    def backward(
-        self, tape: AttentionTape, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: AttentionTape, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """[dquery, dvalue] or [dquery, dvalue, dkey]."""
         into = self.targets(into)
         dy, dweights = dy if tape.weights is not None else (dy, None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seqfuse.layers.again import copy_of
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 from seqfuse.layers.recurrent import Recurrent
 
 if TYPE_CHECKING:
@@ -156,9 +156,7 @@ class Bidirectional(Layer):
         tape = BidirectionalTape(of_y, of_back, (y, back) if self.merge_mode == "mul" else None, half)
         return (outputs if len(outputs) > 1 else outputs[0]), tape
 
-    def backward(
-        self, tape: BidirectionalTape, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: BidirectionalTape, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx, or [dx, gradients of the initial states]."""
         outputs = dy if self.return_state or self.merge_mode is None else [dy]
         (dy, back), states = self._apart(tape, outputs), outputs[2 if self.merge_mode is None else 1 :]

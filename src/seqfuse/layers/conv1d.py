@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqfuse import _activations, _checks
 from seqfuse import functional as F
 from seqfuse.layers import activations
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 from seqfuse.layers.reshaping import channels_last
 from seqfuse.layers.windows import Windows, padding_of, single
-
-if TYPE_CHECKING:
-    from seqfuse._arrays import Array
 
 
 class Conv1DTape(NamedTuple):
@@ -135,9 +132,7 @@ class Conv1D(Layer):
             y, of_g = self._activation.forward(y)
         return y, Conv1DTape(products, of_g, x.shape)
 
-    def backward(
-        self, tape: Conv1DTape, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Conv1DTape, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """Those of the products; a step of x gets the sum over the windows that it is in."""
         into = self.targets(into)
         dW = into[0]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqfuse import _activations, _checks
 from seqfuse import functional as F
 from seqfuse.layers import activations
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 from seqfuse.layers.weight import Gradients
-
-if TYPE_CHECKING:
-    from seqfuse._arrays import Array
 
 
 class Dense(Layer):
@@ -90,9 +87,7 @@ class Dense(Layer):
         y, of_g = g.forward(a)
         return y, (of_product, of_g)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx = da W^T, dW += x^T da, db += the sum of da, where da = dy g'(x W + b)."""
         into = self.targets(into)
         dW, db = into[0], into[1] if self.use_bias else None

@@ -9,7 +9,7 @@ import numpy as np
 from seqfuse import _checks
 from seqfuse import functional as F
 from seqfuse._seeds import SeedGenerator
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +71,7 @@ class Dropout(Layer):
             factors = F.dropout(np.ones(self._pattern(x.shape), self._dtype), self.rate, seed=self._seeds.next())
         return _kept(x, factors), factors
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx: dy with the same pattern."""
         if tape is None or not need_dx:
             return dy, []

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqfuse import _arrays, _checks
 from seqfuse import functional as F
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -90,9 +90,7 @@ class Embedding(Layer):
             said = str(error).replace("embedding_forward: ids", f"{self.name}: the input")
             raise ValueError(said.replace("0..V-1", "0..input_dim-1")) from None
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dembeddings[x] += dy, row by row; dx is None."""
         if self._trainable:
             into = self.targets(into)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from seqfuse._arrays import Array
+
+Into: TypeAlias = "list[Array] | None"  # arrays that gradients of weights are added to; None: new ones
+Grads: TypeAlias = "tuple[Any, list[Array]]"  # of the input, and of the trainable weights
 
 # Arguments of Keras that say how, not what: taken and not looked at.
 _HINTS = frozenset({"implementation", "unroll", "use_cudnn", "time_major", "sparse", "ragged", "autocast"})
@@ -205,9 +208,7 @@ class Layer(Configured):
         advice = ". There is no automatic gradient: Keras's call is not enough" if hasattr(self, "call") else ""
         raise NotImplementedError(f"{type(self).__name__}: forward and backward must be written; got none{advice}")
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """The gradient of the input (None for integers, and without need_dx), and of the trainable weights.
 
         Parameters

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from seqfuse import _checks
 from seqfuse import functional as F
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from seqfuse._arrays import Array
 
 
 class LayerNormalization(Layer):
@@ -100,9 +98,7 @@ class LayerNormalization(Layer):
         y, tape = F.layer_norm_forward(x, gamma, beta, epsilon=self.epsilon)
         return y.reshape(shape), tape
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx, and dgamma and dbeta where there are such weights."""
         into = self.targets(into)
         several = len(self._sizes) > 1

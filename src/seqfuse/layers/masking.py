@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from seqfuse import _checks
-from seqfuse.layers.layer import Layer
-
-if TYPE_CHECKING:
-    from seqfuse._arrays import Array
+from seqfuse.layers.layer import Grads, Into, Layer
 
 
 class Masking(Layer):
@@ -50,9 +47,7 @@ class Masking(Layer):
         real = (x != self._value).any(-1)
         return np.where(real[..., None], x, self._dtype.type(0)), real
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx = dy at real steps, else 0."""
         return np.where(tape[..., None], dy, self._dtype.type(0)), []
 

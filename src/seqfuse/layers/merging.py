@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqfuse import _checks
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +45,7 @@ class _Merge(Layer):
         y, tape = self.merge(xs, [m if m is None else _wide(m, one.ndim) for m, one in zip(masks, xs)])
         return y, (shapes, tape)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """A list of gradients; what was repeated gets the sum."""
         shapes, tape = tape
         return [_summed(dx, shape) for dx, shape in zip(self.part(tape, dy), shapes)], []
@@ -317,9 +315,7 @@ class Concatenate(_Merge):
         self.compute_output_shape([one.shape for one in xs])
         return np.concatenate(xs, self.axis), np.cumsum([one.shape[self.axis] for one in xs])[:-1]
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """The parts of dy."""
         return np.split(dy, tape, self.axis), []
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seqfuse._arrays import Array
+    from seqfuse.layers.layer import Grads, Into
     from seqfuse.layers.weight import Weight
 
 
@@ -188,9 +189,7 @@ class MultiHeadAttention(Attending):
             y = F.multi_head_attention(query, *weights, key=k, value=v, **options)
         return y, MultiHeadAttentionTape(cell, False, reads)
 
-    def backward(
-        self, tape: MultiHeadAttentionTape, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: MultiHeadAttentionTape, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """[dquery, dvalue] or [dquery, dvalue, dkey]; None for an input that is one of those before."""
         into = self.targets(into)
         step = 2 if self.use_bias else 1

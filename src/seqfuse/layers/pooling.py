@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 from seqfuse.layers.reshaping import channels_last
-
-if TYPE_CHECKING:
-    from seqfuse._arrays import Array
 
 
 class _GlobalPooling(Layer):
@@ -70,9 +67,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
         y = x.sum(1, keepdims=True) / steps
         return y if self.keepdims else y[:, 0], (x.shape, real, steps)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx = dy / steps at every real step."""
         shape, real, steps = tape
         dy = (dy if self.keepdims else dy[:, None]) / steps
@@ -115,9 +110,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
         y = x.max(1, keepdims=True)
         return y if self.keepdims else y[:, 0], (x, y)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx = dy where the maximum is; nothing where it is NaN."""
         x, y = tape
         there = x == y

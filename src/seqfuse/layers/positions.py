@@ -8,7 +8,7 @@ import numpy as np
 
 from seqfuse import _checks
 from seqfuse import functional as F
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -47,9 +47,7 @@ class _Positions(Layer):
         y, tape = F.embedding_forward(np.broadcast_to(given, (batch, T)), self.table(int(given.max(initial=-1)) + 1, D))
         return y, tape
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """None for x; of a table that is learned, the sum of dy at each position."""
         into = self.targets(into)
         if self._trainable and into:

@@ -9,7 +9,7 @@ import numpy as np
 from seqfuse import _activations, _arrays, _checks
 from seqfuse import functional as F
 from seqfuse.layers import activations
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -128,9 +128,7 @@ class Readout(Layer):
             y, of_g = self._pair.forward(y)
         return y, ReadoutLayerTape(of_sum, of_g, real, several)
 
-    def backward(
-        self, tape: ReadoutLayerTape, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: ReadoutLayerTape, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """[dh, dx] or dh, and dW, dV, dc as far as there are such weights."""
         into = self.targets(into)
         if self._pair is not None:

@@ -11,7 +11,7 @@ from seqfuse import functional as F
 from seqfuse._seeds import SeedGenerator
 from seqfuse.layers import activations
 from seqfuse.layers.held import hold, release
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 from seqfuse.layers.weight import Gradients
 
 if TYPE_CHECKING:
@@ -161,9 +161,7 @@ class Recurrent(Layer):
             self._state = tuple(state.copy() for state in final)  # y may be one of them, and is the caller's
         return ([y, *final] if self.return_state else y), RecurrentTape(cell, dropped, held, len(given))
 
-    def backward(
-        self, tape: RecurrentTape, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: RecurrentTape, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx, or [dx, dh0, ...] with initial states."""
         into = self.targets(into)
         dy, *dstates = dy if self.return_state else (dy,)

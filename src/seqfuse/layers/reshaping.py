@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqfuse import _checks
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from seqfuse._arrays import Array
 
 
 def channels_last(function: str, data_format: Any) -> str:
@@ -31,9 +29,7 @@ class _Reshaping(Layer):
         x = self.ready(x)
         return x.reshape(self.compute_output_shape(x.shape)), x.shape
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dy in the shape of x."""
         return dy.reshape(tape), []
 
@@ -132,9 +128,7 @@ class RepeatVector(Layer):
         """y, (batch, n, I)."""
         return np.repeat(self.ready(x)[:, None], self.n, axis=1), None
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx = the sum of dy over the copies."""
         return dy.sum(1), []
 

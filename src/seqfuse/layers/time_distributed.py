@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqfuse import _arrays
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -68,9 +68,7 @@ class TimeDistributed(Layer):
         y, tape = self.layer.forward(_fold(x), training=training, mask=of_steps, keep=keep)
         return y.reshape(*leading, *y.shape[1:]), (tape, leading)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx, and the gradients of the layer's weights, which are sums over the steps."""
         tape, leading = tape
         dx, grads = self.layer.backward(tape, _fold(np.asarray(dy)), need_dx=need_dx, into=into)

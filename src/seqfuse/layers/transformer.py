@@ -12,7 +12,7 @@ from seqfuse.layers.again import again
 from seqfuse.layers.attending import of_steps, total
 from seqfuse.layers.dense import Dense
 from seqfuse.layers.dropout import Dropout
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 from seqfuse.layers.layer_normalization import LayerNormalization
 from seqfuse.layers.multi_head_attention import MultiHeadAttention
 
@@ -73,9 +73,7 @@ class Part(_Composed):
             y, of_norm = self.norm.forward(y, keep=keep)
         return y, PartTape(of_norm, tapes, of_dropout, value is None)
 
-    def backward(
-        self, tape: PartTape, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: PartTape, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """[dx, dvalue]; None for a value that was x."""
         into, shares = self.shares(into)
         of = dict(shares)

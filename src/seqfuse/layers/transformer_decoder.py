@@ -13,6 +13,7 @@ from seqfuse.layers.transformer import TransformerBlock, unmasked
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
+    from seqfuse.layers.layer import Grads, Into
     from seqfuse.layers.multi_head_attention import MultiHeadAttention
 
 
@@ -93,9 +94,7 @@ class TransformerDecoder(TransformerBlock):
         y, of_feedforward = self._feedforward.forward(a, training, keep=keep)
         return y, (of_attention, of_cross, of_feedforward, real, of_encoder)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx, or [dx, dencoded]."""
         of_attention, of_cross, of_feedforward, real, of_encoder = tape
         into, shares = self.shares(into)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from seqfuse.layers.transformer import TransformerBlock, unmasked
 
 if TYPE_CHECKING:
-    from seqfuse._arrays import Array
+    from seqfuse.layers.layer import Grads, Into
 
 
 class TransformerEncoder(TransformerBlock):
@@ -64,9 +64,7 @@ class TransformerEncoder(TransformerBlock):
         y, of_feedforward = self._feedforward.forward(a, training, keep=keep)
         return y, (of_attention, of_feedforward, mask)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx, back through both parts."""
         of_attention, of_feedforward, mask = tape
         into, ((_, first), (_, second)) = self.shares(into)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from seqfuse.layers.layer import Layer
+from seqfuse.layers.layer import Grads, Into, Layer
 from seqfuse.layers.reshaping import channels_last
 from seqfuse.layers.windows import Windows, padding_of, single
-
-if TYPE_CHECKING:
-    from seqfuse._arrays import Array
 
 
 class _WindowPooling(Layer):
@@ -76,9 +73,7 @@ class AveragePooling1D(_WindowPooling):
         steps = self._windows.of(np.ones((1, x.shape[1], 1), self._dtype)).sum(2)
         return self._windows.of(x).sum(2) / steps, (x.shape, steps)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """Every step of a window gets dy / steps."""
         shape, steps = tape
         return self._windows.back([dy / steps] * self.pool_size[0], shape, self._dtype), []
@@ -126,9 +121,7 @@ class MaxPooling1D(_WindowPooling):
         first = windows.argmax(2)
         return np.take_along_axis(windows, first[:, :, None], 2)[:, :, 0], (x.shape, first)
 
-    def backward(
-        self, tape: Any, dy: Any, *, need_dx: bool = True, into: list[Array] | None = None
-    ) -> tuple[Any, list[Array]]:
+    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """The step that is the maximum gets dy."""
         shape, first = tape
         parts = (np.where(first == j, dy, dy.dtype.type(0)) for j in range(self.pool_size[0]))
