@@ -195,3 +195,13 @@ def test_multi_head_attention_refuses_inputs_that_do_not_fit_by_its_name():
         layer(*inputs(), value_mask=QUERY_MASK)
     with pytest.raises(TypeError, match="attention_mask must be an array"):
         layer(Input((T, E)), Input((T, Ev)), Input((T, Ek)), attention_mask=Input((T, T)))
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4)])
+def test_scores_of_no_rows_and_of_no_steps_are_empty(shape):
+    layer, x = MultiHeadAttention(2, 3), np.zeros(shape)
+    (y, scores), tape = layer.forward([x, x], return_attention_scores=True)
+    assert (y.shape, scores.shape) == (shape, (shape[0], 2, shape[1], shape[1]))
+    dx, grads = layer.backward(tape, [y, scores])
+    assert [one.shape for one in dx] == [shape, shape]
+    assert not any(gradient.any() for gradient in grads)

@@ -36,8 +36,7 @@ def forward(
     attended, of_y = F.attention_forward(q, k, v, **options)
     whole = {name: option for name, option in options.items() if name not in ("dropout", "seed")}
     scores, of_weights = F.attention_forward(q, k, identity(k), **whole)
-    side_by_side = attended.swapaxes(1, 2).reshape(*query.shape[:2], -1)
-    y, tape = F.dense_forward(side_by_side, kernels[3].reshape(-1, kernels[3].shape[2]), biases[3])
+    y, tape = F.dense_forward(_side_by_side(attended), kernels[3].reshape(-1, kernels[3].shape[2]), biases[3])
     return y, scores, HeadScoresTape([*products, tape], of_y, of_weights, attended.shape)
 
 
@@ -60,11 +59,16 @@ def backward(
         if d is None:
             inputs.append(None)
             continue
-        rows = d.swapaxes(1, 2).reshape(d.shape[0], d.shape[2], -1)
-        grads = F.dense_backward(tape.products[i], rows, need_dx=need_dx)
+        grads = F.dense_backward(tape.products[i], _side_by_side(d), need_dx=need_dx)
         _add(into, i, grads)
         inputs.append(grads.dx)
     return inputs
+
+
+def _side_by_side(heads: Array) -> Array:
+    """(B, T, H*D), from (B, H, T, D)."""
+    B, H, T, D = heads.shape
+    return heads.swapaxes(1, 2).reshape(B, T, H * D)
 
 
 def _add(into: Sequence[Array | None], i: int, grads: Any) -> None:
