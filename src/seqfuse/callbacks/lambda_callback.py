@@ -21,7 +21,7 @@ class LambdaCallback(Callback):
     on_epoch_begin, on_epoch_end : callable        of epoch and logs
     on_train_begin, on_train_end : callable        of logs
     on_train_batch_begin, on_train_batch_end : callable        of batch and logs
-    **kwargs        likewise, all other methods of `Callback` by their names
+    **functions        likewise, all other methods of `Callback` by their names
 
     Raises
     ------
@@ -33,18 +33,8 @@ class LambdaCallback(Callback):
     >>> tell = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
     """
 
-    def __init__(
-        self,
-        on_epoch_begin: Callable[..., Any] | None = None,
-        on_epoch_end: Callable[..., Any] | None = None,
-        on_train_begin: Callable[..., Any] | None = None,
-        on_train_end: Callable[..., Any] | None = None,
-        on_train_batch_begin: Callable[..., Any] | None = None,
-        on_train_batch_end: Callable[..., Any] | None = None,
-        **kwargs: Callable[..., Any] | None,
-    ) -> None:
-        given = {name: value for name, value in locals().items() if name in EVENTS} | kwargs
-        for name, function in given.items():
+    def __init__(self, **functions: Callable[..., Any] | None) -> None:
+        for name, function in functions.items():
             if name not in EVENTS:
                 raise TypeError(f"LambdaCallback: there is no argument {name!r}{_names.suggestion(name, EVENTS)}")
             if function is not None:

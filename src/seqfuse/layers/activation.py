@@ -84,6 +84,7 @@ class ReLU(Activation):
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         Layer.__init__(self, **kwargs)
+        self.activation = None
         self.max_value = None if max_value is None else _checks.real("ReLU", "max_value", max_value, 0)
         self.negative_slope = _checks.real("ReLU", "negative_slope", negative_slope, 0)
         self.threshold = _checks.real("ReLU", "threshold", threshold, 0)
@@ -103,10 +104,7 @@ class ReLU(Activation):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        self.activation: Any = None
-        config = super().get_config()
-        config.pop("activation", None)
-        return config
+        return {name: value for name, value in super().get_config().items() if name != "activation"}
 
 
 class Softmax(Layer):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqfuse import _arrays
 from seqfuse.layers.layer import Layer
 
 if TYPE_CHECKING:
@@ -31,11 +30,7 @@ class Attending(Layer):
         arrays: list[Array] = []
         for i, (name, one) in enumerate(zip(NAMES, x)):
             twin = next((array for array, before in zip(arrays, x[:i]) if before is one), None)
-            if twin is None and (type(one) is not _arrays.ndarray or one.dtype is not self._dtype):
-                one = _arrays.asarray(self.name, name, one)
-                _arrays.counts_as(self.name, name, one.dtype)
-                one = np.asarray(one, self._dtype)
-            arrays.append(one if twin is None else twin)
+            arrays.append(self.cast(one, name) if twin is None else twin)
         shapes = [array.shape for array in arrays]
         self.check_together(shapes)
         if not self.built:

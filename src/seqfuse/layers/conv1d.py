@@ -161,11 +161,3 @@ class Conv1D(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, windows, filters)."""
         return (input_shape[0], self._windows.number(self.name, input_shape[1]), self.filters)
-
-    def advice(self, shape: Any, source: Layer | None) -> str:
-        """One feature a step has an axis of its own; a recurrent layer before it must give every step."""
-        return (
-            "One feature a step is (batch, T, 1); a recurrent layer before it needs return_sequences=True"
-            if len(shape) == 2
-            else ""
-        )

@@ -223,15 +223,19 @@ class Layer(Configured):
     def ready(self, x: Any) -> Any:
         """An input in the type that the layer computes in, once its shape fits; the weights are made if need be."""
         if type(x) is not _arrays.ndarray or x.dtype is not self._dtype:
-            x = _arrays.asarray(self.name, "x", x)
-            _arrays.counts_as(self.name, "x", x.dtype)
-            x = np.asarray(x, self._dtype)
+            x = self.cast(x, "x")
         if not self.built:
             self.check_shape(x.shape)
             self.build((None, *x.shape[1:]))
         elif x.shape[-1:] != (self._features,) or (self.ranks is not None and x.ndim not in self.ranks):
             self.check_shape(x.shape)
         return x
+
+    def cast(self, x: Any, argument: str) -> Array:
+        """Numbers of any kind in the type that the layer computes in, themselves where they are of it."""
+        x = _arrays.asarray(self.name, argument, x)
+        _arrays.counts_as(self.name, argument, x.dtype)
+        return np.asarray(x, self._dtype)
 
     def check_shape(self, shape: Any, *, source: Layer | None = None) -> None:
         """Refuse an input that the layer cannot take, by its name.
@@ -261,6 +265,8 @@ class Layer(Configured):
 
     def advice(self, shape: Any, source: Layer | None) -> str:
         """What to do about an input of this shape, which comes from the layer `source`."""
+        if self.ranks == (3,) and len(shape) == 2:
+            return "One feature a step is (batch, T, 1); a recurrent layer before it needs return_sequences=True"
         return ""
 
     def targets(self, into: list[Array] | None) -> list[Array]:

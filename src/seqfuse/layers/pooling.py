@@ -21,10 +21,6 @@ class _GlobalPooling(Layer):
         self.data_format = channels_last(type(self).__name__, data_format)
         self.keepdims = keepdims
 
-    def advice(self, shape: Any, source: Layer | None) -> str:
-        """A recurrent layer before it must give every step."""
-        return "A recurrent layer before it needs return_sequences=True" if len(shape) == 2 else ""
-
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, I), with keepdims (batch, 1, I)."""
         batch, _, features = input_shape

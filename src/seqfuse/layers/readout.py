@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqfuse import _activations, _arrays, _checks
+from seqfuse import _activations, _checks
 from seqfuse import functional as F
 from seqfuse.layers import activations
 from seqfuse.layers.layer import Grads, Into, Layer
@@ -111,9 +111,7 @@ class Readout(Layer):
             needed = "h alone, without x" if self.V is None else "[h, x]"
             raise ValueError(f"{self.name}: the input must be {needed}, as when it was built")
         if self.V is not None:
-            x = _arrays.asarray(self.name, "x", x)
-            _arrays.counts_as(self.name, "x", x.dtype)
-            x = np.asarray(x, self._dtype)
+            x = self.cast(x, "x")
             _checks.shape(self.name, "x", "(batch, ..., I)", (*h.shape[:-1], self.V.shape[0]), x.shape)
             of_x = mask[1] if isinstance(mask, (list, tuple)) else mask
             if of_x is not None:

@@ -274,6 +274,4 @@ class Recurrent(Layer):
                 "(3) for one output a sequence a pooling, such as GlobalAveragePooling1D(), goes between it and the "
                 "Dense"
             )
-        if len(shape) == 2:
-            return "One feature a step is (batch, T, 1); a recurrent layer before it needs return_sequences=True"
-        return ""
+        return super().advice(shape, source)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from seqfuse import _arrays
 from seqfuse import functional as F
 from seqfuse.layers.decoder_cache import DecoderCache
 from seqfuse.layers.transformer import TransformerBlock, unmasked
@@ -126,8 +123,9 @@ class TransformerDecoder(TransformerBlock):
         if not self.built:
             raise ValueError(f"{self.name}: it must be built before it decodes. Call it first")
         encoded: Any = None
-        if self._number(encoder_sequence) is not None:
-            encoded, encoder_padding_mask = self.real(self._number(encoder_sequence), encoder_padding_mask)
+        if encoder_sequence is not None:
+            encoded = self.cast(encoder_sequence, "encoder_sequence")
+            encoded, encoder_padding_mask = self.real(encoded, encoder_padding_mask)
             batch = len(encoded)
         self._check_cross(encoded)
         heads = self._attention.inside[0]
@@ -166,21 +164,14 @@ class TransformerDecoder(TransformerBlock):
     def _inputs(self, x: Any) -> tuple[Array, Any]:
         """Both, in the type that the layer computes in; the layer is built if need be."""
         x, *others = x if isinstance(x, (list, tuple)) else [x]
-        encoded = self._number(others[0]) if others else None
+        encoded = self.cast(others[0], "encoder_sequence") if others and others[0] is not None else None
         if not self.built and encoded is not None:
-            x = self._number(x)
+            x = self.cast(x, "x")
             self.check_shape(x.shape)
             self.build([(None, *x.shape[1:]), (None, *encoded.shape[1:])])
         x = self.ready(x)
         self._check_cross(encoded)
         return x, encoded
-
-    def _number(self, x: Any) -> Any:
-        if x is None or (type(x) is _arrays.ndarray and x.dtype is self._dtype):
-            return x
-        x = _arrays.asarray(self.name, "encoder_sequence", x)
-        _arrays.counts_as(self.name, "encoder_sequence", x.dtype)
-        return np.asarray(x, self._dtype)
 
     def _check_cross(self, encoded: Any) -> None:
         if (encoded is None) != (self._cross is None):

@@ -19,7 +19,7 @@ class _WindowPooling(Layer):
 
     def __init__(
         self,
-        pool_size: Any,
+        pool_size: Any = 2,
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
@@ -32,10 +32,6 @@ class _WindowPooling(Layer):
         self.padding = padding_of(kind, padding, ("valid", "same"))
         self.data_format = channels_last(kind, data_format)
         self._windows = Windows(*self.pool_size, *self.strides, 1, self.padding)
-
-    def advice(self, shape: Any, source: Layer | None) -> str:
-        """A recurrent layer before it must give every step."""
-        return "A recurrent layer before it needs return_sequences=True" if len(shape) == 2 else ""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, windows, I)."""
@@ -102,16 +98,6 @@ class MaxPooling1D(_WindowPooling):
     >>> MaxPooling1D(2, strides=1)(np.array([[[1.0], [3.0], [2.0]]]))[0, :, 0]
     array([3., 3.], dtype=float32)
     """
-
-    def __init__(
-        self,
-        pool_size: Any = 2,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """The maxima; the tape is the shape of x, and which step of each window it is."""

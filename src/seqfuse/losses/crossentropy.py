@@ -23,7 +23,12 @@ class ShareLoss(Loss):
     """What losses of shares have in common: logits, smoothed labels, and classes in the last axis."""
 
     def __init__(
-        self, from_logits: bool, label_smoothing: float, axis: int, reduction: str | None, name: str | None
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
     ) -> None:
         super().__init__(name, reduction)
         (self.from_logits,) = _checks.flags(self._function, ("from_logits",), (from_logits,))
@@ -63,16 +68,6 @@ class BinaryCrossentropy(ShareLoss):
     0.1643
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "binary_crossentropy",
-    ) -> None:
-        super().__init__(from_logits, label_smoothing, axis, reduction, name)
-
     def values(self, y_true: Array, y_pred: Array) -> Array:
         """The mean cross-entropy of each row."""
         t = self._smoothed(y_true, 1 / 2)
@@ -107,16 +102,6 @@ class CategoricalCrossentropy(ShareLoss):
     >>> round(CategoricalCrossentropy()([[0.0, 1.0, 0.0]], [[0.05, 0.95, 0.0]]), 4)
     0.0513
     """
-
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_crossentropy",
-    ) -> None:
-        super().__init__(from_logits, label_smoothing, axis, reduction, name)
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
         """The cross-entropy of each row."""

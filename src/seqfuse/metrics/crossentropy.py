@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-class BinaryCrossentropy(MeanMetricWrapper):
+class _OfShares(MeanMetricWrapper):
+    """The mean of the values of a loss of shares."""
+
+    loss: ClassVar[type[losses.BinaryCrossentropy | losses.CategoricalCrossentropy]]
+
+    def __init__(self, name: str | None = None, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        super().__init__(self.loss(from_logits, label_smoothing, reduction=None), name)
+
+
+class BinaryCrossentropy(_OfShares):
     """The mean of the values of `losses.BinaryCrossentropy`.
 
     Parameters
@@ -29,15 +39,10 @@ class BinaryCrossentropy(MeanMetricWrapper):
     0.1643
     """
 
-    def __init__(
-        self, name: str | None = "binary_crossentropy", from_logits: bool = False, label_smoothing: float = 0.0
-    ) -> None:
-        self.from_logits, self.label_smoothing = from_logits, label_smoothing
-        loss = losses.BinaryCrossentropy(from_logits, label_smoothing, reduction=None)
-        super().__init__(loss, name)
+    loss = losses.BinaryCrossentropy
 
 
-class CategoricalCrossentropy(MeanMetricWrapper):
+class CategoricalCrossentropy(_OfShares):
     """The mean of the values of `losses.CategoricalCrossentropy`.
 
     Parameters
@@ -51,12 +56,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     0.0513
     """
 
-    def __init__(
-        self, name: str | None = "categorical_crossentropy", from_logits: bool = False, label_smoothing: float = 0.0
-    ) -> None:
-        self.from_logits, self.label_smoothing = from_logits, label_smoothing
-        loss = losses.CategoricalCrossentropy(from_logits, label_smoothing, reduction=None)
-        super().__init__(loss, name)
+    loss = losses.CategoricalCrossentropy
 
 
 class SparseCategoricalCrossentropy(RunningMean):

@@ -75,7 +75,7 @@ class Model(Trainer):
     @property
     def layers(self) -> list[Layer]:
         """The layers, in Keras's order."""
-        return self.sublayers() if self._graph is None else list(self._graph.layers)
+        return self.sublayers()
 
     def sublayers(self) -> list[Layer]:
         """The layers inside, in the order of their weights."""

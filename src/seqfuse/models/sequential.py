@@ -105,11 +105,6 @@ class Sequential(Model):
             self.build((None, *np.shape(x)[1:]))
         return super()._ready_graph(x)
 
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, in order."""
-        return list(self._chain)
-
     def sublayers(self) -> list[Layer]:
         """The layers, in order."""
         return list(self._chain)
