@@ -68,7 +68,7 @@ def test_a_configuration_makes_an_equal_loss(loss):
             "the function mean, which has no gradient here. Write a class of seqfuse.losses.Loss with",
         ),
         (None, TypeError, "must be a name, a Loss or a dict with class_name and config; got None"),
-        ({"config": {}}, TypeError, "must be a name, a Loss or a dict with class_name and config; got {'config'"),
+        ({"config": {}}, ValueError, 'identifier must be {"class_name": ..., "config": ...}; got {.config'),
         (3, TypeError, "got 3"),
         (int, TypeError, "got the function int"),
     ],

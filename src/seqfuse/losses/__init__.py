@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seqfuse import _names
+from seqfuse import _config
 from seqfuse.losses import targets
 from seqfuse.losses.crossentropy import (
     BinaryCrossentropy,
@@ -49,7 +49,7 @@ __all__ = [
     "sparse_categorical_crossentropy",
 ]
 
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Loss]] = {
+FUNCTIONS: dict[Callable[..., Any], type[Loss]] = {
     mean_squared_error: MeanSquaredError,
     mean_absolute_error: MeanAbsoluteError,
     huber: Huber,
@@ -58,13 +58,13 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Loss]] = {
     sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
     ctc: CTC,
 }
-NAMES: dict[str, Callable[..., Loss]] = {
+NAMES: dict[str, type[Loss]] = {
     **{function.__name__: cls for function, cls in FUNCTIONS.items()},
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
     "bce": BinaryCrossentropy,
 }
-OF_KIND: dict[str, Callable[..., Loss]] = {
+OF_KIND: dict[str, type[Loss]] = {
     "binary": BinaryCrossentropy,
     "sparse": SparseCategoricalCrossentropy,
     "categorical": CategoricalCrossentropy,
@@ -98,20 +98,15 @@ def get(identifier: Any, function: str = "losses.get", argument: str = "identifi
     >>> get({"class_name": "Huber", "config": {"delta": 2.0}}).delta
     2.0
     """
-    if isinstance(identifier, Loss):
-        return identifier
-    if isinstance(identifier, str):
-        return _of_name(identifier, function, argument)()
-    if isinstance(identifier, dict) and "class_name" in identifier:
-        return _of_name(identifier["class_name"], function, argument)(**identifier.get("config", {}))
-    if isinstance(identifier, type) and issubclass(identifier, Loss):
-        return identifier()
+    own = FUNCTIONS.get(identifier) if callable(identifier) else None
+    found = _config.made(function, own or identifier, NAMES, argument)
+    if isinstance(found, Loss):
+        return found
     if callable(identifier):
-        if identifier in FUNCTIONS:
-            return FUNCTIONS[identifier]()
         raise TypeError(
-            f"{function}: {argument} must be a Loss; got {_names_itself(identifier)}, which has no gradient here. "
-            "Write a class of seqfuse.losses.Loss with values(y_true, y_pred) and gradient(y_true, y_pred)"
+            f"{function}: {argument} must be a Loss; got the function {getattr(identifier, '__name__', identifier)}, "
+            "which has no gradient here. Write a class of seqfuse.losses.Loss with values(y_true, y_pred) and "
+            "gradient(y_true, y_pred)"
         )
     raise TypeError(
         f"{function}: {argument} must be a name, a Loss or a dict with class_name and config; got {identifier!r}"
@@ -143,12 +138,3 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
         return OF_KIND[targets.kind_of_labels(y_true, y_pred)](name=identifier)
     return get(identifier)
-
-
-def _of_name(name: str, function: str, argument: str) -> Callable[..., Loss]:
-    """The class of a name, of a function or of a class."""
-    return NAMES.get(_names.snake_case(name)) or _names.look_up(function, argument, name, NAMES)
-
-
-def _names_itself(function: Any) -> str:
-    return f"the function {getattr(function, '__name__', type(function).__name__)}"

@@ -5,10 +5,9 @@ A metric is fed with `update_state(y_true, y_pred)` and read with `result()`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from seqfuse import _names
+from seqfuse import _config, _names
 from seqfuse.losses import targets
 from seqfuse.metrics.accuracy import (
     Accuracy,
@@ -60,7 +59,7 @@ __all__ = [
     "top_k_categorical_accuracy",
 ]
 
-CLASSES: tuple[Callable[..., Metric], ...] = (
+CLASSES: tuple[type[Metric], ...] = (
     Accuracy,
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -76,14 +75,14 @@ CLASSES: tuple[Callable[..., Metric], ...] = (
     Perplexity,
     Mean,
 )
-NAMES: dict[str, Callable[..., Metric]] = {
+NAMES: dict[str, type[Metric]] = {
     **{_names.snake_case(cls.__name__): cls for cls in CLASSES},
     "acc": Accuracy,
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
     "bce": BinaryCrossentropy,
 }
-OF_KIND: dict[tuple[str, str], Callable[..., Metric]] = {
+OF_KIND: dict[tuple[str, str], type[Metric]] = {
     ("accuracy", "binary"): BinaryAccuracy,
     ("accuracy", "sparse"): SparseCategoricalAccuracy,
     ("accuracy", "categorical"): CategoricalAccuracy,
@@ -122,17 +121,12 @@ def get(identifier: Any, function: str = "metrics.get", argument: str = "identif
     >>> get({"class_name": "TopKCategoricalAccuracy", "config": {"k": 3}})
     TopKCategoricalAccuracy(k=3, name='top_k_categorical_accuracy')
     """
-    if isinstance(identifier, Metric):
-        return identifier
-    if isinstance(identifier, str):
-        return _of_name(identifier, function, argument)()
-    if isinstance(identifier, dict) and "class_name" in identifier:
-        return _of_name(identifier["class_name"], function, argument)(**identifier.get("config", {}))
-    if isinstance(identifier, type) and issubclass(identifier, Metric):
-        return identifier()
-    if callable(identifier):
-        name = getattr(identifier, "__name__", None) or getattr(identifier, "name", None)
-        return MeanMetricWrapper(identifier, name or _names.snake_case(type(identifier).__name__))
+    found = _config.made(function, identifier, NAMES, argument)
+    if isinstance(found, Metric):
+        return found
+    if callable(found):
+        name = getattr(found, "__name__", None) or getattr(found, "name", None)
+        return MeanMetricWrapper(found, name or _names.snake_case(type(found).__name__))
     raise TypeError(
         f"{function}: {argument} must be a name, a Metric, a function or a dict with class_name and config; "
         f"got {identifier!r}"
@@ -167,8 +161,3 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     metric = OF_KIND[quantity, targets.kind_of_labels(y_true, y_pred)]() if quantity else get(identifier)
     metric.name = identifier
     return metric
-
-
-def _of_name(name: str, function: str, argument: str) -> Callable[..., Metric]:
-    """The class of a name, of a function or of a class."""
-    return NAMES.get(_names.snake_case(name)) or _names.look_up(function, argument, name, NAMES)

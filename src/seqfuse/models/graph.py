@@ -59,6 +59,20 @@ def graph_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
     return Graph(steps, of_inputs, of_outputs, len(place), layers, list(inputs))
 
 
+def shapes_of(graph: Graph, inputs: Sequence[Any]) -> list[Any]:
+    """The shape at every place, for inputs of these shapes; a layer refuses what does not fit."""
+    shapes: list[Any] = [None] * graph.places
+    for place, shape in zip(graph.inputs, inputs):
+        shapes[place] = shape
+    for layer, options, reads, writes, several_in, several_out in graph.steps:
+        given = [shapes[place] for place in reads]
+        layer.check_shape(given[0])
+        found = layer.compute_output_shape(given if several_in else given[0], **options)
+        for place, shape in zip(writes, found if several_out else [found]):
+            shapes[place] = shape
+    return shapes
+
+
 def _in_order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[list[Node], dict[Layer, int]]:
     """The calls, each behind those that it reads; and the layers, numbered as a walk from the outputs meets them."""
     given = {id(tensor) for tensor in inputs}

@@ -12,7 +12,7 @@ from seqfuse.layers.layer import Layer
 from seqfuse.layers.tensor import Tensor
 from seqfuse.layers.weight import Gradients
 from seqfuse.models import config, run, summary
-from seqfuse.models.graph import Graph, graph_of
+from seqfuse.models.graph import Graph, graph_of, shapes_of
 from seqfuse.models.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -217,18 +217,9 @@ class Model(Trainer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output; lists where there are several of them."""
-        graph = self._graph
-        assert graph is not None
-        shapes: list[Any] = [None] * graph.places
-        for place, shape in zip(graph.inputs, input_shape if isinstance(input_shape, list) else [input_shape]):
-            shapes[place] = shape
-        for layer, options, reads, writes, several_in, several_out in graph.steps:
-            given = [shapes[place] for place in reads]
-            layer.check_shape(given[0])
-            shape = layer.compute_output_shape(given if several_in else given[0], **options)
-            for place, one in zip(writes, shape if several_out else [shape]):
-                shapes[place] = one
-        found = [shapes[place] for place in graph.outputs]
+        assert self._graph is not None
+        shapes = shapes_of(self._graph, input_shape if isinstance(input_shape, list) else [input_shape])
+        found = [shapes[place] for place in self._graph.outputs]
         return found if self._several_out else found[0]
 
     def check_shape(self, shape: Any, *, source: Layer | None = None) -> None:

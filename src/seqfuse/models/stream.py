@@ -13,6 +13,7 @@ from seqfuse.layers.activations import Pair
 from seqfuse.layers.attending import Attending
 from seqfuse.layers.merging import _Merge
 from seqfuse.layers.recurrent import Recurrent
+from seqfuse.models.graph import shapes_of
 from seqfuse.models.model import Model
 
 if TYPE_CHECKING:
@@ -152,16 +153,15 @@ class ModelStream:
         Those of which there is not are what they would be if the sequences ended here.
         """
         timed: list[bool] = [False] * graph.places
-        shapes: list[Any] = [None] * graph.places
-        for place, is_timed, shape in zip(graph.inputs, timed_inputs, shapes_of_inputs):
-            timed[place], shapes[place] = is_timed, shape
+        shapes = shapes_of(graph, shapes_of_inputs)
+        for place, is_timed in zip(graph.inputs, timed_inputs):
+            timed[place] = is_timed
         plan = []
         for step in graph.steps:
             given = [shapes[place] for place in step.reads]
-            found = step.layer.compute_output_shape(given if step.several_in else given[0], **step.options)
             function, kinds = self._of(step, [timed[place] for place in step.reads], given)
-            for place, kind, shape in zip(step.writes, kinds, found if step.several_out else [found]):
-                timed[place], shapes[place] = kind, shape
+            for place, kind in zip(step.writes, kinds):
+                timed[place] = kind
             plan.append((function, step.reads, step.writes, step.several_in, step.several_out))
 
         def run(inputs: Sequence[Any]) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seqfuse.layers.weight import count
+from seqfuse.models.graph import shapes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,20 +45,17 @@ def all_layers(model: Layer) -> list[Layer]:
 
 
 def _rows(graph: Graph) -> Iterator[tuple[str, ...]]:
-    shapes: dict[int, Any] = {}
+    shapes = shapes_of(graph, [tensor.shape for tensor in graph.tensors])
     source: dict[int, str] = {}
     for place, tensor in zip(graph.inputs, graph.tensors):
-        shapes[place], source[place] = tensor.shape, tensor.name
+        source[place] = tensor.name
         yield f"{tensor.name} (InputLayer)", _shape(tensor.shape), "0", ""
     told: set[Layer] = set()
-    for layer, options, reads, writes, several_in, several_out in graph.steps:
-        given = [shapes[place] for place in reads]
-        shape = layer.compute_output_shape(given if several_in else given[0], **options)
-        for place, one in zip(writes, shape if several_out else [shape]):
-            shapes[place], source[place] = one, layer.name
+    for layer, _, reads, writes, *_ in graph.steps:
+        source.update((place, layer.name) for place in writes)
         parameters = "shared" if layer in told else f"{layer.count_params():,}"
         told.add(layer)
-        outputs = ", ".join(map(_shape, shape)) if several_out else _shape(shape)
+        outputs = ", ".join(_shape(shapes[place]) for place in writes)
         from_where = ", ".join(source[place] for place in reads)
         yield f"{layer.name} ({type(layer).__name__})", outputs, parameters, from_where
 
