@@ -64,6 +64,7 @@ NAMES: dict[str, type[Loss]] = {
     "mae": MeanAbsoluteError,
     "bce": BinaryCrossentropy,
 }
+BY_SHAPES = ("crossentropy", "ce")  # those that the shapes of the first batch choose
 OF_KIND: dict[str, type[Loss]] = {
     "binary": BinaryCrossentropy,
     "sparse": SparseCategoricalCrossentropy,
@@ -135,6 +136,6 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     >>> type(resolve("crossentropy", np.zeros(4, int), np.zeros((4, 10)))).__name__
     'SparseCategoricalCrossentropy'
     """
-    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+    if isinstance(identifier, str) and identifier.lower() in BY_SHAPES:
         return OF_KIND[targets.kind_of_labels(y_true, y_pred)](name=identifier)
     return get(identifier)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from seqfuse.losses import Loss
     from seqfuse.metrics import Metric
 
-# Losses that the shapes of the first batch choose.
-BY_SHAPES = ("crossentropy", "ce")
-
 
 def by_output(function: str, argument: str, value: Any, names: Sequence[str]) -> list[Any]:
     """Something that is given once, as a list or by name, as a list with an entry for every output."""
@@ -95,7 +92,7 @@ def add(mean: metrics.Mean, value: float, samples: int) -> None:
 
 def _loss(given: Any) -> Any:
     """A Loss, None, or a name that the first batch explains."""
-    if given is None or (isinstance(given, str) and given.lower() in BY_SHAPES):
+    if given is None or (isinstance(given, str) and given.lower() in losses.BY_SHAPES):
         return given
     loss = losses.get(given, "compile", "loss")
     if loss.reduction in (None, "none"):
