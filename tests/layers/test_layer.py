@@ -5,6 +5,7 @@ import pytest
 
 from layers.gradients import assert_gradients
 from seqfuse.layers import GRU, Dense, Input, Layer
+from seqfuse.models import Model
 
 pytestmark = pytest.mark.once
 
@@ -204,3 +205,18 @@ def test_one_weight_of_a_layer_is_frozen_alone(frozen):
     np.testing.assert_allclose(found, 1 + both[learnt], rtol=1e-6)
     (found,) = layer.backward(tape, dy)[1]
     np.testing.assert_array_equal(found, both[learnt])
+
+
+def test_a_layer_says_what_its_last_call_was_given_and_gave():
+    x = Input((3,))
+    layer = Dense(2)
+    with pytest.raises(AttributeError, match="before it is called on a symbolic Input"):
+        _ = layer.output
+    y = layer(x)
+    assert layer.input is x
+    assert layer.output is y
+    model = Model(x, Dense(1)(y))
+    inside = Model(model.input, layer.output)
+    rows = np.ones((4, 3))
+    assert (inside.predict(rows) == layer(rows)).all()
+    assert [w.path for w in layer.trainable_variables] == [w.path for w in layer.trainable_weights]

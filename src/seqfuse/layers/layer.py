@@ -93,6 +93,7 @@ class Layer(Configured):
         self.built = False
         self._features: int | None = None  # the size of the last axis of an input, once it is known
         self._warned = False
+        self.node: Node | None = None  # its last symbolic call
 
     @classmethod
     def _fresh_name(cls) -> str:
@@ -162,6 +163,8 @@ class Layer(Configured):
     def non_trainable_weights(self) -> list[Weight]:
         """The other weights."""
         return [weight for weight in self.weights if not weight.trainable]
+
+    variables, trainable_variables = weights, trainable_weights  # names that Keras has too
 
     @property
     def trainable(self) -> bool:
@@ -301,6 +304,23 @@ class Layer(Configured):
     def mask_after(self, tape: Any, x: Any, mask: Any) -> Any:
         """The mask of the output, after `forward`; a model has it on its tape."""
         return self.compute_mask(x, mask)
+
+    @property
+    def input(self) -> Any:
+        """What its last symbolic call was given: a Tensor, or a list of them."""
+        node = self._called()
+        return list(node.inputs) if node.several_in else node.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """What its last symbolic call gave: a Tensor that a model can end in, or a list of them."""
+        node = self._called()
+        return list(node.outputs) if node.several_out else node.outputs[0]
+
+    def _called(self) -> Node:
+        if self.node is None:
+            raise AttributeError(f"{self.name}: it has no input and no output before it is called on a symbolic Input")
+        return self.node
 
     # ---- calls ---------------------------------------------------------------------------------------------------
 

@@ -66,5 +66,6 @@ class Node:
     def gives(self, shapes: Any) -> Any:
         """The outputs, from the shape or the list of shapes that the layer says."""
         self.several_out = isinstance(shapes, list)
+        self.layer.node = self
         self.outputs = [Tensor(shape, self, i) for i, shape in enumerate(shapes if self.several_out else [shapes])]
         return list(self.outputs) if self.several_out else self.outputs[0]

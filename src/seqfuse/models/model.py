@@ -81,6 +81,16 @@ class Model(Trainer):
         """The layers inside, in the order of their weights."""
         return super().sublayers() if self._graph is None else list(self._graph.layers)
 
+    @property
+    def input(self) -> Any:
+        """Its symbolic input, or a list of them."""
+        return list(self.inputs) if self._several_in else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """Its symbolic output, or a list of them."""
+        return list(self.outputs) if self._several_out else self.outputs[0]
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or number.
 

@@ -137,7 +137,7 @@ class Measures:
                 raise ValueError(f"compile: {argument} must be one object for each output; got {one.name} for several")
         self._weighted = argument == "weighted_metrics"
         self._names, self._taken = names, taken
-        self._made: list[tuple[int, str, Metric]] | None = None
+        self._made: list[tuple[int, str, Metric, bool]] | None = None
 
     def update(
         self, ys: Sequence[Any], predictions: Sequence[Any], sample_weights: Sequence[Any], masks: Sequence[Any]
@@ -145,13 +145,13 @@ class Measures:
         """Count a batch; a step that is not real counts for no metric that takes a mask."""
         if self._made is None:
             self._made = list(self._make(ys, predictions))
-        for i, _, metric in self._made:
+        for i, _, metric, takes_mask in self._made:
             options = {"sample_weight": sample_weights[i]} if self._weighted else {}
-            if masks[i] is not None and _takes_mask(metric):
+            if masks[i] is not None and takes_mask:
                 options["mask"] = masks[i]
             metric.update_state(ys[i], predictions[i], **options)
 
-    def _make(self, ys: Sequence[Any], predictions: Sequence[Any]) -> Iterator[tuple[int, str, Metric]]:
+    def _make(self, ys: Sequence[Any], predictions: Sequence[Any]) -> Iterator[tuple[int, str, Metric, bool]]:
         for i, given in enumerate(self._given):
             prefix = f"{self._names[i]}_" if len(self._names) > 1 else ""
             for one in given:
@@ -164,11 +164,11 @@ class Measures:
                     n += 1
                     name = f"{base}_{n}"
                 self._taken.add(name)
-                yield i, name, metric
+                yield i, name, metric, _takes_mask(metric)
 
     def named(self) -> list[tuple[str, Metric]]:
         """The metrics by their names in logs; none before the first batch has said what they are."""
-        return [(name, metric) for _, name, metric in self._made or ()]
+        return [(name, metric) for _, name, metric, _ in self._made or ()]
 
 
 def _takes_mask(metric: Metric) -> bool:
