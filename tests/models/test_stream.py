@@ -57,6 +57,10 @@ MODELS = {
     "images": lambda: chain(
         L.Dense(3), L.TimeDistributed(L.Flatten()), every(L.GRU, 4), shape=(None, 5, 1)
     ),
+    "convolution": lambda: chain(
+        *(L.Conv1D(4, 3, padding="causal", activation="relu"), L.Conv1D(4, 2, padding="causal", dilation_rate=2)),
+        *(L.Conv1D(6, 1, padding="causal"), every(L.GRU, 4), L.Dense(2)),
+    ),
     "branches": branches,
 }  # fmt: skip
 
@@ -168,6 +172,7 @@ REFUSED = {
     "norm in time": (lambda: chain(L.LayerNormalization(axis=[1, 2]), shape=(4, 5)), "have that of time among them"),
     "dense in time": (lambda: chain(L.Dense(2), shape=(5,)), "its input has no axis of time but the last"),
     "attention": (lambda: elementwise(L.Attention()), "it looks at other steps; see seqfuse.functional.KVCache"),
+    "looking ahead": (lambda: chain(L.Conv1D(3, 3, padding="same")), "it looks ahead, or steps over some"),
     "inside": (lambda: chain(chain(L.Bidirectional(every()))), "it reads a sequence from both ends"),
 }  # fmt: skip
 
@@ -224,3 +229,19 @@ def test_stream_refuses_padding_and_stays_where_it_was():
     with pytest.raises(ValueError, match="got padding"):
         stream.step([x[:, 0], [1, 0, 2]])
     assert stream.step([x[:, 0], ids[:, 0]]).tobytes() == again.step([x[:, 0], ids[:, 0]]).tobytes()
+
+
+def test_stream_of_a_convolution_resets_rows_and_goes_on_from_a_state():
+    model = chain(L.Conv1D(4, 3, padding="causal", dilation_rate=2))
+    stream, other = model.stream(B), model.stream(B)
+    for t in range(5):
+        stream.step(x[:, t])
+    assert stream.state[0].shape == (B, 4, 5)
+    other.state = stream.state
+    other.reset([1])
+    y, whole = other.step(x[:, 5]), model.predict(x[:, :6])[:, -1]
+    assert y[[0, 2]].tobytes() == whole[[0, 2]].tobytes()
+    assert y[1].tobytes() == model.predict(x[:, 5:6])[1, 0].tobytes()
+    assert stream.step(x[:, 5]).tobytes() == whole.tobytes()  # a state is a copy
+    with pytest.raises(ValueError, match=r"stream: state must be \(batch, steps, features\) = \(3, 4, 5\)"):
+        stream.state = [np.zeros((3, 4, 4))]

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from seqfuse._arrays import Array
-    from seqfuse.functional.stream import Stream
     from seqfuse.layers.layer import Layer
     from seqfuse.models.graph import Graph, Step
 
@@ -36,6 +35,7 @@ REASONS: tuple[tuple[Any, str], ...] = (
     ((layers.GlobalAveragePooling1D, layers.GlobalMaxPooling1D), "it looks at all steps at once"),
     ((layers.Flatten, layers.Reshape), "it moves numbers from step to step"),
     (Attending, "it looks at other steps; see seqfuse.functional.KVCache"),
+    (layers.Conv1D, 'it looks ahead, or steps over some; padding="causal" and strides=1 do not'),
 )
 
 
@@ -69,7 +69,7 @@ class ModelStream:
         graph = model._graph
         if graph is None:
             raise ValueError(f"{model.name}: stream needs a model with shapes. Call it first, or begin with an Input")
-        self._streams: list[Stream] = []
+        self._streams: list[Any] = []
         self._names, self._several, self._several_out = model.input_names, model._several_in, model._several_out
         self._shapes = [(self.batch, *tensor.shape[2:]) for tensor in graph.tensors]
         for tensor in graph.tensors:
@@ -120,7 +120,8 @@ class ModelStream:
 
     @property
     def state(self) -> list[Any]:
-        """The state of every recurrent layer, in the order in which they are called: h, or (h, c) of an LSTM; copies.
+        """The state of every layer that has one, in the order in which they are called: h, or (h, c) of an LSTM; of a
+        causal Conv1D the inputs that it looks back on; copies.
 
         Setting it goes on from there.
         """
@@ -198,6 +199,10 @@ class ModelStream:
             return (lambda x: run(x if step.several_in else [x])), kinds
         if isinstance(layer, Recurrent):
             return self._recurrent(layer), [layer.return_sequences] + [False] * (n - 1)
+        if isinstance(layer, layers.Conv1D) and layer.padding == "causal" and layer.strides == (1,):
+            past = _Past(layer, self.batch, shapes[0][-1])
+            self._streams.append(past)
+            return past.step, [True]
         reason = next((said for kinds, said in REASONS if isinstance(layer, kinds)), _why_not(layer, shapes))
         if reason is not None:
             self._refuse(layer, reason)
@@ -244,6 +249,38 @@ class ModelStream:
             f"{self.name}: stream needs layers that give a step from that step and those before; got {layer.name} "
             f"({type(layer).__name__}): {reason}"
         )
+
+
+class _Past:
+    """A causal convolution step by step: its state is the inputs that the next step looks back on."""
+
+    def __init__(self, layer: layers.Conv1D, batch: int, features: int) -> None:
+        self._layer = copy.deepcopy(layer)
+        steps = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+        self._inputs = np.zeros((batch, steps, features), layer._dtype)
+
+    def step(self, x: Any) -> Any:
+        """The output at this step: the last one of those inputs and this one."""
+        inputs = np.concatenate([self._inputs, np.asarray(x, self._inputs.dtype)[:, None]], axis=1)
+        y = self._layer.forward(inputs, keep=False)[0][:, -1]
+        self._inputs = inputs[:, 1:]
+        return y
+
+    def reset(self, rows: ArrayLike | None = None) -> None:
+        """Zeros, as before the first step."""
+        self._inputs = self._inputs.copy()
+        self._inputs[slice(None) if rows is None else _checks.rows_of_batch("stream", rows, len(self._inputs))] = 0
+
+    @property
+    def state(self) -> Array:
+        """(batch, steps, features), the oldest first; a copy."""
+        return self._inputs.copy()
+
+    @state.setter
+    def state(self, value: ArrayLike) -> None:
+        state = np.array(value, self._inputs.dtype)
+        _checks.shape("stream", "state", "(batch, steps, features)", self._inputs.shape, state.shape)
+        self._inputs = state
 
 
 def _dense(layer: layers.Dense, batch: int) -> Callable[[Any], Any]:
