@@ -280,3 +280,14 @@ def test_training_goes_on_where_another_model_has_taken_over_the_weights(tmp_pat
     for model in (one, again):
         model.train_on_batch(x, y)
     np.testing.assert_array_equal(one.get_weights()[0], again.get_weights()[0])
+
+
+def test_a_lambda_is_saved_with_a_warning(tmp_path):
+    model = Sequential([L.Input((3,)), L.Dense(2, kernel_initializer=lambda shape, dtype: np.ones(shape, dtype))])
+    path = tmp_path / "model.safetensors"
+    with pytest.warns(UserWarning, match="a lambda has no name that it is found by again: write it with def"):
+        model.save(path)
+    with pytest.raises(ValueError, match="there is no '<lambda>' in seqfuse"):
+        load_model(path)
+    again = load_model(path, custom_objects={"<lambda>": lambda shape, dtype: np.zeros(shape, dtype)})
+    assert (again.get_weights()[0] == 1).all()

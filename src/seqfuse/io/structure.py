@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
@@ -71,6 +72,9 @@ def encode(value: Any, met: dict[int, int] | None = None) -> Any:
             met[id(value)] = len(met)
         return found
     if callable(value) and hasattr(value, "__name__"):
+        if value.__name__ == "<lambda>":
+            advice = 'write it with def, or load it with custom_objects={"<lambda>": ...}'
+            warnings.warn(f"save: a lambda has no name that it is found by again: {advice}", stacklevel=2)
         return _tagged("function", _names_of_own().get(value, value.__name__))
     raise TypeError(f"save: an argument must be numbers, strings, or have a get_config; got {value!r}")
 
