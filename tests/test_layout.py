@@ -27,8 +27,8 @@ PYTHON = [path for path in CODE if path.suffix in {".py", ".pyi"}]
 
 # From the bottom up: what a module of seqfuse may import stands in its own line or above it.
 LEVELS = [
-    {"_version", "_cpu", "_activations", "_cells"},
-    {"_arrays", "_backend", "_checks", "_config", "_info", "_kernels", "_names", "_results", "_seeds", "_threads"},
+    {"_version", "_cpu", "_names", "_activations", "_cells"},
+    {"_arrays", "_backend", "_checks", "_config", "_info", "_kernels", "_results", "_seeds", "_threads"},
     {"functional", "reference"},
     {"initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},

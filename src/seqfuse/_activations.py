@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from seqfuse import _names
+
 Array: TypeAlias = npt.NDArray[Any]
 # What a caller may write: a name, or a name and its constants.
 ActivationLike: TypeAlias = str | tuple[str] | tuple[str, float] | tuple[str, float, float]
@@ -154,10 +156,8 @@ def parse(function: str, argument: str, value: Any) -> Activation:
 
 
 def _refuse_name(function: str, argument: str, name: str) -> NoReturn:
-    from difflib import get_close_matches  # takes longer to import than most calls take
-
-    near = get_close_matches(name.lower(), DEFINITIONS, n=1)
-    advice = f". Did you mean {near[0]!r}?" if near else ""
+    near = _names.nearest(name, DEFINITIONS)
+    advice = f". Did you mean {near!r}?" if near else ""
     raise ValueError(f"{function}: {argument} must be one of {', '.join(DEFINITIONS)}; got {name!r}{advice}")
 
 
