@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from layers.gradients import assert_gradients
-from seqfuse.layers import GRU, Dense, Input, Layer
-from seqfuse.models import Model
+from seqfuse.layers import GRU, Add, Dense, Input, Layer
+from seqfuse.models import Model, Sequential
 
 pytestmark = pytest.mark.once
 
@@ -220,3 +220,12 @@ def test_a_layer_says_what_its_last_call_was_given_and_gave():
     rows = np.ones((4, 3))
     assert (inside.predict(rows) == layer(rows)).all()
     assert [w.path for w in layer.trainable_variables] == [w.path for w in layer.trainable_weights]
+
+
+def test_all_layers_are_those_inside_others_too_each_once():
+    inside = Sequential([Dense(2), Dense(1)])
+    x, z = Input((3,)), Input((3,))
+    model = Model([x, z], Add()([inside(x), inside(z)]))
+    found = model.all_sublayers()
+    assert found.count(inside.layers[0]) == found.count(inside) == 1
+    assert set(inside.layers) < set(found)

@@ -5,7 +5,6 @@ import pytest
 
 from seqfuse.layers import GRU, LSTM, Add, Dense, Input
 from seqfuse.models import Model, Sequential
-from seqfuse.models.summary import all_layers
 
 pytestmark = pytest.mark.once
 
@@ -57,12 +56,3 @@ def test_a_model_without_shapes_says_so(capsys):
     ]
     model.predict(np.zeros((1, 3)))
     assert summary(model)[-1].startswith("8 parameters")
-
-
-def test_all_layers_are_those_inside_others_too_each_once():
-    inside = Sequential([Dense(2), Dense(1)])
-    x, z = Input((3,)), Input((3,))
-    model = Model([x, z], Add()([inside(x), inside(z)]))
-    found = all_layers(model)
-    assert found.count(inside.layers[0]) == found.count(inside) == 1
-    assert set(inside.layers) < set(found)

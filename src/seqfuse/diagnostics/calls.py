@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqfuse.layers.attending import Attending
 from seqfuse.models.chunks import recurrent_layers
-from seqfuse.models.summary import all_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,7 +88,7 @@ def attention_calls(model: Layer) -> Iterator[list[tuple[Layer, Array]]]:
         return forward
 
     with contextlib.ExitStack() as stack:
-        for layer in [model, *all_layers(model)]:
+        for layer in [model, *model.all_sublayers()]:
             if isinstance(layer, Attending):
                 stack.enter_context(_instead(layer, "forward", watched(layer)))
         yield calls

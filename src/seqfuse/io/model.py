@@ -12,7 +12,6 @@ from seqfuse.io import file
 from seqfuse.io.structure import Decoder, encode
 from seqfuse.layers.weight import without_numbers
 from seqfuse.models.chunks import recurrent_layers
-from seqfuse.models.summary import all_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -165,7 +164,7 @@ def _keys(model: Any) -> dict[Weight, str]:
 
 def _generators(model: Any) -> Iterator[SeedGenerator]:
     """The seeds that layers go on drawing from."""
-    for layer in all_layers(model):
+    for layer in model.all_sublayers():
         for name, value in vars(layer).items():
             if isinstance(value, SeedGenerator) and name != "_order_seeds":
                 yield value

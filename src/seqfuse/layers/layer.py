@@ -149,6 +149,13 @@ class Layer(Configured):
             found += [layer for layer in inside if isinstance(layer, Layer)]
         return list(dict.fromkeys(found))
 
+    def all_sublayers(self) -> list[Layer]:
+        """The layers inside, and those inside them, each once."""
+        found: list[Layer] = []
+        for layer in self.sublayers():
+            found += [layer, *layer.all_sublayers()]
+        return list(dict.fromkeys(found))
+
     @property
     def weights(self) -> list[Weight]:
         """All weights, in Keras's order."""

@@ -11,7 +11,6 @@ from seqfuse import _checks
 from seqfuse.layers.recurrent import Recurrent
 from seqfuse.layers.time_distributed import TimeDistributed
 from seqfuse.models.batches import each, flat
-from seqfuse.models.summary import all_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def recurrent_layers(model: Layer) -> list[Recurrent]:
     """The recurrent layers of a model, those inside others too."""
-    return [layer for layer in all_layers(model) if isinstance(layer, Recurrent)]
+    return [layer for layer in model.all_sublayers() if isinstance(layer, Recurrent)]
 
 
 def _carrying(layer: Layer) -> list[Recurrent]:

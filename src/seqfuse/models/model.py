@@ -117,7 +117,7 @@ class Model(Trainer):
 
     def reset_states(self) -> None:
         """Let every stateful layer start from zeros."""
-        for layer in summary.all_layers(self):
+        for layer in self.all_sublayers():
             if hasattr(layer, "reset_state"):
                 layer.reset_state()
 

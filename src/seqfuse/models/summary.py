@@ -36,14 +36,6 @@ def lines(model: Layer, graph: Graph | None, width: int | None = None) -> Iterat
     yield f"{learnt + kept:,} parameters ({_bytes(size)}): {learnt:,} trainable, {kept:,} not"
 
 
-def all_layers(model: Layer) -> list[Layer]:
-    """The layers of a model, those inside others too."""
-    found: list[Layer] = []
-    for layer in model.sublayers():
-        found += [layer, *all_layers(layer)]
-    return list(dict.fromkeys(found))
-
-
 def _rows(graph: Graph) -> Iterator[tuple[str, ...]]:
     shapes = shapes_of(graph, [tensor.shape for tensor in graph.tensors])
     source: dict[int, str] = {}
