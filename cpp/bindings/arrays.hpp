@@ -1,28 +1,40 @@
-// From numpy's arrays to the kernels' views, and back. Shapes and types were checked in Python.
+// From NumPy's arrays to the kernels' views, and back. seqfuse.functional has checked shapes and types.
 #pragma once
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include <cfenv>
-#include <chrono>
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "seqfuse/memory.hpp"
-#include "seqfuse/recurrent.hpp"
 #include "seqfuse/types.hpp"
 
 namespace py = pybind11;
 
 namespace seqfuse::bindings {
 
-// Calls f with a float or a double, as the array's numbers are.
+inline bool is_array(PyObject* object) { return py::detail::npy_api::get().PyArray_Check_(object); }
+inline bool is_array_or_none(PyObject* object) { return object == Py_None || is_array(object); }
+
+// Arguments that are arrays, and arguments that may be None, with these types in signatures and stubs.
+class Array : public py::array {
+ public:
+  PYBIND11_OBJECT(Array, py::array, is_array)
+};
+class OptionalArray : public py::object {
+ public:
+  PYBIND11_OBJECT(OptionalArray, py::object, is_array_or_none)
+};
+
+// Calls f with a float or a double, according to the array's type.
 template <class F>
 auto for_type_of(const py::array& array, F&& f) {
   return array.itemsize() == sizeof(double) ? f(double{}) : f(float{});
 }
 
-// Pointers to const read, pointers to T write; numpy's own flag is checked in Python. None is a null pointer.
+// Pointers to const are read, pointers to T are written; Python has checked NumPy's flag. None becomes a null pointer.
 template <class T>
 T* pointer(const py::array& array) {
   return static_cast<T*>(const_cast<void*>(array.data()));
@@ -48,55 +60,45 @@ Steps<T> steps(const py::object& object) {
 }
 
 template <class T>
-Heads<T> heads(const py::array& array) {
+Heads<T> heads(const py::object& object) {
+  const auto array = py::reinterpret_borrow<py::array>(object);
   constexpr auto kSize = static_cast<Index>(sizeof(T));
   return {pointer<T>(array), array.strides(0) / kSize, array.strides(1) / kSize, array.strides(2) / kSize};
 }
 
+// A new array in C order, uninitialized. Cheaper than numpy.empty and than py::array_t's own shape and strides.
+template <class T, std::size_t N>
+Array new_array(const std::array<Index, N>& shape) {
+  auto& api = py::detail::npy_api::get();
+  static PyObject* const descr = py::dtype::of<T>().release().ptr();
+  Py_intptr_t dims[N];
+  std::copy_n(shape.begin(), N, dims);
+  Py_INCREF(descr);  // stolen by the call
+  PyObject* array =
+      api.PyArray_NewFromDescr_(api.PyArray_Type_, descr, static_cast<int>(N), dims, nullptr, nullptr, 0, nullptr);
+  if (array == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<Array>(array);
+}
+
 // A one-dimensional array that owns the buffer's memory.
 template <class T>
-py::array to_array(Buffer<T> buffer) {
+Array to_array(Buffer<T> buffer) {
   const Index size = buffer.size();
   T* data = buffer.release();
   return py::array_t<T>(size, data, py::capsule(data, [](void* p) { std::free(p); }));
 }
 
-// Lets Ctrl-C through during a long call made without the GIL: asks Python at most every 50 ms. What handles the
-// signal is the caller's code, and runs in the caller's floating-point environment.
-class Interruptible {
- public:
-  Interruptible() { std::fegetenv(&callers_); }
-  StopCheck check() { return {&Interruptible::ask, this}; }
+}  // namespace seqfuse::bindings
 
- private:
-  using Clock = std::chrono::steady_clock;
-  static bool ask(void* context) {
-    auto& self = *static_cast<Interruptible*>(context);
-    if (Clock::now() < self.next_) return false;
-    self.next_ = Clock::now() + std::chrono::milliseconds(50);
-    py::gil_scoped_acquire acquire;
-    std::fenv_t ours;
-    std::fegetenv(&ours);
-    std::fesetenv(&self.callers_);
-    const bool stop = PyErr_CheckSignals() != 0;
-    std::fesetenv(&ours);
-    return stop;
-  }
-  std::fenv_t callers_;
-  Clock::time_point next_ = Clock::now() + std::chrono::milliseconds(50);
+namespace pybind11::detail {
+
+template <>
+struct handle_type_name<seqfuse::bindings::Array> {
+  static constexpr auto name = const_name("numpy.typing.NDArray[typing.Any]");
+};
+template <>
+struct handle_type_name<seqfuse::bindings::OptionalArray> {
+  static constexpr auto name = const_name("typing.Optional[numpy.typing.NDArray[typing.Any]]");
 };
 
-// Calls f without the GIL, `stop` set; where f was stopped, raises what the signal handler raised.
-template <class F>
-void interruptible(StopCheck& stop, F&& f) {
-  Interruptible asking;
-  stop = asking.check();
-  bool completed;
-  {
-    py::gil_scoped_release release;
-    completed = f();
-  }
-  if (!completed) throw py::error_already_set();
-}
-
-}  // namespace seqfuse::bindings
+}  // namespace pybind11::detail

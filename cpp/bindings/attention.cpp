@@ -1,58 +1,85 @@
 // Scaled dot-product attention.
-#include "seqfuse/attention.hpp"
+#include <utility>
 
-#include "bindings.hpp"
-#include "scores.hpp"
+#include "cancellation.hpp"
+#include "score_options.hpp"
 
 namespace seqfuse::bindings {
 namespace {
 
-void forward(const py::array& q, const py::array& k, const py::array& v, const ScoreOptions& options,
-             const py::array& y, const py::object& high, const py::object& reciprocal, const py::object& lse,
-             int threads) {
+// The row maxima and the reciprocal sums, which are in one array; null pointers for None.
+template <class T>
+std::pair<T*, T*> halves(const py::object& statistics) {
+  if (statistics.is_none()) return {};
+  const auto array = py::reinterpret_borrow<py::array>(statistics);
+  T* first = pointer<T>(array);
+  return {first, first + array.size() / 2};
+}
+
+void attention_forward(const Kernels& self, const Array& q, const Array& k, const Array& v,
+                       const PyScoreOptions& options, const Array& y, const OptionalArray& statistics,
+                       const OptionalArray& lse, int threads) {
   for_type_of(q, [&](auto zero) {
     using T = decltype(zero);
-    const AttentionShape shape = shape_of(q, k, v);
-    AttentionForwardArgs<T> args{
-        shape,       heads<const T>(q), heads<const T>(k),      heads<const T>(v), options_of<T>(options, shape),
-        heads<T>(y), pointer<T>(high),  pointer<T>(reciprocal), pointer<T>(lse),   threads,
-        {}};
-    interruptible(args.stop, [&] { return attention_forward(args); });
+    const AttentionShape shape = read_shape(q, k, v);
+    const auto [row_max, inv_sum] = halves<T>(statistics);
+    AttentionForwardArgs<T> args{.shape = shape,
+                                 .q = heads<const T>(q),
+                                 .k = heads<const T>(k),
+                                 .v = heads<const T>(v),
+                                 .options = read_score_options<T>(options, shape),
+                                 .y = heads<T>(y),
+                                 .high_out = row_max,
+                                 .reciprocal_out = inv_sum,
+                                 .lse_out = pointer<T>(lse),
+                                 .threads = threads,
+                                 .stop = {}};
+    run_interruptible(args, [&] { return self.of<T>().attention_forward(args); });
   });
 }
 
-void backward(const py::array& q, const py::array& k, const py::array& v, const ScoreOptions& options,
-              const py::array& y, const py::array& high, const py::array& reciprocal, const py::array& dy,
-              const py::object& dlse, const py::array& dq, const py::array& dk, const py::array& dv,
-              const py::object& dmask, int threads) {
+void attention_backward(const Kernels& self, const PyAttentionTape& tape, const Array& dy, const OptionalArray& dlse,
+                        const Array& dq, const Array& dk, const Array& dv, const OptionalArray& dmask, int threads) {
+  const auto q = py::reinterpret_borrow<Array>(field<"_q">(tape)), k = py::reinterpret_borrow<Array>(field<"_k">(tape)),
+             v = py::reinterpret_borrow<Array>(field<"_v">(tape));
   for_type_of(q, [&](auto zero) {
     using T = decltype(zero);
-    const AttentionShape shape = shape_of(q, k, v);
-    AttentionBackwardArgs<T> args{shape,
-                                  heads<const T>(q),
-                                  heads<const T>(k),
-                                  heads<const T>(v),
-                                  heads<const T>(y),
-                                  heads<const T>(dy),
-                                  options_of<T>(options, shape),
-                                  pointer<const T>(high),
-                                  pointer<const T>(reciprocal),
-                                  pointer<const T>(dlse),
-                                  heads<T>(dq),
-                                  heads<T>(dk),
-                                  heads<T>(dv),
-                                  pointer<T>(dmask),
-                                  threads,
-                                  {}};
-    interruptible(args.stop, [&] { return attention_backward(args); });
+    const AttentionShape shape = read_shape(q, k, v);
+    const auto [row_max, inv_sum] = halves<const T>(field<"_statistics">(tape));
+    AttentionBackwardArgs<T> args{.shape = shape,
+                                  .q = heads<const T>(q),
+                                  .k = heads<const T>(k),
+                                  .v = heads<const T>(v),
+                                  .y = heads<const T>(field<"_y">(tape)),
+                                  .dy = heads<const T>(dy),
+                                  .options = read_score_options<T>(field<"_options">(tape), shape),
+                                  .high = row_max,
+                                  .reciprocal = inv_sum,
+                                  .dlse = pointer<const T>(dlse),
+                                  .dq_out = heads<T>(dq),
+                                  .dk_out = heads<T>(dk),
+                                  .dv_out = heads<T>(dv),
+                                  .dmask_inout = pointer<T>(dmask),
+                                  .threads = threads,
+                                  .stop = {}};
+    run_interruptible(args, [&] { return self.of<T>().attention_backward(args); });
   });
 }
 
 }  // namespace
 
-void bind_attention(py::module_& module) {
-  module.def("attention_forward", &forward);
-  module.def("attention_backward", &backward);
+void bind_attention(KernelsClass& kernels) {
+  using py::arg;
+  kernels
+      .def("attention_forward", &attention_forward, arg("q"), arg("k"), arg("v"), arg("options"), arg("y"),
+           arg("statistics"), arg("lse"), arg("threads"),
+           "Write y; unless they are None, also statistics (2, B, Hq, Tq) in C order, each row's largest\n"
+           "score and the reciprocal of the sum of exp(score - largest), and lse (B, Hq, Tq), the\n"
+           "logarithm of the sum of exp(score).")
+      .def("attention_backward", &attention_backward, arg("tape"), arg("dy"), arg("dlse"), arg("dq"), arg("dk"),
+           arg("dv"), arg("dmask"), arg("threads"),
+           "Write dq; write dk, dv and dmask (B, Hq, Tq, Tk; may be None), which hold zeros, where keys\n"
+           "were attended to.");
 }
 
 }  // namespace seqfuse::bindings

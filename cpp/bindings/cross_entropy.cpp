@@ -1,45 +1,51 @@
 // Softmax cross-entropy: the mean loss of rows of logits, and its gradient.
-#include "seqfuse/cross_entropy.hpp"
-
-#include "arrays.hpp"
-#include "bindings.hpp"
+#include "cancellation.hpp"
+#include "kernels.hpp"
 
 namespace seqfuse::bindings {
+namespace {
 
-void bind_cross_entropy(py::module_& module) {
-  module.def("softmax_cross_entropy_forward", [](const py::array& logits, const py::array& labels,
-                                                 const py::array& high, const py::array& scale, int threads) {
-    return for_type_of(logits, [&](auto zero) {
-      using T = decltype(zero);
-      const CrossEntropyForwardArgs<T> args{logits.shape(0),
-                                            logits.shape(1),
-                                            rows<const T>(logits),
-                                            pointer<const std::int64_t>(labels),
-                                            pointer<T>(high),
-                                            pointer<T>(scale),
-                                            threads};
-      py::gil_scoped_release release;
-      return softmax_cross_entropy_forward(args);
-    });
+double cross_entropy_forward(const Kernels& self, const Array& logits, const Array& labels, const Array& row_max,
+                             const Array& inv_sum, int threads) {
+  return for_type_of(logits, [&](auto zero) {
+    using T = decltype(zero);
+    const CrossEntropyForwardArgs<T> args{.N = logits.shape(0),
+                                          .C = logits.shape(1),
+                                          .logits = rows<const T>(logits),
+                                          .labels = pointer<const std::int64_t>(labels),
+                                          .high = pointer<T>(row_max),
+                                          .scale = pointer<T>(inv_sum),
+                                          .threads = threads};
+    return run_released(self.of<T>().cross_entropy_forward, args);
   });
-  module.def("softmax_cross_entropy_backward",
-             [](const py::array& logits, const py::array& labels, const py::array& high, const py::array& scale,
-                double factor, const py::array& dlogits, int threads) {
-               for_type_of(logits, [&](auto zero) {
-                 using T = decltype(zero);
-                 const CrossEntropyBackwardArgs<T> args{logits.shape(0),
-                                                        logits.shape(1),
-                                                        rows<const T>(logits),
-                                                        pointer<const std::int64_t>(labels),
-                                                        pointer<const T>(high),
-                                                        pointer<const T>(scale),
-                                                        factor,
-                                                        rows<T>(dlogits),
-                                                        threads};
-                 py::gil_scoped_release release;
-                 softmax_cross_entropy_backward(args);
-               });
-             });
+}
+
+void cross_entropy_backward(const Kernels& self, const Array& logits, const Array& labels, const Array& row_max,
+                            const Array& inv_sum, double factor, const Array& dlogits, int threads) {
+  for_type_of(logits, [&](auto zero) {
+    using T = decltype(zero);
+    const CrossEntropyBackwardArgs<T> args{.N = logits.shape(0),
+                                           .C = logits.shape(1),
+                                           .logits = rows<const T>(logits),
+                                           .labels = pointer<const std::int64_t>(labels),
+                                           .high = pointer<const T>(row_max),
+                                           .scale = pointer<const T>(inv_sum),
+                                           .factor = factor,
+                                           .dlogits = rows<T>(dlogits),
+                                           .threads = threads};
+    run_released(self.of<T>().cross_entropy_backward, args);
+  });
+}
+
+}  // namespace
+
+void bind_cross_entropy(KernelsClass& kernels) {
+  using py::arg;
+  kernels
+      .def("cross_entropy_forward", &cross_entropy_forward, arg("logits"), arg("labels"), arg("row_max"),
+           arg("inv_sum"), arg("threads"), "Return the mean loss of logits (N, C); write row_max and inv_sum (N,).")
+      .def("cross_entropy_backward", &cross_entropy_backward, arg("logits"), arg("labels"), arg("row_max"),
+           arg("inv_sum"), arg("factor"), arg("dlogits"), arg("threads"), "Write dlogits (N, C).");
 }
 
 }  // namespace seqfuse::bindings

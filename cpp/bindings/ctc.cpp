@@ -1,61 +1,67 @@
 // The CTC loss of a batch of sequences, and its gradient.
-#include "seqfuse/ctc.hpp"
-
 #include <algorithm>
 
-#include "arrays.hpp"
-#include "bindings.hpp"
+#include "cancellation.hpp"
+#include "kernels.hpp"
+#include "structures.hpp"
 
 namespace seqfuse::bindings {
 namespace {
 
 template <class T>
-CtcBatch<T> batch_of(const py::array& logits, const py::object& real, const py::array& labels,
-                     const py::array& label_lengths, Index blank) {
-  return {logits.shape(0),
-          logits.shape(1),
-          logits.shape(2),
-          labels.shape(1),
-          steps<const T>(logits),
-          pointer<const unsigned char>(real),
-          rows<const std::int64_t>(labels),
-          pointer<const std::int64_t>(label_lengths),
-          blank};
+CtcBatch<T> read_batch(const Array& logits, const py::object& valid, const py::object& labels,
+                       const py::object& label_lengths, Index blank) {
+  return {.T_ = logits.shape(0),
+          .B = logits.shape(1),
+          .C = logits.shape(2),
+          .S = py::reinterpret_borrow<py::array>(labels).shape(1),
+          .logits = steps<const T>(logits),
+          .real = pointer<const unsigned char>(valid),
+          .labels = rows<const std::int64_t>(labels),
+          .label_lengths = pointer<const std::int64_t>(label_lengths),
+          .blank = blank};
 }
 
-py::object forward(const py::array& logits, const py::object& real, const py::array& labels,
-                   const py::array& label_lengths, Index blank, const py::array& losses, bool keep, int threads) {
+OptionalArray ctc_forward(const Kernels& self, const Array& logits, const OptionalArray& valid, const Array& labels,
+                          const Array& label_lengths, Index blank, const Array& losses, bool keep, int threads) {
   return for_type_of(logits, [&](auto zero) {
     using T = decltype(zero);
     CtcForwardArgs<T> args;
-    args.batch = batch_of<T>(logits, real, labels, label_lengths, blank);
+    args.batch = read_batch<T>(logits, valid, labels, label_lengths, blank);
     args.losses = pointer<T>(losses), args.threads = threads;
     Buffer<T> saved;
-    if (keep) saved = Buffer<T>(std::max<Index>(1, ctc_tape_size(args.batch)));  // an array has to have an address
+    if (keep) saved = Buffer<T>(std::max<Index>(1, self.of<T>().ctc_tape_size(args.batch)));  // never a null pointer
     args.saved = saved.data();
-    interruptible(args.stop, [&] { return ctc_forward(args); });
-    return keep ? py::object(to_array(std::move(saved))) : py::none();
+    run_interruptible(args, [&] { return self.of<T>().ctc_forward(args); });
+    return keep ? py::reinterpret_steal<OptionalArray>(to_array(std::move(saved)).release())
+                : py::reinterpret_borrow<OptionalArray>(py::none());
   });
 }
 
-void backward(const py::array& logits, const py::object& real, const py::array& labels, const py::array& label_lengths,
-              Index blank, const py::array& losses, const py::array& saved, const py::array& dlosses,
-              const py::array& dlogits, int threads) {
+void ctc_backward(const Kernels& self, const PyCtcTape& tape, const Array& dlosses, const Array& dlogits, int threads) {
+  const auto logits = py::reinterpret_borrow<Array>(field<"_logits">(tape));
   for_type_of(logits, [&](auto zero) {
     using T = decltype(zero);
     CtcBackwardArgs<T> args;
-    args.batch = batch_of<T>(logits, real, labels, label_lengths, blank);
-    args.losses = pointer<const T>(losses), args.saved = pointer<const T>(saved);
+    args.batch = read_batch<T>(logits, field<"_valid">(tape), field<"_labels">(tape), field<"_label_lengths">(tape),
+                               field<"_blank">(tape).template cast<Index>());
+    args.losses = pointer<const T>(field<"_losses">(tape)), args.saved = pointer<const T>(field<"_saved">(tape));
     args.dlosses = pointer<const T>(dlosses), args.dlogits = steps<T>(dlogits), args.threads = threads;
-    interruptible(args.stop, [&] { return ctc_backward(args); });
+    run_interruptible(args, [&] { return self.of<T>().ctc_backward(args); });
   });
 }
 
 }  // namespace
 
-void bind_ctc(py::module_& module) {
-  module.def("ctc_forward", &forward);
-  module.def("ctc_backward", &backward);
+void bind_ctc(KernelsClass& kernels) {
+  using py::arg;
+  kernels
+      .def("ctc_forward", &ctc_forward, arg("logits"), arg("valid"), arg("labels"), arg("label_lengths"), arg("blank"),
+           arg("losses"), arg("keep"), arg("threads"),
+           "Write losses (B,) from logits (T, B, C), labels (B, S) and label_lengths (B,), both int64. Return\n"
+           "what the backward reads, or None without keep.")
+      .def("ctc_backward", &ctc_backward, arg("tape"), arg("dlosses"), arg("dlogits"), arg("threads"),
+           "Write dlogits (T, B, C) from dlosses (B,).");
 }
 
 }  // namespace seqfuse::bindings

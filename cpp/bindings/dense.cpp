@@ -1,40 +1,60 @@
 // The dense layer.
-#include "seqfuse/dense.hpp"
-
-#include "arrays.hpp"
-#include "bindings.hpp"
+#include "cancellation.hpp"
+#include "kernels.hpp"
 
 namespace seqfuse::bindings {
 namespace {
 
-template <class T>
-void forward_as(const py::array& x, const py::array& W, const py::object& b, const py::object& y, bool add,
-                int threads) {
-  DenseForwardArgs<T> args{x.shape(0),          x.shape(1), W.shape(1), rows<const T>(x), rows<const T>(W),
-                           pointer<const T>(b), rows<T>(y), add,        threads,          {}};
-  interruptible(args.stop, [&] { return dense_forward(args); });
-}
-
-void forward(const py::array& x, const py::array& W, const py::object& b, const py::object& y, bool add, int threads) {
-  for_type_of(W, [&](auto zero) { forward_as<decltype(zero)>(x, W, b, y, add, threads); });
-}
-
-void backward(const py::array& x, const py::array& W, const py::array& dy, const py::object& dx, const py::object& dW,
-              const py::object& db, bool added, int threads) {
+void dense_forward(const Kernels& self, const Array& x, const Array& W, const OptionalArray& b, const Array& y,
+                   bool add, int threads) {
   for_type_of(W, [&](auto zero) {
     using T = decltype(zero);
-    DenseBackwardArgs<T> args{x.shape(0),        x.shape(1),  W.shape(1),  rows<const T>(x), rows<const T>(W),
-                              rows<const T>(dy), rows<T>(dx), rows<T>(dW), pointer<T>(db),   added,
-                              threads,           {}};
-    interruptible(args.stop, [&] { return dense_backward(args); });
+    DenseForwardArgs<T> args{.N = x.shape(0),
+                             .I = x.shape(1),
+                             .O = W.shape(1),
+                             .x = rows<const T>(x),
+                             .W = rows<const T>(W),
+                             .b = pointer<const T>(b),
+                             .y = rows<T>(y),
+                             .add = add,
+                             .threads = threads,
+                             .stop = {}};
+    run_interruptible(args, [&] { return self.of<T>().dense_forward(args); });
+  });
+}
+
+void dense_backward(const Kernels& self, const Array& x, const Array& W, const Array& dy, const OptionalArray& dx,
+                    const Array& dW, const OptionalArray& db, bool accumulate, int threads) {
+  for_type_of(W, [&](auto zero) {
+    using T = decltype(zero);
+    DenseBackwardArgs<T> args{.N = x.shape(0),
+                              .I = x.shape(1),
+                              .O = W.shape(1),
+                              .x = rows<const T>(x),
+                              .W = rows<const T>(W),
+                              .dy = rows<const T>(dy),
+                              .dx = rows<T>(dx),
+                              .dW = rows<T>(dW),
+                              .db = pointer<T>(db),
+                              .added = accumulate,
+                              .threads = threads,
+                              .stop = {}};
+    run_interruptible(args, [&] { return self.of<T>().dense_backward(args); });
   });
 }
 
 }  // namespace
 
-void bind_dense(py::module_& module) {
-  module.def("dense_forward", &forward);
-  module.def("dense_backward", &backward);
+void bind_dense(KernelsClass& kernels) {
+  using py::arg;
+  kernels
+      .def("dense_forward", &dense_forward, arg("x"), arg("W"), arg("b"), arg("y"), arg("add"), arg("threads"),
+           "Write y (N, O) = b + x (N, I) W (I, O); with add, add x W to y and pass None for b.")
+      .def(
+          "dense_backward", &dense_backward, arg("x"), arg("W"), arg("dy"), arg("dx"), arg("dW"), arg("db"),
+          arg("accumulate"), arg("threads"),
+          "Write dx (may be None); add to dW and db (may be None). With accumulate these hold values already, and keep "
+          "them if Ctrl-C stops the call.");
 }
 
 }  // namespace seqfuse::bindings

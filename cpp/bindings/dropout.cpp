@@ -1,20 +1,25 @@
 // Dropout: forward and backward are one function of the index and the seed.
-#include "seqfuse/dropout.hpp"
-
-#include "arrays.hpp"
-#include "bindings.hpp"
+#include "cancellation.hpp"
+#include "kernels.hpp"
 
 namespace seqfuse::bindings {
+namespace {
 
-void bind_dropout(py::module_& module) {
-  module.def("dropout", [](const py::array& x, const py::array& y, double rate, std::uint64_t seed, int threads) {
-    for_type_of(x, [&](auto zero) {
-      using T = decltype(zero);
-      const DropoutArgs<T> args{x.size(), pointer<const T>(x), pointer<T>(y), rate, seed, threads};
-      py::gil_scoped_release release;
-      dropout(args);
-    });
+void dropout(const Kernels& self, const Array& x, const Array& y, double rate, std::uint64_t seed, int threads) {
+  for_type_of(x, [&](auto zero) {
+    using T = decltype(zero);
+    const DropoutArgs<T> args{
+        .n = x.size(), .x = pointer<const T>(x), .y = pointer<T>(y), .rate = rate, .seed = seed, .threads = threads};
+    run_released(self.of<T>().dropout, args);
   });
+}
+
+}  // namespace
+
+void bind_dropout(KernelsClass& kernels) {
+  using py::arg;
+  kernels.def("dropout", &dropout, arg("x"), arg("y"), arg("rate"), arg("seed"), arg("threads"),
+              "Write y, which may be x: flat arrays.");
 }
 
 }  // namespace seqfuse::bindings

@@ -1,30 +1,45 @@
-// Embedding: rows of a table by their numbers.
-#include "seqfuse/embedding.hpp"
-
-#include "arrays.hpp"
-#include "bindings.hpp"
+// Embedding: rows of a table by their indices.
+#include "cancellation.hpp"
+#include "kernels.hpp"
 
 namespace seqfuse::bindings {
+namespace {
 
-void bind_embedding(py::module_& module) {
-  module.def("embedding_forward", [](const py::array& ids, const py::array& E, const py::array& y, int threads) {
-    for_type_of(E, [&](auto zero) {
-      using T = decltype(zero);
-      const EmbeddingForwardArgs<T> args{y.shape(0),       y.shape(1), pointer<const std::int64_t>(ids),
-                                         rows<const T>(E), rows<T>(y), threads};
-      py::gil_scoped_release release;
-      embedding_forward(args);
-    });
+void embedding_forward(const Kernels& self, const Array& ids, const Array& E, const Array& y, int threads) {
+  for_type_of(E, [&](auto zero) {
+    using T = decltype(zero);
+    const EmbeddingForwardArgs<T> args{.N = y.shape(0),
+                                       .D = y.shape(1),
+                                       .ids = pointer<const std::int64_t>(ids),
+                                       .E = rows<const T>(E),
+                                       .y = rows<T>(y),
+                                       .threads = threads};
+    run_released(self.of<T>().embedding_forward, args);
   });
-  module.def("embedding_backward", [](const py::array& ids, const py::array& dy, const py::array& dE, int threads) {
-    for_type_of(dE, [&](auto zero) {
-      using T = decltype(zero);
-      const EmbeddingBackwardArgs<T> args{dy.shape(0),       dy.shape(1), pointer<const std::int64_t>(ids),
-                                          rows<const T>(dy), rows<T>(dE), threads};
-      py::gil_scoped_release release;
-      embedding_backward(args);
-    });
+}
+
+void embedding_backward(const Kernels& self, const Array& ids, const Array& dy, const Array& dE, int threads) {
+  for_type_of(dE, [&](auto zero) {
+    using T = decltype(zero);
+    const EmbeddingBackwardArgs<T> args{.N = dy.shape(0),
+                                        .D = dy.shape(1),
+                                        .ids = pointer<const std::int64_t>(ids),
+                                        .dy = rows<const T>(dy),
+                                        .dE = rows<T>(dE),
+                                        .threads = threads};
+    run_released(self.of<T>().embedding_backward, args);
   });
+}
+
+}  // namespace
+
+void bind_embedding(KernelsClass& kernels) {
+  using py::arg;
+  kernels
+      .def("embedding_forward", &embedding_forward, arg("ids"), arg("E"), arg("y"), arg("threads"),
+           "Write y (N, D) from ids (N,), int64, and E (V, D).")
+      .def("embedding_backward", &embedding_backward, arg("ids"), arg("dy"), arg("dE"), arg("threads"),
+           "Add to dE (V, D).");
 }
 
 }  // namespace seqfuse::bindings

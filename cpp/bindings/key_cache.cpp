@@ -1,12 +1,10 @@
 // Caches of keys and values.
-#include "seqfuse/key_cache.hpp"
-
 #include <algorithm>
 #include <numeric>
 
-#include "bindings.hpp"
+#include "cancellation.hpp"
 #include "in_use.hpp"
-#include "scores.hpp"
+#include "score_options.hpp"
 
 namespace seqfuse::bindings {
 namespace {
@@ -17,7 +15,7 @@ class PyKeyCache {
   explicit PyKeyCache(std::unique_ptr<KeyCache<T>> cache) : cache_(std::move(cache)) {}
   PyKeyCache(PyKeyCache&& other) noexcept : cache_(std::move(other.cache_)) {}
 
-  py::array lengths() const {
+  Array lengths() const {
     const InUse in_use(busy_, kName);
     return py::array_t<std::int64_t>(cache_->shape().B, cache_->lengths());
   }
@@ -32,26 +30,26 @@ class PyKeyCache {
     return cache_->capacity();
   }
 
-  void append(const py::array& k, const py::array& v, const py::array& counts) {
+  void append(const Array& k, const Array& v, const Array& counts) {
     const InUse in_use(busy_, kName);
     py::gil_scoped_release release;
     const parallel::FlushDenormals flush;
     cache_->append(heads<const T>(k), heads<const T>(v), pointer<const std::int64_t>(counts));
   }
 
-  // Tk: the greatest length, to which the options were fitted before this call.
-  void attend(const py::array& q, Index Tk, const ScoreOptions& options, const py::array& y, int threads) const {
+  // Tk: the largest length, to which the options were fitted before this call.
+  void attend(const Array& q, Index Tk, const PyScoreOptions& options, const Array& y, int threads) const {
     const InUse in_use(busy_, kName);
     if (Tk != greatest_length()) InUse::refuse(kName);
     const auto [B, Hk, D, Dv] = cache_->shape();
     const AttentionShape shape{B, q.shape(1), Hk, q.shape(2), Tk, D, Dv};
-    AttentionForwardArgs<T> args{shape,       heads<const T>(q), {},      {},      options_of<T>(options, shape),
-                                 heads<T>(y), nullptr,           nullptr, nullptr, threads,
-                                 {}};
-    interruptible(args.stop, [&] { return cache_->attend(args); });
+    AttentionForwardArgs<T> args;
+    args.shape = shape, args.q = heads<const T>(q), args.options = read_score_options<T>(options, shape);
+    args.y = heads<T>(y), args.threads = threads;
+    run_interruptible(args, [&] { return cache_->attend(args); });
   }
 
-  void reset(const py::object& rows) {
+  void reset(const OptionalArray& rows) {
     const InUse in_use(busy_, kName);
     if (rows.is_none()) {
       for (Index b = 0; b < cache_->shape().B; ++b) cache_->reset(b);
@@ -80,25 +78,30 @@ class PyKeyCache {
 };
 
 template <class T>
-void bind_one(py::module_& module, const char* name) {
-  py::class_<PyKeyCache<T>>(module, name, py::module_local())
-      .def(py::init([](Index B, Index Hk, Index D, Index Dv, Index capacity) {
-        return PyKeyCache<T>(make_key_cache<T>({B, Hk, D, Dv}, capacity));
-      }))
-      .def("lengths", &PyKeyCache<T>::lengths)
-      .def("longest", &PyKeyCache<T>::longest)
+void bind_key_cache_of(py::module_& module, KernelsClass& kernels, const char* name) {
+  using py::arg;
+  py::class_<PyKeyCache<T>>(module, name, py::module_local(),
+                            "Keys and values of the rows of a batch, packed in blocks.")
+      .def("lengths", &PyKeyCache<T>::lengths, "A copy of the lengths (B,), int64.")
+      .def("longest", &PyKeyCache<T>::longest, "The largest length.")
       .def("capacity", &PyKeyCache<T>::capacity)
-      .def("append", &PyKeyCache<T>::append)
-      .def("attend", &PyKeyCache<T>::attend)
-      .def("reset", &PyKeyCache<T>::reset)
+      .def("append", &PyKeyCache<T>::append, arg("k"), arg("v"), arg("counts"), "counts: int64 (B,).")
+      .def("attend", &PyKeyCache<T>::attend, arg("q"), arg("longest"), arg("options"), arg("y"), arg("threads"))
+      .def("reset", &PyKeyCache<T>::reset, arg("rows"), "Empty rows (int64); None: all.")
       .def("copy", &PyKeyCache<T>::copy);
+  kernels.def(
+      name,
+      [](const Kernels& self, Index B, Index Hk, Index D, Index Dv, Index capacity) {
+        return PyKeyCache<T>(self.of<T>().make_key_cache({B, Hk, D, Dv}, capacity));
+      },
+      arg("B"), arg("Hk"), arg("D"), arg("Dv"), arg("capacity"));
 }
 
 }  // namespace
 
-void bind_key_cache(py::module_& module) {
-  bind_one<float>(module, "KeyCacheFloat");
-  bind_one<double>(module, "KeyCacheDouble");
+void bind_key_cache(py::module_& module, KernelsClass& kernels) {
+  bind_key_cache_of<float>(module, kernels, "KeyCacheFloat");
+  bind_key_cache_of<double>(module, kernels, "KeyCacheDouble");
 }
 
 }  // namespace seqfuse::bindings

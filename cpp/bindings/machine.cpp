@@ -1,37 +1,33 @@
-// What the kernels of this module can do at best here, for sf.info and the benchmark.
+// What the kernels can do at best on this machine, for the benchmark.
 #include <string>
 
-#include "arrays.hpp"
-#include "bindings.hpp"
-#include "seqfuse/peak.hpp"
+#include "kernels.hpp"
 
 namespace seqfuse::bindings {
-
 namespace {
 
-// Calls f with a float or a double, as the name says.
-template <class F>
-auto for_type_named(const char* function, const std::string& name, F&& f) {
-  if (name == "float64") return f(double{});
-  if (name == "float32") return f(float{});
-  throw py::value_error(std::string(function) + ": dtype_name must be float32 or float64; got " + name);
+double peak_flops(const Kernels& self, const std::string& dtype_name, double seconds) {
+  if (dtype_name != "float32" && dtype_name != "float64")
+    throw py::value_error("peak_flops: dtype_name must be float32 or float64; got " + dtype_name);
+  py::gil_scoped_release release;
+  return dtype_name == "float64" ? self.of<double>().peak_flops(seconds) : self.of<float>().peak_flops(seconds);
+}
+
+double read_bandwidth(const Kernels& self, Index bytes, int threads, double seconds) {
+  if (bytes < 1) throw py::value_error("read_bandwidth: bytes must be at least 1; got " + std::to_string(bytes));
+  py::gil_scoped_release release;
+  return self.table().read_bandwidth(bytes, threads, seconds);
 }
 
 }  // namespace
 
-void bind_machine(py::module_& module) {
-  module.attr("openmp") = has_openmp();
-  module.def("peak_flops", [](const std::string& dtype_name, double seconds) {
-    return for_type_named("peak_flops", dtype_name, [&](auto zero) {
-      py::gil_scoped_release release;
-      return peak_flops<decltype(zero)>(seconds);
-    });
-  });
-  module.def("read_bandwidth", [](Index bytes, int threads, double seconds) {
-    if (bytes < 1) throw py::value_error("read_bandwidth: bytes must be at least 1; got " + std::to_string(bytes));
-    py::gil_scoped_release release;
-    return read_bandwidth(bytes, threads, seconds);
-  });
+void bind_machine(KernelsClass& kernels) {
+  using py::arg;
+  kernels
+      .def("peak_flops", &peak_flops, arg("dtype_name"), arg("seconds"),
+           "Measure the multiply-add peak of one core in FLOP/s.")
+      .def("read_bandwidth", &read_bandwidth, arg("bytes"), arg("threads"), arg("seconds"),
+           "Measure how many bytes per second are read from a buffer of `bytes` bytes.");
 }
 
 }  // namespace seqfuse::bindings

@@ -1,44 +1,59 @@
-// Layer and RMS normalisation: the latter has no mean.
-#include "seqfuse/normalize.hpp"
-
-#include "arrays.hpp"
-#include "bindings.hpp"
+// Layer and RMS normalization: the latter has no mean.
+#include "cancellation.hpp"
+#include "kernels.hpp"
+#include "structures.hpp"
 
 namespace seqfuse::bindings {
+namespace {
 
-void bind_normalize(py::module_& module) {
-  module.def("normalize_forward",
-             [](const py::array& x, const py::object& gamma, const py::object& beta, double epsilon, const py::array& y,
-                const py::object& mean, const py::array& scale, int threads) {
-               for_type_of(x, [&](auto zero) {
-                 using T = decltype(zero);
-                 const NormalizeForwardArgs<T> args{
-                     x.shape(0), x.shape(1), rows<const T>(x), pointer<const T>(gamma), pointer<const T>(beta),
-                     epsilon,    rows<T>(y), pointer<T>(mean), pointer<T>(scale),       threads};
-                 py::gil_scoped_release release;
-                 normalize_forward(args);
-               });
-             });
-  module.def("normalize_backward", [](const py::array& x, const py::array& dy, const py::object& gamma,
-                                      const py::object& mean, const py::array& scale, const py::array& dx,
-                                      const py::object& dgamma, const py::object& dbeta, int threads) {
-    for_type_of(x, [&](auto zero) {
-      using T = decltype(zero);
-      const NormalizeBackwardArgs<T> args{x.shape(0),
-                                          x.shape(1),
-                                          rows<const T>(x),
-                                          rows<const T>(dy),
-                                          pointer<const T>(gamma),
-                                          pointer<const T>(mean),
-                                          pointer<const T>(scale),
-                                          rows<T>(dx),
-                                          pointer<T>(dgamma),
-                                          pointer<T>(dbeta),
-                                          threads};
-      py::gil_scoped_release release;
-      normalize_backward(args);
-    });
+void normalize_forward(const Kernels& self, const Array& x, const OptionalArray& gamma, const OptionalArray& beta,
+                       double epsilon, const Array& y, const OptionalArray& mean, const Array& rstd, int threads) {
+  for_type_of(x, [&](auto zero) {
+    using T = decltype(zero);
+    const NormalizeForwardArgs<T> args{.N = x.shape(0),
+                                       .D = x.shape(1),
+                                       .x = rows<const T>(x),
+                                       .gamma = pointer<const T>(gamma),
+                                       .beta = pointer<const T>(beta),
+                                       .epsilon = epsilon,
+                                       .y = rows<T>(y),
+                                       .mean = pointer<T>(mean),
+                                       .scale = pointer<T>(rstd),
+                                       .threads = threads};
+    run_released(self.of<T>().normalize_forward, args);
   });
+}
+
+void normalize_backward(const Kernels& self, const PyNormalizeTape& tape, const Array& x, const Array& dy,
+                        const Array& dx, const OptionalArray& dgamma, const OptionalArray& dbeta, int threads) {
+  for_type_of(x, [&](auto zero) {
+    using T = decltype(zero);
+    const NormalizeBackwardArgs<T> args{.N = x.shape(0),
+                                        .D = x.shape(1),
+                                        .x = rows<const T>(x),
+                                        .dy = rows<const T>(dy),
+                                        .gamma = pointer<const T>(field<"_gamma">(tape)),
+                                        .mean = pointer<const T>(field<"_mean">(tape)),
+                                        .scale = pointer<const T>(field<"_rstd">(tape)),
+                                        .dx = rows<T>(dx),
+                                        .dgamma = pointer<T>(dgamma),
+                                        .dbeta = pointer<T>(dbeta),
+                                        .threads = threads};
+    run_released(self.of<T>().normalize_backward, args);
+  });
+}
+
+}  // namespace
+
+void bind_normalize(KernelsClass& kernels) {
+  using py::arg;
+  kernels
+      .def("normalize_forward", &normalize_forward, arg("x"), arg("gamma"), arg("beta"), arg("epsilon"), arg("y"),
+           arg("mean"), arg("rstd"), arg("threads"),
+           "Write y (N, D), mean (N,) and rstd (N,); mean is None for RMS normalization.")
+      .def("normalize_backward", &normalize_backward, arg("tape"), arg("x"), arg("dy"), arg("dx"), arg("dgamma"),
+           arg("dbeta"), arg("threads"),
+           "Write dx (N, D); add to dgamma and dbeta (D,), which may be None. x: that of the tape, (N, D).");
 }
 
 }  // namespace seqfuse::bindings

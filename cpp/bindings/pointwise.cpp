@@ -1,42 +1,55 @@
 // GELU and SiLU over a run of numbers.
-#include "seqfuse/pointwise.hpp"
+#include <string_view>
 
-#include <string>
-
-#include "arrays.hpp"
-#include "bindings.hpp"
+#include "cancellation.hpp"
+#include "kernels.hpp"
 
 namespace seqfuse::bindings {
 namespace {
 
-Pointwise find_pointwise(const std::string& name) {
+Pointwise find_pointwise(std::string_view name) {
   if (name == "gelu") return Pointwise::gelu;
   if (name == "gelu_tanh") return Pointwise::gelu_tanh;
   if (name == "silu") return Pointwise::silu;
-  throw py::value_error("no such function: " + name);
+  throw py::value_error("there is no function " + std::string(name));
+}
+
+void pointwise_forward(const Kernels& self, std::string_view name, const Array& x, const Array& y, int threads) {
+  for_type_of(x, [&](auto zero) {
+    using T = decltype(zero);
+    const PointwiseArgs<T> args{.f = find_pointwise(name),
+                                .n = x.size(),
+                                .x = pointer<const T>(x),
+                                .dy = nullptr,
+                                .out = pointer<T>(y),
+                                .threads = threads};
+    run_released(self.of<T>().pointwise_forward, args);
+  });
+}
+
+void pointwise_backward(const Kernels& self, std::string_view name, const Array& x, const Array& dy, const Array& dx,
+                        int threads) {
+  for_type_of(x, [&](auto zero) {
+    using T = decltype(zero);
+    const PointwiseArgs<T> args{.f = find_pointwise(name),
+                                .n = x.size(),
+                                .x = pointer<const T>(x),
+                                .dy = pointer<const T>(dy),
+                                .out = pointer<T>(dx),
+                                .threads = threads};
+    run_released(self.of<T>().pointwise_backward, args);
+  });
 }
 
 }  // namespace
 
-void bind_pointwise(py::module_& module) {
-  module.def("pointwise_forward", [](const std::string& name, const py::array& x, const py::array& y, int threads) {
-    for_type_of(x, [&](auto zero) {
-      using T = decltype(zero);
-      const PointwiseArgs<T> args{find_pointwise(name), x.size(), pointer<const T>(x), nullptr, pointer<T>(y), threads};
-      py::gil_scoped_release release;
-      pointwise_forward(args);
-    });
-  });
-  module.def("pointwise_backward",
-             [](const std::string& name, const py::array& x, const py::array& dy, const py::array& dx, int threads) {
-               for_type_of(x, [&](auto zero) {
-                 using T = decltype(zero);
-                 const PointwiseArgs<T> args{find_pointwise(name), x.size(),       pointer<const T>(x),
-                                             pointer<const T>(dy), pointer<T>(dx), threads};
-                 py::gil_scoped_release release;
-                 pointwise_backward(args);
-               });
-             });
+void bind_pointwise(KernelsClass& kernels) {
+  using py::arg;
+  kernels
+      .def("pointwise_forward", &pointwise_forward, arg("name"), arg("x"), arg("y"), arg("threads"),
+           "Write y, which may be x: flat arrays; name: gelu, gelu_tanh or silu.")
+      .def("pointwise_backward", &pointwise_backward, arg("name"), arg("x"), arg("dy"), arg("dx"), arg("threads"),
+           "Write dx, which may be x or dy.");
 }
 
 }  // namespace seqfuse::bindings

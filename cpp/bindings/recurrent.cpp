@@ -1,188 +1,173 @@
-// The recurrent kernels: weights packed once (Recurrent), or given as they lie for one call.
-#include "packed.hpp"
+// The recurrent kernels: weights given for one call, or packed once (PackedCell).
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
-#include "bindings.hpp"
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "cancellation.hpp"
+#include "packed_cell.hpp"
+#include "recurrent_arguments.hpp"
 
 namespace seqfuse::bindings {
-
 namespace {
 
-// What every function here begins with: the equations and the weights.
-struct CellArguments {
-  std::string cell;
-  py::array W;
-  py::object U, bx, bh;
-  bool candidate;
-  py::object options;  // None: as compiled in; else as _kernels.pyi says
+using ResultTuple = py::typing::Tuple<AnyObject, Array, AnyObject, AnyObject>;  // y, h, c, saved
+using GradientTuple = py::typing::Tuple<AnyObject, Array, AnyObject>;           // dx, dh0, dc0
 
-  template <class T>
-  const RecurrentKernels<T>& kernels() const {
-    const auto* found = find_recurrent_kernels<T>(cell);
-    if (found == nullptr) throw py::value_error("no such cell: " + cell);
-    return *found;
-  }
-  template <class T>
-  Weights<T> weights() const {
-    Weights<T> weights;
-    weights.I = W.shape(0), weights.H = W.shape(1) / kernels<T>().gates;
-    weights.W = rows<const T>(W), weights.bx = pointer<const T>(bx), weights.bh = pointer<const T>(bh);
-    if (!U.is_none()) {
-      const auto array = py::reinterpret_borrow<py::array>(U);
-      if (array.ndim() == 1)
-        weights.parameters = {pointer<const T>(array), 0};  // each unit's own
-      else
-        weights.U = rows<const T>(array);
-    }
-    weights.options.candidate = candidate;
-    if (!options.is_none()) choose(weights);
-    return weights;
-  }
-
- private:
-  template <class T>
-  static Activation<T> activation(const py::tuple& from, std::size_t at) {
-    Activation<T> to{};
-    const auto name = from[at].cast<std::string>();
-    if (!find_activation(name, to.kind)) throw py::value_error("no such activation: " + name);
-    to.alpha = static_cast<T>(from[at + 1].cast<double>()), to.beta = static_cast<T>(from[at + 2].cast<double>());
-    return to;
-  }
-  template <class T>
-  void choose(Weights<T>& weights) const {
-    const auto given = options.cast<py::tuple>();
-    weights.options.activation = activation<T>(given, 0);
-    weights.options.recurrent_activation = activation<T>(given, 3);
-    weights.options.clip = static_cast<T>(given[6].cast<double>());
-    const py::object peephole = given[7];
-    if (peephole.is_none()) return;
-    weights.options.peephole = true;
-    weights.parameters = rows<const T>(peephole);
-  }
-};
-
-// How the sequence is given.
-struct SequenceArguments {
-  py::array x;
-  py::object h0, c0, real, recurrent_mask;
-  bool reverse;
-
-  template <class T>
-  Sequence<T> view() const {
-    return {x.shape(0), x.shape(1),        steps<const T>(x), pointer<const unsigned char>(real),
-            reverse,    rows<const T>(h0), rows<const T>(c0), rows<const T>(recurrent_mask)};
-  }
-};
-
+// y (T, B, H), with the memory of (B, T, H) if batch_first.
 template <class T>
-py::object run_forward(const PackedWeights<T>& packed, const SequenceArguments& sequence, const py::object& y,
-                       const py::object& h, const py::object& c, bool keep, Index checkpoint, int threads) {
-  const auto& kernels = *packed.kernels;
-  ForwardArgs<T> args;
-  args.sequence = sequence.view<T>();
-  args.y = steps<T>(y), args.h = rows<T>(h), args.c = rows<T>(c);
-  args.checkpoint = keep ? checkpoint : 0, args.threads = threads;
-  Buffer<T> saved;
-  if (keep)
-    saved = Buffer<T>(kernels.tape_size(packed.options, args.sequence.T_, args.sequence.B, packed.H, checkpoint));
-  args.saved = saved.data();
-  interruptible(args.stop, [&] { return kernels.forward(packed, args); });
-  return keep ? py::object(to_array(std::move(saved))) : py::none();
+py::object new_steps(Index steps, Index batch, Index units, bool batch_first) {
+  if (!batch_first) return new_array<T, 3>({steps, batch, units});
+  return new_array<T, 3>({batch, steps, units}).attr("swapaxes")(0, 1);
 }
 
-py::object recurrent_forward(const std::string& cell, const py::array& W, const py::object& U, const py::object& bx,
-                             const py::object& bh, bool candidate, const py::object& options, const py::array& x,
-                             const py::object& h0, const py::object& c0, const py::object& real,
-                             const py::object& recurrent_mask, bool reverse, const py::object& y, const py::object& h,
-                             const py::object& c, bool keep, Index checkpoint, int threads) {
-  const CellArguments arguments{cell, W, U, bx, bh, candidate, options};
-  return for_type_of(W, [&](auto zero) {
-    using T = decltype(zero);
-    const auto& kernels = arguments.kernels<T>();
-    const auto weights = arguments.weights<T>();
-    const auto packed = [&] {
-      py::gil_scoped_release release;
-      return kernels.prepare(weights, x.shape(0), x.shape(1), threads);
-    }();
-    return run_forward<T>(packed, {x, h0, c0, real, recurrent_mask, reverse}, y, h, c, keep, checkpoint, threads);
-  });
-}
-
-void recurrent_backward(const std::string& cell, const py::array& W, const py::object& U, const py::object& bx,
-                        const py::object& bh, bool candidate, const py::object& options, const py::array& x,
-                        const py::object& h0, const py::object& c0, const py::object& real,
-                        const py::object& recurrent_mask, bool reverse, const py::object& y, const py::object& saved,
-                        Index checkpoint, const py::object& dy, const py::object& dh, const py::object& dc,
-                        const py::object& dx, const py::object& dW, const py::object& dU, const py::object& db,
-                        const py::object& dbh, const py::object& dpeephole, const py::object& dh0,
-                        const py::object& dc0, bool added, int threads) {
-  const CellArguments arguments{cell, W, U, bx, bh, candidate, options};
-  for_type_of(W, [&](auto zero) {
-    using T = decltype(zero);
-    const auto weights = arguments.weights<T>();
-    BackwardArgs<T> args;
-    args.tape = {SequenceArguments{x, h0, c0, real, recurrent_mask, reverse}.view<T>(), steps<const T>(y),
-                 pointer<const T>(saved), checkpoint};
-    args.dy = steps<const T>(dy), args.dh = rows<const T>(dh), args.dc = rows<const T>(dc);
-    args.dx = steps<T>(dx), args.dW = rows<T>(dW);
-    if (weights.U)
-      args.dU = rows<T>(dU);
+// A sequence without steps or rows: the final state is the initial one, and so are their gradients.
+template <class T>
+void copy_state(Rows<const T> from, Rows<T> to, Index batch, Index units) {
+  for (Index b = 0; b < batch; ++b) {
+    if (from)
+      std::copy_n(from.row(b), units, to.row(b));
     else
-      args.dparameters = {pointer<T>(dU), 0};
-    args.db = pointer<T>(db), args.dbh = pointer<T>(dbh);
-    if (!dpeephole.is_none()) args.dparameters = rows<T>(dpeephole);
-    args.dh0 = rows<T>(dh0), args.dc0 = rows<T>(dc0);
-    args.added = added, args.threads = threads;
-    interruptible(args.stop, [&] { return arguments.kernels<T>().backward(weights, args); });
+      std::fill_n(to.row(b), units, T(0));
+  }
+}
+
+// Runs the forward: (y, h, c, saved). `packed` makes the packed weights; it runs without the GIL.
+template <class T, class Packed>
+ResultTuple run_forward(const RecurrentKernels<T>& kernels, const PySequence& sequence, Index units, bool has_c,
+                        bool need_y, std::optional<Index> checkpoint, int threads, Packed&& packed) {
+  ForwardArgs<T> args;
+  args.sequence = read_sequence<T>(sequence);
+  const Index T_ = args.sequence.T_, B = args.sequence.B;
+  const bool batch_first = field<"batch_first">(sequence).ptr() == Py_True;
+  const py::object y = need_y ? new_steps<T>(T_, B, units, batch_first) : py::none();
+  const py::object h = new_array<T, 2>({B, units});
+  const py::object c = has_c ? py::object(new_array<T, 2>({B, units})) : py::none();
+  args.y = steps<T>(y), args.h = rows<T>(h), args.c = rows<T>(c);
+  args.checkpoint = checkpoint.value_or(0), args.threads = threads;
+  if (T_ == 0 || B == 0) {
+    copy_state<T>(args.sequence.h0, args.h, B, units);
+    if (has_c) copy_state<T>(args.sequence.c0, args.c, B, units);
+    return py::make_tuple(y, h, c, py::none());
+  }
+  Buffer<T> saved;
+  run_interruptible(args, [&] {
+    const PackedWeights<T>& weights = packed();
+    if (checkpoint) saved = Buffer<T>(kernels.tape_size(weights.options, T_, B, units, *checkpoint));
+    args.saved = saved.data();
+    return kernels.forward(weights, args);
+  });
+  return py::make_tuple(y, h, c, checkpoint ? py::object(to_array(std::move(saved))) : py::none());
+}
+
+ResultTuple recurrent_forward(const Kernels& self, const PyCell& cell, const PyWeights& weights,
+                              const PySequence& sequence, bool need_y, std::optional<Index> checkpoint, int threads) {
+  const auto W = field<"W">(weights);
+  return for_type_of(py::reinterpret_borrow<py::array>(W), [&](auto zero) {
+    using T = decltype(zero);
+    const auto& kernels = find_cell<T>(self, cell);
+    const auto given = read_weights<T>(kernels, cell, weights);
+    const bool has_c = field<"has_c">(cell).ptr() == Py_True;
+    const auto x = py::reinterpret_borrow<py::array>(field<"x">(sequence));
+    const Index T_ = x.shape(0), B = x.shape(1);
+    PackedWeights<T> packed;
+    return run_forward<T>(kernels, sequence, given.H, has_c, need_y, checkpoint, threads,
+                          [&]() -> const PackedWeights<T>& {
+                            packed = kernels.prepare(given, T_, B, threads);
+                            return packed;
+                          });
   });
 }
 
-void recurrent_tape(const std::string& cell, const py::array& W, const py::object& U, const py::object& bx,
-                    const py::object& bh, bool candidate, const py::object& options, const py::array& x,
-                    const py::object& h0, const py::object& c0, const py::object& real,
-                    const py::object& recurrent_mask, bool reverse, const py::object& y, const py::object& saved,
-                    Index checkpoint, const py::list& states, const py::list& gates, int threads) {
-  const CellArguments arguments{cell, W, U, bx, bh, candidate, options};
-  for_type_of(W, [&](auto zero) {
+GradientTuple recurrent_backward(const Kernels& self, const PyTape& tape, const OptionalArray& dy,
+                                 const OptionalArray& dh, const OptionalArray& dc, const PyGradients& gradients,
+                                 bool need_dx, bool accumulate, int threads) {
+  const auto W = field<"W">(field<"_weights">(tape));
+  return for_type_of(py::reinterpret_borrow<py::array>(W), [&](auto zero) {
     using T = decltype(zero);
-    const auto weights = arguments.weights<T>();
+    const auto cell = py::reinterpret_borrow<PyCell>(field<"_cell">(tape));
+    const auto& kernels = find_cell<T>(self, cell);
+    const auto weights = read_weights<T>(kernels, cell, field<"_weights">(tape));
+    BackwardArgs<T> args;
+    args.tape = read_tape<T>(tape);
+    args.dy = steps<const T>(dy), args.dh = rows<const T>(dh), args.dc = rows<const T>(dc);
+    read_gradients<T>(gradients, args);
+    const Index T_ = args.tape.sequence.T_, B = args.tape.sequence.B;
+    const bool batch_first = field<"batch_first">(field<"_sequence">(tape)).ptr() == Py_True;
+    const py::object dx = need_dx ? new_steps<T>(T_, B, weights.I, batch_first) : py::none();
+    const py::object dh0 = new_array<T, 2>({B, weights.H});
+    const bool has_c = field<"has_c">(cell).ptr() == Py_True;
+    const py::object dc0 = has_c ? py::object(new_array<T, 2>({B, weights.H})) : py::none();
+    args.dx = steps<T>(dx), args.dh0 = rows<T>(dh0), args.dc0 = rows<T>(dc0);
+    args.added = accumulate, args.threads = threads;
+    if (T_ == 0 || B == 0) {
+      copy_state<T>(args.dh, args.dh0, B, weights.H);
+      if (has_c) copy_state<T>(args.dc, args.dc0, B, weights.H);
+    } else {
+      run_interruptible(args, [&] { return kernels.backward(weights, args); });
+    }
+    return py::make_tuple(dx, dh0, dc0);
+  });
+}
+
+void recurrent_inspect(const Kernels& self, const PyTape& tape, const py::typing::List<Array>& states,
+                       const py::typing::List<Array>& gates, int threads) {
+  const auto W = field<"W">(field<"_weights">(tape));
+  for_type_of(py::reinterpret_borrow<py::array>(W), [&](auto zero) {
+    using T = decltype(zero);
+    const auto cell = py::reinterpret_borrow<PyCell>(field<"_cell">(tape));
+    const auto& kernels = find_cell<T>(self, cell);
+    const auto weights = read_weights<T>(kernels, cell, field<"_weights">(tape));
     InspectArgs<T> args;
-    args.tape = {SequenceArguments{x, h0, c0, real, recurrent_mask, reverse}.view<T>(), steps<const T>(y),
-                 pointer<const T>(saved), checkpoint};
+    args.tape = read_tape<T>(tape);
     for (std::size_t i = 0; i < states.size(); ++i) args.states[i] = steps<T>(states[i]);
     for (std::size_t i = 0; i < gates.size(); ++i) args.gates[i] = steps<T>(gates[i]);
     args.threads = threads;
-    interruptible(args.stop, [&] { return arguments.kernels<T>().inspect(weights, args); });
+    run_interruptible(args, [&] { return kernels.inspect(weights, args); });
   });
 }
 
-void packed_forward(const Recurrent& self, const py::array& x, const py::object& h0, const py::object& c0,
-                    const py::object& real, const py::object& recurrent_mask, bool reverse, const py::object& y,
-                    const py::object& h, const py::object& c, int threads) {
-  self.visit([&](const auto& packed) {
-    run_forward(*packed, {x, h0, c0, real, recurrent_mask, reverse}, y, h, c, false, 0, threads);
+PackedCell pack(const Kernels& self, const PyCell& cell, const PyWeights& weights, int threads) {
+  const auto W = field<"W">(weights);
+  return for_type_of(py::reinterpret_borrow<py::array>(W), [&](auto zero) {
+    using T = decltype(zero);
+    const auto& kernels = find_cell<T>(self, cell);
+    const auto given = read_weights<T>(kernels, cell, weights);
+    py::gil_scoped_release release;
+    return PackedCell(kernels.pack(given, threads));
+  });
+}
+
+ResultTuple packed_forward(const PackedCell& self, const PySequence& sequence, bool has_c, bool need_y, int threads) {
+  return self.visit([&](const auto& packed) {
+    return run_forward(*packed->kernels, sequence, packed->H, has_c, need_y, std::nullopt, threads,
+                       [&]() -> const auto& { return *packed; });
   });
 }
 
 }  // namespace
 
-void bind_recurrent(py::module_& module) {
-  module.def("recurrent_forward", &recurrent_forward);
-  module.def("recurrent_backward", &recurrent_backward);
-  module.def("recurrent_tape", &recurrent_tape);
-  py::class_<Recurrent>(module, "Recurrent", py::module_local())
-      .def(py::init([](const std::string& cell, const py::array& W, const py::object& U, const py::object& bx,
-                       const py::object& bh, bool candidate, const py::object& options, int threads) {
-        const CellArguments arguments{cell, W, U, bx, bh, candidate, options};
-        return for_type_of(W, [&](auto zero) {
-          using T = decltype(zero);
-          const auto& kernels = arguments.kernels<T>();
-          const auto weights = arguments.weights<T>();
-          py::gil_scoped_release release;
-          return Recurrent(kernels.pack(weights, threads));
-        });
-      }))
-      .def("forward", &packed_forward)
-      .def("stream", &make_stream);
+void bind_recurrent(py::module_& module, KernelsClass& kernels) {
+  using py::arg;
+  py::class_<PackedCell>(module, "PackedCell", py::module_local(), "Weights of a cell, packed once; immutable.")
+      .def("forward", &packed_forward, arg("sequence"), arg("has_c"), arg("need_y"), arg("threads"),
+           "Like Kernels.recurrent_forward, without a tape.")
+      .def("stream", &make_stream, arg("batch"), "A StreamFloat or StreamDouble with a state of zeros.");
+  kernels
+      .def("recurrent_forward", &recurrent_forward, arg("cell"), arg("weights"), arg("sequence"), arg("need_y"),
+           arg("checkpoint"), arg("threads"),
+           "Return (y, h, c, saved), None for what there is not. saved is what the backward reads:\n"
+           "all steps if checkpoint is 0, which needs y; the states before every k-th step if it is k;\n"
+           "nothing if it is None.")
+      .def("recurrent_backward", &recurrent_backward, arg("tape"), arg("dy"), arg("dh"), arg("dc"), arg("gradients"),
+           arg("need_dx"), arg("accumulate"), arg("threads"),
+           "Return (dx, dh0, dc0); add to dW, dU, db and dpeephole of `gradients`. With accumulate these hold\n"
+           "values already, and keep them if Ctrl-C stops the call.")
+      .def("recurrent_inspect", &recurrent_inspect, arg("tape"), arg("states"), arg("gates"), arg("threads"),
+           "Write the states after every step, and the gates: arrays (T, B, H) each, or empty lists.")
+      .def("pack", &pack, arg("cell"), arg("weights"), arg("threads"), "Pack the weights of a cell once.");
 }
 
 }  // namespace seqfuse::bindings

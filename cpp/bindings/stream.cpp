@@ -1,9 +1,10 @@
-// Streams: one step a call. The call itself is most of a small step, so arrays are checked here, in the
-// fewest instructions: those that are exactly right are used as they lie, all others are refused before
-// anything is done. seqfuse.functional.stream then converts them, or says what is wrong with them.
-#include "bindings.hpp"
+// Streams: one step per call. The call itself is most of a small step, so arrays are checked here, in the fewest
+// instructions: arrays that are exactly right are used in place, all others are refused before anything is done.
+// seqfuse.functional.stream then converts them, or raises an error that says what is wrong.
 #include "in_use.hpp"
-#include "packed.hpp"
+#include "kernels.hpp"
+#include "packed_cell.hpp"
+#include "structures.hpp"
 
 namespace seqfuse::bindings {
 namespace {
@@ -14,7 +15,7 @@ class PyStream {
   PyStream(std::unique_ptr<Stream<T>> stream, Index batch, Index I, Index H)
       : stream_(std::move(stream)), batch_(batch), I_(I), H_(H) {}
 
-  py::object step(const py::object& x, const py::object& out) {
+  Array step(const py::object& x, const py::object& out) {
     const Rows<const T> from = exactly<const T>(x, I_);
     const py::object output = out.is_none() ? py::array_t<T>({batch_, H_}) : out;
     const Rows<T> to = exactly<T>(output, H_);
@@ -25,25 +26,26 @@ class PyStream {
       py::gil_scoped_release release;
       stream_->step(from, to);
     }
-    return output;
+    return py::reinterpret_borrow<Array>(output);
   }
 
-  py::object h() {
+  Array h() {
     const InUse in_use(busy_, "stream");
     return copy_of(stream_->h());
   }
-  py::object c() {
+  AnyObject c() {
     const InUse in_use(busy_, "stream");
-    return stream_->c() ? copy_of(stream_->c()) : py::none();
+    if (!stream_->c()) return py::reinterpret_borrow<AnyObject>(py::none());
+    return py::reinterpret_steal<AnyObject>(copy_of(stream_->c()).release());
   }
 
-  void set(const py::array& h, const py::object& c) {
+  void set(const Array& h, const OptionalArray& c) {
     const InUse in_use(busy_, "stream");
     assign(rows<const T>(h), stream_->h());
     if (stream_->c()) assign(rows<const T>(c), stream_->c());
   }
 
-  void reset(const py::object& which) {
+  void reset(const OptionalArray& which) {
     const InUse in_use(busy_, "stream");
     if (which.is_none()) {
       for (Index b = 0; b < batch_; ++b) clear(b);
@@ -85,7 +87,7 @@ class PyStream {
     throw py::value_error("not exactly what a step takes");
   }
 
-  py::object copy_of(Rows<T> from) const {
+  Array copy_of(Rows<T> from) const {
     py::array_t<T> to({batch_, H_});
     for (Index b = 0; b < batch_; ++b) std::copy_n(from.row(b), H_, to.mutable_data(b, 0));
     return to;
@@ -106,13 +108,15 @@ class PyStream {
 };
 
 template <class T>
-void bind_one(py::module_& module, const char* name) {
-  py::class_<PyStream<T>>(module, name, py::module_local())
-      .def("step", &PyStream<T>::step)
-      .def("h", &PyStream<T>::h)
-      .def("c", &PyStream<T>::c)
-      .def("set", &PyStream<T>::set)
-      .def("reset", &PyStream<T>::reset)
+void bind_stream_of(py::module_& module, const char* name) {
+  py::class_<PyStream<T>>(module, name, py::module_local(),
+                          "One step of a recurrence per call; the state stays inside.")
+      .def("step", &PyStream<T>::step, py::arg("x"), py::arg("out"),
+           "Take one step; TypeError or ValueError, with nothing done, for arrays that are not exactly as needed.")
+      .def("h", &PyStream<T>::h, "A copy of the hidden state.")
+      .def("c", &PyStream<T>::c, "A copy of the cell state; None without one.")
+      .def("set", &PyStream<T>::set, py::arg("h"), py::arg("c"))
+      .def("reset", &PyStream<T>::reset, py::arg("rows"), "Set rows (int64) to zeros; None: all.")
       .def("copy", &PyStream<T>::copy);
 }
 
@@ -123,13 +127,13 @@ py::object stream_of(const std::shared_ptr<const PackedWeights<T>>& packed, Inde
 
 }  // namespace
 
-py::object make_stream(const Recurrent& recurrent, Index batch) {
-  return recurrent.visit([&](const auto& packed) { return stream_of(packed, batch); });
+py::object make_stream(const PackedCell& packed_cell, Index batch) {
+  return packed_cell.visit([&](const auto& packed) { return stream_of(packed, batch); });
 }
 
 void bind_stream(py::module_& module) {
-  bind_one<float>(module, "StreamFloat");
-  bind_one<double>(module, "StreamDouble");
+  bind_stream_of<float>(module, "StreamFloat");
+  bind_stream_of<double>(module, "StreamDouble");
 }
 
 }  // namespace seqfuse::bindings

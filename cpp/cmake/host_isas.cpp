@@ -1,8 +1,9 @@
 // Prints the instruction sets that the building machine can run, for InstructionSets.cmake.
 #include <cstdio>
 
-#include "cpu_support.hpp"
+#include "instruction_sets.hpp"
 
 int main() {
-  for (const char* name : seqfuse::supported_isas()) std::puts(name);
+  for (const auto& set : seqfuse::instruction_sets())
+    if (set.supported) std::puts(set.name);
 }

@@ -53,22 +53,6 @@ def sizes(function: str, what: str, *lengths: int) -> None:
 # ---- recurrent cells ---------------------------------------------------------------------------------------------
 
 
-_FLAGS = ("reverse", "batch_first", "return_sequences")
-
-
-def inputs(
-    function: str, x: Array, reverse: Any, batch_first: Any, return_sequences: Any
-) -> tuple[Array, bool, bool, bool]:
-    """x as (T, B, I), whichever way it came, and the flags, which say what way that is."""
-    if type(reverse) is not bool or type(batch_first) is not bool or type(return_sequences) is not bool:
-        reverse, batch_first, return_sequences = flags(function, _FLAGS, (reverse, batch_first, return_sequences))
-    if x.ndim != 3:
-        advice = "For one sequence pass x[:, None]" if x.ndim == 2 and not batch_first else ""
-        advice = "For one sequence pass x[None]" if x.ndim == 2 and batch_first else advice
-        refuse_shape(function, "x", "(B, T, I)" if batch_first else "(T, B, I)", None, x.shape, advice)
-    return x.swapaxes(0, 1) if batch_first else x, reverse, batch_first, return_sequences
-
-
 def state(
     function: str, name: str, value: ArrayLike, batch: int, units: int, dtype: np.dtype[Any], pair: bool = False
 ) -> Array:
@@ -102,15 +86,15 @@ def peephole(function: str, value: ArrayLike, units: int, dtype: np.dtype[Any]) 
     return np.ascontiguousarray(array)
 
 
-def real_steps(
+def valid_steps(
     function: str, lengths: ArrayLike | None, mask: ArrayLike | None, steps: int, batch: int, batch_first: bool
 ) -> NDArray[np.bool_] | None:
-    """Which steps are real, (T, B) in C order and our own; None where all are."""
-    real: Any = None
+    """Return which steps are valid, (T, B) in C order and our own; None if all are."""
+    valid: Any = None
     if lengths is not None:
         counts, shape_of_lengths = indices(function, "lengths", lengths, "0..T", steps, copy=False)
         shape(function, "lengths", "(B,)", (batch,), shape_of_lengths)
-        real = np.arange(steps)[:, None] < counts
+        valid = np.arange(steps)[:, None] < counts
     if mask is not None:
         chosen = asarray(function, "mask", mask)
         symbols = "(B, T)" if batch_first else "(T, B)"
@@ -118,8 +102,8 @@ def real_steps(
             raise TypeError(f"{function}: mask must be bool {symbols}; got {chosen.dtype}. Pass mask.astype(bool)")
         shape(function, "mask", symbols, (batch, steps) if batch_first else (steps, batch), chosen.shape)
         chosen = chosen.T if batch_first else chosen
-        real = np.array(chosen, order="C") if real is None else real & chosen
-    return None if real.all() else np.ascontiguousarray(real)
+        valid = np.array(chosen, order="C") if valid is None else valid & chosen
+    return None if valid.all() else np.ascontiguousarray(valid)
 
 
 # ---- single values ---------------------------------------------------------------------------------------------

@@ -1,310 +1,537 @@
-"""The face that every kernel module `_kernels_<isa>` shows; `_backend.kernels` is one of them.
+"""
+Kernels of seqfuse for arrays that were checked: one type of number, native byte order, aligned,
+contiguous last axis. Use `seqfuse.functional`, which checks and converts.
 
-There is no module of this name at run time. The arrays are checked and converted by `functional` before they come here:
-one type, native, aligned, last axis contiguous. Shapes are in the symbols of the recurrent functions' docstrings;
-`real` is None or which steps are real, bool (T, B) in C order. Every function takes the number of threads last.
-
-The recurrent functions begin alike. `cell` is "rnn", "lstm", "gru", "gru_reset_before", "indrnn" or "mingru"; U is (H,)
-for indrnn and None for mingru; `candidate` says what the GRU's update gate lets through. `options` is None for tanh and
-sigmoid, whatever the cell, without clip and peephole.
+Shapes are in the symbols of the recurrent functions' docstrings. `valid` is None or bool (T, B) in
+C order. Every function takes the number of threads last.
 """
 
-from typing import Any, Protocol, TypeAlias
+from __future__ import annotations
 
-from numpy.typing import NDArray
+import typing
 
-Array: TypeAlias = NDArray[Any]
-# activation, alpha, beta, recurrent_activation, alpha, beta, clip (inf: off), peephole (3, H) in C order
-Options: TypeAlias = tuple[str, float, float, str, float, float, float, Array | None]
+import numpy.typing
 
-# scale (None: 1 / sqrt(D)), softcap (0: none), left and right of the window (-1: unbounded; causal: right is 0),
-# bottom_right, lengths (B,) int64, mask (B, Hq, Tq, Tk) of bool or of the type computed in with strides of 0 where
-# broadcast, dropout, seed
-ScoreOptions: TypeAlias = tuple[float | None, float, int, int, bool, Array | None, Array | None, float, int]
+import seqfuse._update
+import seqfuse.functional._attention_tape
+import seqfuse.functional._cell
+import seqfuse.functional._gradients
+import seqfuse.functional._normalize
+import seqfuse.functional._scores
+import seqfuse.functional._sequence
+import seqfuse.functional._tape
+import seqfuse.functional._weights
+import seqfuse.functional.ctc
 
-class Stream(Protocol):
-    def step(
-        self, x: Array, out: Array | None, /
-    ) -> Array: ...  # TypeError or ValueError: not as it is needed, nothing done
-    def h(self) -> Array: ...  # a copy
-    def c(self) -> Array: ...  # a copy
-    def set(self, h: Array, c: Array | None, /) -> None: ...
-    def reset(self, rows: Array | None, /) -> None: ...  # rows int64; None: all
-    def copy(self) -> Stream: ...
+__all__: list[str] = [
+    "InstructionSet",
+    "Kernels",
+    "KeyCacheDouble",
+    "KeyCacheFloat",
+    "PackedCell",
+    "StreamDouble",
+    "StreamFloat",
+    "instruction_sets",
+    "load",
+]
 
-class KeyCache(Protocol):
-    """Keys and values of rows of a batch, packed in blocks."""
-
-    def lengths(self) -> Array: ...  # (B,) int64, a copy
-    def longest(self) -> int: ...  # the greatest of them
-    def capacity(self) -> int: ...
-    def append(self, k: Array, v: Array, counts: Array, /) -> None: ...  # counts (B,) int64
-    def attend(self, q: Array, longest: int, options: ScoreOptions, y: Array, threads: int, /) -> None: ...
-    def reset(self, rows: Array | None, /) -> None: ...  # rows int64; None: all
-    def copy(self) -> KeyCache: ...
-
-class Recurrent(Protocol):
-    """Weights, packed once; immutable."""
-
-    def forward(
+class Kernels:
+    """
+    The functions of one library of kernels; `load` returns it.
+    """
+    def KeyCacheDouble(
         self,
-        x: Array,
-        h0: Array | None,
-        c0: Array | None,
-        real: Array | None,
-        recurrent_mask: Array | None,
-        reverse: bool,
-        y: Array | None,
-        h: Array,
-        c: Array | None,
-        threads: int,
-        /,
-    ) -> None: ...
-    def stream(self, batch: int, /) -> Stream: ...
-
-class Kernels(Protocol):
-    def KeyCacheFloat(self, B: int, Hk: int, D: int, Dv: int, capacity: int, /) -> KeyCache: ...
-    def KeyCacheDouble(self, B: int, Hk: int, D: int, Dv: int, capacity: int, /) -> KeyCache: ...
-    def Recurrent(
+        B: typing.SupportsInt | typing.SupportsIndex,
+        Hk: typing.SupportsInt | typing.SupportsIndex,
+        D: typing.SupportsInt | typing.SupportsIndex,
+        Dv: typing.SupportsInt | typing.SupportsIndex,
+        capacity: typing.SupportsInt | typing.SupportsIndex,
+    ) -> KeyCacheDouble: ...
+    def KeyCacheFloat(
         self,
-        cell: str,
-        W: Array,
-        U: Array | None,
-        bx: Array | None,
-        bh: Array | None,
-        candidate: bool,
-        options: Options | None,
-        threads: int,
-        /,
-    ) -> Recurrent: ...
-    def recurrent_forward(
-        self,
-        cell: str,
-        W: Array,
-        U: Array | None,
-        bx: Array | None,
-        bh: Array | None,
-        candidate: bool,
-        options: Options | None,
-        x: Array,
-        h0: Array | None,
-        c0: Array | None,
-        real: Array | None,
-        recurrent_mask: Array | None,
-        reverse: bool,
-        y: Array | None,
-        h: Array,
-        c: Array | None,
-        keep: bool,
-        checkpoint: int,  # k: states before every k-th step alone, y is not needed; 0: every step, y is
-        threads: int,
-        /,
-    ) -> Array | None: ...  # what is saved, with keep
-    def recurrent_backward(
-        self,
-        cell: str,
-        W: Array,
-        U: Array | None,
-        bx: Array | None,
-        bh: Array | None,
-        candidate: bool,
-        options: Options | None,
-        x: Array,
-        h0: Array | None,
-        c0: Array | None,
-        real: Array | None,
-        recurrent_mask: Array | None,
-        reverse: bool,
-        y: Array | None,
-        saved: Array | None,
-        checkpoint: int,
-        dy: Array | None,
-        dh: Array | None,
-        dc: Array | None,
-        dx: Array | None,  # overwritten
-        dW: Array,  # dW, dU, db, dbh, dpeephole are added to
-        dU: Array | None,
-        db: Array | None,
-        dbh: Array | None,
-        dpeephole: Array | None,
-        dh0: Array,  # overwritten
-        dc0: Array | None,  # overwritten
-        added: bool,  # what is added to holds something already, and is not touched when Ctrl-C stops the call
-        threads: int,
-        /,
-    ) -> None: ...
-    def recurrent_tape(
-        self,
-        cell: str,
-        W: Array,
-        U: Array | None,
-        bx: Array | None,
-        bh: Array | None,
-        candidate: bool,
-        options: Options | None,
-        x: Array,
-        h0: Array | None,
-        c0: Array | None,
-        real: Array | None,
-        recurrent_mask: Array | None,
-        reverse: bool,
-        y: Array | None,
-        saved: Array | None,
-        checkpoint: int,
-        states: list[Array],  # (T, B, H) each, overwritten: h, and c where the cell has one; or none
-        gates: list[Array],  # (T, B, H) each, overwritten: all of the cell's, or none
-        threads: int,
-        /,
-    ) -> None: ...
+        B: typing.SupportsInt | typing.SupportsIndex,
+        Hk: typing.SupportsInt | typing.SupportsIndex,
+        D: typing.SupportsInt | typing.SupportsIndex,
+        Dv: typing.SupportsInt | typing.SupportsIndex,
+        capacity: typing.SupportsInt | typing.SupportsIndex,
+    ) -> KeyCacheFloat: ...
     def activation_forward(
-        self, a: Array, y: Array, slope: Array | None, name: str, alpha: float, beta: float, threads: int, /
-    ) -> None: ...  # flat; y may be a
-    # high, reciprocal, lse (B, Hq, Tq): each row's greatest score, the reciprocal of the sum of exp(score - high), and
-    # the log of the sum of exp(score).
-    # dk, dv: zeros; dmask: zeros (B, Hq, Tq, Tk).
-    def attention_forward(
         self,
-        q: Array,
-        k: Array,
-        v: Array,
-        options: ScoreOptions,
-        y: Array,
-        high: Array | None,
-        reciprocal: Array | None,
-        lse: Array | None,
-        threads: int,
-        /,
-    ) -> None: ...
+        a: numpy.typing.NDArray[typing.Any],
+        y: numpy.typing.NDArray[typing.Any],
+        slope: numpy.typing.NDArray[typing.Any] | None,
+        name: str,
+        alpha: typing.SupportsFloat | typing.SupportsIndex,
+        beta: typing.SupportsFloat | typing.SupportsIndex,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y, which may be a, and slope, which may be None: flat arrays.
+        """
     def attention_backward(
         self,
-        q: Array,
-        k: Array,
-        v: Array,
-        options: ScoreOptions,
-        y: Array,
-        high: Array,
-        reciprocal: Array,
-        dy: Array,
-        dlse: Array | None,
-        dq: Array,
-        dk: Array,
-        dv: Array,
-        dmask: Array | None,
-        threads: int,
-        /,
-    ) -> None: ...
-    def dense_forward(
-        self, x: Array, W: Array, b: Array | None, y: Array, add: bool, threads: int, /
-    ) -> None: ...  # add: y += x W, b None
-    def dense_backward(
-        self, x: Array, W: Array, dy: Array, dx: Array | None, dW: Array, db: Array | None, added: bool, threads: int, /
-    ) -> None: ...  # dx overwritten, dW and db added to; added: they stay as they are when the call is stopped
-    def embedding_forward(self, ids: Array, E: Array, y: Array, threads: int, /) -> None: ...
-    def embedding_backward(self, ids: Array, dy: Array, dE: Array, threads: int, /) -> None: ...  # dE added to
-    def dropout(self, x: Array, y: Array, rate: float, seed: int, threads: int, /) -> None: ...  # x, y flat
-    def softmax_cross_entropy_forward(
-        self, logits: Array, labels: Array, high: Array, scale: Array, threads: int, /
-    ) -> float: ...  # high, scale (N,) written
-    def softmax_cross_entropy_backward(
+        tape: seqfuse.functional._attention_tape.AttentionTape,
+        dy: numpy.typing.NDArray[typing.Any],
+        dlse: numpy.typing.NDArray[typing.Any] | None,
+        dq: numpy.typing.NDArray[typing.Any],
+        dk: numpy.typing.NDArray[typing.Any],
+        dv: numpy.typing.NDArray[typing.Any],
+        dmask: numpy.typing.NDArray[typing.Any] | None,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write dq; write dk, dv and dmask (B, Hq, Tq, Tk; may be None), which hold zeros, where keys
+        were attended to.
+        """
+    def attention_forward(
         self,
-        logits: Array,
-        labels: Array,
-        high: Array,
-        scale: Array,
-        factor: float,
-        dlogits: Array,
-        threads: int,
-        /,
-    ) -> None: ...
-    def ctc_forward(
+        q: numpy.typing.NDArray[typing.Any],
+        k: numpy.typing.NDArray[typing.Any],
+        v: numpy.typing.NDArray[typing.Any],
+        options: seqfuse.functional._scores.ScoreOptions,
+        y: numpy.typing.NDArray[typing.Any],
+        statistics: numpy.typing.NDArray[typing.Any] | None,
+        lse: numpy.typing.NDArray[typing.Any] | None,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y; unless they are None, also statistics (2, B, Hq, Tq) in C order, each row's largest
+        score and the reciprocal of the sum of exp(score - largest), and lse (B, Hq, Tq), the
+        logarithm of the sum of exp(score).
+        """
+    def cross_entropy_backward(
         self,
-        logits: Array,  # (T, B, C)
-        real: Array | None,
-        labels: Array,  # (B, S) int64, those that are read in 0..C-1
-        label_lengths: Array,  # (B,) int64
-        blank: int,
-        losses: Array,  # (B,) written
-        keep: bool,
-        threads: int,
-        /,
-    ) -> Array | None: ...  # what is saved, with keep
+        logits: numpy.typing.NDArray[typing.Any],
+        labels: numpy.typing.NDArray[typing.Any],
+        row_max: numpy.typing.NDArray[typing.Any],
+        inv_sum: numpy.typing.NDArray[typing.Any],
+        factor: typing.SupportsFloat | typing.SupportsIndex,
+        dlogits: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write dlogits (N, C).
+        """
+    def cross_entropy_forward(
+        self,
+        logits: numpy.typing.NDArray[typing.Any],
+        labels: numpy.typing.NDArray[typing.Any],
+        row_max: numpy.typing.NDArray[typing.Any],
+        inv_sum: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> float:
+        """
+        Return the mean loss of logits (N, C); write row_max and inv_sum (N,).
+        """
     def ctc_backward(
         self,
-        logits: Array,
-        real: Array | None,
-        labels: Array,
-        label_lengths: Array,
-        blank: int,
-        losses: Array,  # as forward wrote it
-        saved: Array,
-        dlosses: Array,  # (B,)
-        dlogits: Array,  # (T, B, C) written
-        threads: int,
-        /,
-    ) -> None: ...
-    def normalize_forward(
+        tape: seqfuse.functional.ctc.CTCLossTape,
+        dlosses: numpy.typing.NDArray[typing.Any],
+        dlogits: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write dlogits (T, B, C) from dlosses (B,).
+        """
+    def ctc_forward(
         self,
-        x: Array,  # (N, D)
-        gamma: Array | None,
-        beta: Array | None,
-        epsilon: float,
-        y: Array,  # (N, D) written
-        mean: Array | None,  # (N,) written; None: RMS
-        scale: Array,  # (N,) written
-        threads: int,
-        /,
-    ) -> None: ...
+        logits: numpy.typing.NDArray[typing.Any],
+        valid: numpy.typing.NDArray[typing.Any] | None,
+        labels: numpy.typing.NDArray[typing.Any],
+        label_lengths: numpy.typing.NDArray[typing.Any],
+        blank: typing.SupportsInt | typing.SupportsIndex,
+        losses: numpy.typing.NDArray[typing.Any],
+        keep: bool,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> numpy.typing.NDArray[typing.Any] | None:
+        """
+        Write losses (B,) from logits (T, B, C), labels (B, S) and label_lengths (B,), both int64. Return
+        what the backward reads, or None without keep.
+        """
+    def dense_backward(
+        self,
+        x: numpy.typing.NDArray[typing.Any],
+        W: numpy.typing.NDArray[typing.Any],
+        dy: numpy.typing.NDArray[typing.Any],
+        dx: numpy.typing.NDArray[typing.Any] | None,
+        dW: numpy.typing.NDArray[typing.Any],
+        db: numpy.typing.NDArray[typing.Any] | None,
+        accumulate: bool,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write dx (may be None); add to dW and db (may be None). With accumulate these hold values already, and keep them if Ctrl-C stops the call.
+        """
+    def dense_forward(
+        self,
+        x: numpy.typing.NDArray[typing.Any],
+        W: numpy.typing.NDArray[typing.Any],
+        b: numpy.typing.NDArray[typing.Any] | None,
+        y: numpy.typing.NDArray[typing.Any],
+        add: bool,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y (N, O) = b + x (N, I) W (I, O); with add, add x W to y and pass None for b.
+        """
+    def dropout(
+        self,
+        x: numpy.typing.NDArray[typing.Any],
+        y: numpy.typing.NDArray[typing.Any],
+        rate: typing.SupportsFloat | typing.SupportsIndex,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y, which may be x: flat arrays.
+        """
+    def embedding_backward(
+        self,
+        ids: numpy.typing.NDArray[typing.Any],
+        dy: numpy.typing.NDArray[typing.Any],
+        dE: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Add to dE (V, D).
+        """
+    def embedding_forward(
+        self,
+        ids: numpy.typing.NDArray[typing.Any],
+        E: numpy.typing.NDArray[typing.Any],
+        y: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y (N, D) from ids (N,), int64, and E (V, D).
+        """
     def normalize_backward(
         self,
-        x: Array,
-        dy: Array,
-        gamma: Array | None,
-        mean: Array | None,  # as forward wrote it; None: RMS
-        scale: Array,
-        dx: Array,  # (N, D) written
-        dgamma: Array | None,  # (D,) added to
-        dbeta: Array | None,
-        threads: int,
-        /,
-    ) -> None: ...
-    def pointwise_forward(self, name: str, x: Array, y: Array, threads: int, /) -> None: ...  # flat; y may be x
-    def pointwise_backward(
-        self, name: str, x: Array, dy: Array, dx: Array, threads: int, /
-    ) -> None: ...  # flat; name: gelu, gelu_tanh or silu
-    def rotary(
+        tape: seqfuse.functional._normalize.NormalizeTape,
+        x: numpy.typing.NDArray[typing.Any],
+        dy: numpy.typing.NDArray[typing.Any],
+        dx: numpy.typing.NDArray[typing.Any],
+        dgamma: numpy.typing.NDArray[typing.Any] | None,
+        dbeta: numpy.typing.NDArray[typing.Any] | None,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write dx (N, D); add to dgamma and dbeta (D,), which may be None. x: that of the tape, (N, D).
+        """
+    def normalize_forward(
         self,
-        x: Array,  # (B, H, N, D), or dy in a backward
-        y: Array,  # (B, H, N, D) written, not x
-        cos: Array,  # (P, pairs)
-        sin: Array,
-        positions: Array | None,  # flat int64: (N,) or (B, N)
-        interleaved: bool,
-        back: bool,  # by the negative angle
-        threads: int,
-        /,
-    ) -> None: ...
-    def softmax_forward(self, x: Array, y: Array, threads: int, /) -> None: ...  # (N, D); y written, may be x
-    def softmax_backward(self, y: Array, dy: Array, dx: Array, threads: int, /) -> None: ...  # dx written
+        x: numpy.typing.NDArray[typing.Any],
+        gamma: numpy.typing.NDArray[typing.Any] | None,
+        beta: numpy.typing.NDArray[typing.Any] | None,
+        epsilon: typing.SupportsFloat | typing.SupportsIndex,
+        y: numpy.typing.NDArray[typing.Any],
+        mean: numpy.typing.NDArray[typing.Any] | None,
+        rstd: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y (N, D), mean (N,) and rstd (N,); mean is None for RMS normalization.
+        """
     def optimizer_update(
         self,
-        rule: str,  # a name of optimizer_rules.hpp
-        params: Array,  # flat; written, and so are states and average
-        grads: Array,  # as params
-        states: tuple[Array, ...],  # as params, in the rule's order
-        average: Array | None,  # as params
-        runs: Array,  # (n, 3) int64: begin, end, whether weight_decay applies
-        count: int,  # of updates, this one included
-        learning_rate: float,
-        numbers: tuple[float, ...],  # the rule's own
-        grad_scale: float,
-        limit: str,  # none, value, norm (of each run) or global_norm
-        most: float,
-        weight_decay: float,
-        average_momentum: float,
-        threads: int,
-        /,
-    ) -> None: ...
-    def peak_flops(self, dtype_name: str, seconds: float, /) -> float: ...  # multiply-add peak of one core, FLOP/s
-    def read_bandwidth(self, nbytes: int, threads: int, seconds: float, /) -> float: ...  # of a buffer so large, B/s
+        update: seqfuse._update.Update,
+        params: numpy.typing.NDArray[typing.Any],
+        grads: numpy.typing.NDArray[typing.Any],
+        average: numpy.typing.NDArray[typing.Any] | None,
+        count: typing.SupportsInt | typing.SupportsIndex,
+        learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+        average_momentum: typing.SupportsFloat | typing.SupportsIndex,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Update params, the states of `update` and average (may be None), flat arrays. count: of updates,
+        this one included.
+        """
+    def pack(
+        self,
+        cell: seqfuse.functional._cell.Cell,
+        weights: seqfuse.functional._weights.Weights,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> PackedCell:
+        """
+        Pack the weights of a cell once.
+        """
+    def peak_flops(self, dtype_name: str, seconds: typing.SupportsFloat | typing.SupportsIndex) -> float:
+        """
+        Measure the multiply-add peak of one core in FLOP/s.
+        """
+    def pointwise_backward(
+        self,
+        name: str,
+        x: numpy.typing.NDArray[typing.Any],
+        dy: numpy.typing.NDArray[typing.Any],
+        dx: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write dx, which may be x or dy.
+        """
+    def pointwise_forward(
+        self,
+        name: str,
+        x: numpy.typing.NDArray[typing.Any],
+        y: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y, which may be x: flat arrays; name: gelu, gelu_tanh or silu.
+        """
+    def read_bandwidth(
+        self,
+        bytes: typing.SupportsInt | typing.SupportsIndex,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+        seconds: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> float:
+        """
+        Measure how many bytes per second are read from a buffer of `bytes` bytes.
+        """
+    def recurrent_backward(
+        self,
+        tape: seqfuse.functional._tape.Tape,
+        dy: numpy.typing.NDArray[typing.Any] | None,
+        dh: numpy.typing.NDArray[typing.Any] | None,
+        dc: numpy.typing.NDArray[typing.Any] | None,
+        gradients: seqfuse.functional._gradients.Gradients,
+        need_dx: bool,
+        accumulate: bool,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[typing.Any, numpy.typing.NDArray[typing.Any], typing.Any]:
+        """
+        Return (dx, dh0, dc0); add to dW, dU, db and dpeephole of `gradients`. With accumulate these hold
+        values already, and keep them if Ctrl-C stops the call.
+        """
+    def recurrent_forward(
+        self,
+        cell: seqfuse.functional._cell.Cell,
+        weights: seqfuse.functional._weights.Weights,
+        sequence: seqfuse.functional._sequence.Sequence,
+        need_y: bool,
+        checkpoint: typing.SupportsInt | typing.SupportsIndex | None,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[typing.Any, numpy.typing.NDArray[typing.Any], typing.Any, typing.Any]:
+        """
+        Return (y, h, c, saved), None for what there is not. saved is what the backward reads:
+        all steps if checkpoint is 0, which needs y; the states before every k-th step if it is k;
+        nothing if it is None.
+        """
+    def recurrent_inspect(
+        self,
+        tape: seqfuse.functional._tape.Tape,
+        states: list[numpy.typing.NDArray[typing.Any]],
+        gates: list[numpy.typing.NDArray[typing.Any]],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write the states after every step, and the gates: arrays (T, B, H) each, or empty lists.
+        """
+    def rotary(
+        self,
+        x: numpy.typing.NDArray[typing.Any],
+        y: numpy.typing.NDArray[typing.Any],
+        cos: numpy.typing.NDArray[typing.Any],
+        sin: numpy.typing.NDArray[typing.Any],
+        positions: numpy.typing.NDArray[typing.Any] | None,
+        interleaved: bool,
+        back: bool,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y (B, H, N, D), not x. cos, sin: (P, pairs); positions: flat int64, (N,) or (B, N); back: by the negative angle, which makes dx of dy.
+        """
+    def softmax_backward(
+        self,
+        y: numpy.typing.NDArray[typing.Any],
+        dy: numpy.typing.NDArray[typing.Any],
+        dx: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write dx (N, D), which may be dy.
+        """
+    def softmax_forward(
+        self,
+        x: numpy.typing.NDArray[typing.Any],
+        y: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Write y (N, D), which may be x.
+        """
     @property
-    def openmp(self) -> bool: ...  # compiled with threads
+    def instruction_set(self) -> str: ...
+    @property
+    def openmp(self) -> bool:
+        """
+        Compiled with several threads.
+        """
+
+class InstructionSet:
+    """
+    One row of cpp/cmake/InstructionSets.cmake.
+    """
+    @property
+    def flags(self) -> str: ...
+    @property
+    def has_fma(self) -> bool:
+        """
+        Sets with a fused multiply-add give equal bits.
+        """
+    @property
+    def name(self) -> str: ...
+    @property
+    def supported(self) -> bool:
+        """
+        This CPU and operating system can run it.
+        """
+
+class StreamFloat:
+    """
+    One step of a recurrence per call; the state stays inside.
+    """
+    def c(self) -> typing.Any:
+        """
+        A copy of the cell state; None without one.
+        """
+    def copy(self) -> StreamFloat: ...
+    def h(self) -> numpy.typing.NDArray[typing.Any]:
+        """
+        A copy of the hidden state.
+        """
+    def reset(self, rows: numpy.typing.NDArray[typing.Any] | None) -> None:
+        """
+        Set rows (int64) to zeros; None: all.
+        """
+    def set(self, h: numpy.typing.NDArray[typing.Any], c: numpy.typing.NDArray[typing.Any] | None) -> None: ...
+    def step(self, x: typing.Any, out: typing.Any) -> numpy.typing.NDArray[typing.Any]:
+        """
+        Take one step; TypeError or ValueError, with nothing done, for arrays that are not exactly as needed.
+        """
+
+class StreamDouble:
+    """
+    One step of a recurrence per call; the state stays inside.
+    """
+    def c(self) -> typing.Any:
+        """
+        A copy of the cell state; None without one.
+        """
+    def copy(self) -> StreamDouble: ...
+    def h(self) -> numpy.typing.NDArray[typing.Any]:
+        """
+        A copy of the hidden state.
+        """
+    def reset(self, rows: numpy.typing.NDArray[typing.Any] | None) -> None:
+        """
+        Set rows (int64) to zeros; None: all.
+        """
+    def set(self, h: numpy.typing.NDArray[typing.Any], c: numpy.typing.NDArray[typing.Any] | None) -> None: ...
+    def step(self, x: typing.Any, out: typing.Any) -> numpy.typing.NDArray[typing.Any]:
+        """
+        Take one step; TypeError or ValueError, with nothing done, for arrays that are not exactly as needed.
+        """
+
+class PackedCell:
+    """
+    Weights of a cell, packed once; immutable.
+    """
+    def forward(
+        self,
+        sequence: seqfuse.functional._sequence.Sequence,
+        has_c: bool,
+        need_y: bool,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[typing.Any, numpy.typing.NDArray[typing.Any], typing.Any, typing.Any]:
+        """
+        Like Kernels.recurrent_forward, without a tape.
+        """
+    def stream(self, batch: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+        """
+        A StreamFloat or StreamDouble with a state of zeros.
+        """
+
+class KeyCacheFloat:
+    """
+    Keys and values of the rows of a batch, packed in blocks.
+    """
+    def append(
+        self,
+        k: numpy.typing.NDArray[typing.Any],
+        v: numpy.typing.NDArray[typing.Any],
+        counts: numpy.typing.NDArray[typing.Any],
+    ) -> None:
+        """
+        counts: int64 (B,).
+        """
+    def attend(
+        self,
+        q: numpy.typing.NDArray[typing.Any],
+        longest: typing.SupportsInt | typing.SupportsIndex,
+        options: seqfuse.functional._scores.ScoreOptions,
+        y: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def capacity(self) -> int: ...
+    def copy(self) -> KeyCacheFloat: ...
+    def lengths(self) -> numpy.typing.NDArray[typing.Any]:
+        """
+        A copy of the lengths (B,), int64.
+        """
+    def longest(self) -> int:
+        """
+        The largest length.
+        """
+    def reset(self, rows: numpy.typing.NDArray[typing.Any] | None) -> None:
+        """
+        Empty rows (int64); None: all.
+        """
+
+class KeyCacheDouble:
+    """
+    Keys and values of the rows of a batch, packed in blocks.
+    """
+    def append(
+        self,
+        k: numpy.typing.NDArray[typing.Any],
+        v: numpy.typing.NDArray[typing.Any],
+        counts: numpy.typing.NDArray[typing.Any],
+    ) -> None:
+        """
+        counts: int64 (B,).
+        """
+    def attend(
+        self,
+        q: numpy.typing.NDArray[typing.Any],
+        longest: typing.SupportsInt | typing.SupportsIndex,
+        options: seqfuse.functional._scores.ScoreOptions,
+        y: numpy.typing.NDArray[typing.Any],
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def capacity(self) -> int: ...
+    def copy(self) -> KeyCacheDouble: ...
+    def lengths(self) -> numpy.typing.NDArray[typing.Any]:
+        """
+        A copy of the lengths (B,), int64.
+        """
+    def longest(self) -> int:
+        """
+        The largest length.
+        """
+    def reset(self, rows: numpy.typing.NDArray[typing.Any] | None) -> None:
+        """
+        Empty rows (int64); None: all.
+        """
+
+def instruction_sets() -> list[InstructionSet]:
+    """
+    All instruction sets that seqfuse can be built for, the best last.
+    """
+
+def load(path: str) -> Kernels:
+    """
+    Load the library of kernels at `path`; ImportError if it is not one.
+    """

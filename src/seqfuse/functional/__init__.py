@@ -1,8 +1,9 @@
 """Arrays in, arrays out: every operation as a forward that returns its tape and a backward that reads it."""
 
+from seqfuse.functional._attention_tape import AttentionTape
 from seqfuse.functional._multi_head import MultiHeadAttentionTape
 from seqfuse.functional.adam import adam_update
-from seqfuse.functional.attention import AttentionTape, attention, attention_backward, attention_forward
+from seqfuse.functional.attention import attention, attention_backward, attention_forward
 from seqfuse.functional.cross_entropy import (
     SoftmaxCrossEntropyTape,
     softmax_cross_entropy,

@@ -9,10 +9,11 @@ import numpy as np
 
 from seqfuse import _arrays, _backend, _checks
 from seqfuse._results import MultiHeadAttentionGrads
+from seqfuse.functional._attention_tape import AttentionTape
 from seqfuse.functional._multi_head_arguments import SYMBOLS, read, rope_of, shape_of
 from seqfuse.functional._product import Product, into_heads, of_heads
 from seqfuse.functional._scores import options_of
-from seqfuse.functional.attention import AttentionTape, attend, gradients, wants_dmask
+from seqfuse.functional.attention import attend, gradients, wants_dmask
 from seqfuse.functional.rotary import RotaryTape, rotary_backward, rotary_forward
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from seqfuse._arrays import Array
-    from seqfuse._kernels import ScoreOptions
+    from seqfuse.functional._scores import ScoreOptions
 
 # Arguments that are arrays, in the order in which messages name them; weights with the symbols of their shapes.
 ARRAYS = ("query", "Wq", "Wk", "Wv", "Wo", "bq", "bk", "bv", "bo", "key", "value")
@@ -136,7 +136,7 @@ def rope_of(function: str, rope: Any, shape: Shape, dtype: np.dtype[Any], option
         needed = f"(P, R/2) with R at most D = {shape.D}"
         _checks.refuse_shape(function, "cos of rope", needed, None, cos.shape)
     _checks.shape(function, "sin of rope", "the shape of cos", cos.shape, sin.shape)
-    bottom_right, lengths = options[4], options[5]
+    bottom_right, lengths = options.bottom_right, options.lengths
     symbols, rows = ("Tk", shape.Tk) if bottom_right else ("max(Tq, Tk)", max(shape.Tq, shape.Tk))
     if cos.shape[0] < max(rows, min(shape.Tq, 1)):  # a query in front of all keys is turned too, by row 0
         needed = f"(P, R/2) with P at least {symbols} = {rows}" if rows else "(P, R/2) with P at least 1"

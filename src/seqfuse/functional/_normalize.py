@@ -25,7 +25,7 @@ class NormalizeTape:
     _gamma: Array | None
     _beta: bool
     _mean: Array | None  # (N,) of every row; None: RMS
-    _scale: Array  # (N,)
+    _rstd: Array  # (N,)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} x={self._x.shape} {self._x.dtype}>"
@@ -49,11 +49,11 @@ def forward(
     gamma = weights[0] if gamma is not None else None
     beta = weights[-1] if beta is not None else None
     kernels, y, rows = _backend.kernels, np.empty(x.shape, x.dtype), _arrays.rows(x)
-    scale = np.empty(len(rows), x.dtype)
-    mean = np.empty_like(scale) if centred else None
+    rstd = np.empty(len(rows), x.dtype)
+    mean = np.empty_like(rstd) if centred else None
     if y.size:
-        kernels.normalize_forward(rows, gamma, beta, epsilon, _arrays.rows(y), mean, scale, _threads.current())
-    return y, kind(kernels, x, gamma, beta is not None, mean, scale)
+        kernels.normalize_forward(rows, gamma, beta, epsilon, _arrays.rows(y), mean, rstd, _threads.current())
+    return y, kind(kernels, x, gamma, beta is not None, mean, rstd)
 
 
 def backward(
@@ -80,8 +80,8 @@ def backward(
     sums = dict(zip(there, work))
     if dx.size:
         tape._kernels.normalize_backward(
-            _arrays.rows(x), _arrays.rows(gradient), gamma, tape._mean, tape._scale, _arrays.rows(dx),
-            sums.get("dgamma"), sums.get("dbeta"), _threads.current(),
+            tape, _arrays.rows(x), _arrays.rows(gradient), _arrays.rows(dx), sums.get("dgamma"), sums.get("dbeta"),
+            _threads.current(),
         )  # fmt: skip
     if targets is not None:
         targets.store()

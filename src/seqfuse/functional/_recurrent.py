@@ -1,259 +1,175 @@
-"""What the recurrent cells share: arguments become one kernel call, and its tape another."""
+"""What the recurrent cells share: arguments become checked structures in one visit, and these one kernel call."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _threads
+from seqfuse.functional._gradients import Gradients, check_into, in_place_of_weights, new_gradients
+from seqfuse.functional._sequence import Sequence, read_sequence
+from seqfuse.functional._weights import Weights
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
-    from seqfuse._kernels import Kernels, Recurrent
-    from seqfuse.functional._form import Form, Options
-    from seqfuse.functional._tape import Tape
+    from seqfuse._kernels import PackedCell
+    from seqfuse.functional._cell import Cell
+    from seqfuse.functional._tape import RecurrentTape, Tape
 
-# As a caller gives them. Plain tuples: they are made at every call.
-Weights: TypeAlias = tuple[Any, Any, Any]  # W, U, b
-States: TypeAlias = tuple[Any, Any]  # h0, c0
-# lengths, mask, reverse, batch_first, return_sequences, recurrent_mask
-Reading: TypeAlias = tuple[Any, Any, Any, Any, Any, Any]
+_ndarray, _FLOAT32, _FLOAT64, _READY = np.ndarray, _arrays.FLOAT32, _arrays.FLOAT64, _arrays.READY
 
 
-def forward(
+def read_call(
     function: str,
-    form: Form,
-    options: Options | None,
+    cell: Cell,
     x: Any,
-    weights: Weights,
-    initial: States,
-    reading: Reading,
-    kind: type[Tape] | None = None,
-    checkpoint: Any = None,
-) -> tuple[Any, Array, Any, Any]:
-    """y or None, h, c or None, and a tape of the kind that is asked for or None."""
-    W, U, b = weights
-    lengths, mask, reverse, batch_first, return_sequences, recurrent_mask = reading
-    if form.has_U:
+    W: Any,
+    U: Any,
+    b: Any,
+    *,
+    peephole: Any = None,
+    h0: Any,
+    c0: Any = None,
+    lengths: Any,
+    mask: Any,
+    reverse: Any,
+    batch_first: Any,
+    return_sequences: Any,
+    recurrent_mask: Any,
+) -> tuple[Weights, Sequence]:
+    """Check and convert all arguments of a recurrent call.
+
+    The usual call has arrays of one type that the kernels can read in place: it costs a comparison or two per argument.
+    """
+    dtype = getattr(x, "dtype", None)
+    if not (
+        (dtype is _FLOAT32 or dtype is _FLOAT64)
+        and type(x) is type(W) is type(U) is _ndarray
+        and W.dtype is dtype
+        and U.dtype is dtype
+        and x.flags.num & W.flags.num & U.flags.num & _READY == _READY
+        and (b is None or (type(b) is _ndarray and b.dtype is dtype and b.flags.num & _READY == _READY))
+    ):
+        x, W, U, b = _convert(function, cell, x, W, U, b)
+    if x.ndim != 3:
+        refuse_input(function, x, batch_first)
+    units = cell.units(function, cell.gates, x.shape[2], W, U, b)
+    if peephole is not None:
+        peephole = _checks.peephole(function, peephole, units, x.dtype)
+    sequence = read_sequence(
+        function, cell, x, units, h0, c0, lengths, mask, reverse, batch_first, return_sequences, recurrent_mask
+    )
+    return Weights(W, U, b, peephole), sequence
+
+
+def _convert(function: str, cell: Cell, x: Any, W: Any, U: Any, b: Any) -> tuple[Any, Any, Any, Any]:
+    """Return x, W, U and b in the widest of their types, and as the kernels can read them."""
+    if cell.has_U:
         x, W, U, b = _arrays.widest(function, ("x", "W", "U"), (x, W, U), b)
     else:
         x, W, b = _arrays.widest(function, ("x", "W"), (x, W), b)
-    x, reverse, batch_first, return_sequences = _checks.inputs(function, x, reverse, batch_first, return_sequences)
-    steps, batch, features = x.shape
-    units = form.units(function, form.gates, features, W, U, b)
-    if options is not None and options.peephole is not None:
-        options = options._replace(peephole=_checks.peephole(function, options.peephole, units, x.dtype))
-    every = 0
+    return x, W, U, b
+
+
+def refuse_input(function: str, x: Array, batch_first: Any) -> None:
+    """Refuse an x that has not three axes."""
+    (batch_first,) = _checks.flags(function, ("batch_first",), (batch_first,))
+    advice = ""
+    if x.ndim == 2:
+        advice = "For one sequence pass x[None]" if batch_first else "For one sequence pass x[:, None]"
+    _checks.refuse_shape(function, "x", "(B, T, I)" if batch_first else "(T, B, I)", None, x.shape, advice)
+
+
+def run(cell: Cell, weights: Weights, sequence: Sequence) -> tuple[Any, Array, Any]:
+    """Run the cell over a sequence: y or None, h, c or None."""
+    need_y = sequence.return_sequences
+    y, h, c, _ = _backend.kernels.recurrent_forward(cell, weights, sequence, need_y, None, _threads.current())
+    return y.swapaxes(0, 1) if need_y and sequence.batch_first else y, h, c
+
+
+def run_packed(cell: Cell, packed: PackedCell, sequence: Sequence) -> tuple[Any, Array, Any]:
+    """Run the cell with packed weights, like `run`."""
+    need_y = sequence.return_sequences
+    y, h, c, _ = packed.forward(sequence, cell.has_c, need_y, _threads.current())
+    return y.swapaxes(0, 1) if need_y and sequence.batch_first else y, h, c
+
+
+def run_forward(
+    function: str, tape_type: type[RecurrentTape], cell: Cell, weights: Weights, sequence: Sequence, checkpoint: Any
+) -> tuple[Any, Array, Any, RecurrentTape]:
+    """Run the cell like `run` and keep a tape."""
+    interval = 0  # keep every step
     if checkpoint is not None:
-        every = min(_checks.integer(function, "checkpoint", checkpoint, 1), max(steps, 1))
-    keep = kind is not None
-    h0, c0, real, recurrent_mask, y, h, c = _sequence(
-        function, form, x, units, initial, lengths, mask, batch_first, recurrent_mask,
-        return_sequences or (keep and not every),
-    )  # fmt: skip
-    kernels: Kernels = _backend.kernels
-    bx, bh = halves(b)
-    saved = None
-    if steps and batch:
-        saved = kernels.recurrent_forward(
-            form.kernel, W, U, bx, bh, form.candidate, options, x, h0, c0, real, recurrent_mask, reverse,
-            y, h, c, keep, every, _threads.current(),
-        )  # fmt: skip
-    else:
-        _stay(h, h0, c, c0)
-    tape = None
-    if kind is not None:
-        # Copies of what a caller may write before the backward: states are carried on, a mask is drawn anew.
-        arguments = (
-            form.kernel, W, U, bx, bh, form.candidate, options, x, None if h0 is None else h0.copy(),
-            None if c0 is None else c0.copy(), real, None if recurrent_mask is None else recurrent_mask.copy(), reverse,
-        )  # fmt: skip
-        tape = kind(
-            kernels, form, options, arguments, x, (W, U, b), None if every else y, saved, every, (steps, batch, units),
-            batch_first, return_sequences,
-        )  # fmt: skip
-    if batch_first and y is not None:
+        interval = min(_checks.integer(function, "checkpoint", checkpoint, 1), max(sequence.x.shape[0], 1))
+    kernels, need_y = _backend.kernels, sequence.return_sequences or not interval
+    y, h, c, saved = kernels.recurrent_forward(cell, weights, sequence, need_y, interval, _threads.current())
+    kept_y = None if interval else y.view()
+    tape = tape_type(kernels, cell, weights.views(), _own_arrays(sequence), kept_y, saved, interval)
+    if not sequence.return_sequences:
+        y = None
+    elif sequence.batch_first:
         y = y.swapaxes(0, 1)
-    return y if return_sequences else None, h, c, tape
+    return y, h, c, tape
 
 
-def forward_packed(
-    function: str,
-    form: Form,
-    packed: Recurrent,
-    features: int,
-    units: int,
-    dtype: np.dtype[Any],
-    x: Any,
-    initial: States,
-    reading: Reading,
-) -> tuple[Any, Array, Any]:
-    """As `forward`, with weights that are packed already."""
-    lengths, mask, reverse, batch_first, return_sequences, recurrent_mask = reading
-    x = packed_input(function, x, dtype)
-    x, reverse, batch_first, return_sequences = _checks.inputs(function, x, reverse, batch_first, return_sequences)
-    steps, batch, given = x.shape
-    if given != features:
-        _checks.shape(function, "x", "(T, B, I)", (steps, batch, features), x.shape)
-    h0, c0, real, recurrent_mask, y, h, c = _sequence(
-        function, form, x, units, initial, lengths, mask, batch_first, recurrent_mask, return_sequences
-    )
-    if steps and batch:
-        packed.forward(x, h0, c0, real, recurrent_mask, reverse, y, h, c, _threads.current())
-    else:
-        _stay(h, h0, c, c0)
-    return y.swapaxes(0, 1) if batch_first and return_sequences else y, h, c
-
-
-def packed_input(function: str, x: Any, dtype: np.dtype[Any]) -> Array:
-    """x in the type of packed weights, which is not to lose what x holds."""
-    needed = "no wider than the packed weights, float32"
-    return _arrays.no_wider(function, "x", x, dtype, needed, "Pass x as float32, or pack weights of float64")
-
-
-def _sequence(
-    function: str,
-    form: Form,
-    x: Array,
-    units: int,
-    initial: States,
-    lengths: Any,
-    mask: Any,
-    batch_first: bool,
-    recurrent_mask: Any,
-    need_y: bool,
-) -> tuple[Any, Any, Array | None, Any, Any, Array, Array | None]:
-    """h0, c0, real and recurrent_mask, checked, and memory for y (T, B, H), h and c."""
-    steps, batch, _ = x.shape
-    if not 0 < steps * batch * units <= _checks.MOST_ELEMENTS:
-        _checks.sizes(function, "y (T, B, H)", steps, batch, units)
-    dtype = x.dtype
-    h0, c0 = initial
-    if h0 is not None:
-        h0 = _checks.state(function, "h0", h0, batch, units, dtype, form.has_c)
-    if c0 is not None:
-        if not form.has_c:
-            raise ValueError(f"{function}: c0 must be None, {form.cell} has no such state; got {type(c0).__name__}")
-        c0 = _checks.state(function, "c0", c0, batch, units, dtype)
-    real = None
-    if lengths is not None or mask is not None:
-        real = _checks.real_steps(function, lengths, mask, steps, batch, batch_first)
-    if recurrent_mask is not None:
-        if not form.has_U:
-            got = f"{form.cell} has no U that h_prev enters; got {type(recurrent_mask).__name__}"
-            raise ValueError(f"{function}: recurrent_mask must be None, {got}")
-        recurrent_mask = _checks.recurrent_mask(function, recurrent_mask, batch, units, dtype)
-    y = None
-    if need_y and batch_first:
-        y = np.empty((batch, steps, units), dtype).swapaxes(0, 1)
-    elif need_y:
-        y = np.empty((steps, batch, units), dtype)
-    h = np.empty((batch, units), dtype)
-    return h0, c0, real, recurrent_mask, y, h, np.empty((batch, units), dtype) if form.has_c else None
-
-
-def halves(b: Array | None) -> tuple[Array | None, Array | None]:
-    """The part of the bias that joins x W, and the one that joins h U."""
-    return (b, None) if b is None or b.ndim == 1 else (b[0], b[1])
-
-
-def _stay(h: Array, h0: Array | None, c: Array | None, c0: Array | None) -> None:
-    """Without a step, the final state is the initial one."""
-    h[...] = 0 if h0 is None else h0
-    if c is not None:
-        c[...] = 0 if c0 is None else c0
+def _own_arrays(sequence: Sequence) -> Sequence:
+    """Give a tape arrays of its own: a view of x, copies of what a caller may write before the backward."""
+    sequence.x = sequence.x.view()
+    if sequence.h0 is not None:
+        sequence.h0 = sequence.h0.copy()
+    if sequence.c0 is not None:
+        sequence.c0 = sequence.c0.copy()
+    if sequence.recurrent_mask is not None:
+        sequence.recurrent_mask = sequence.recurrent_mask.copy()
+    return sequence
 
 
 def backward(
     function: str,
-    kind: type[Tape],
+    tape_type: type[Tape],
     tape: Tape,
     dy: Any,
     dh: Any,
     dc: Any,
     need_dx: Any,
     into: Any,
-) -> tuple[Any, Array, Any, Any, Array, Any, Any]:
-    """dx, dW, dU, db, dh0, dc0, dpeephole; the ones that do not apply are None."""
-    if type(tape) is not kind:
+) -> Gradients:
+    """Check the arguments of a backward and run it."""
+    if type(tape) is not tape_type:
         made_by = function.replace("backward", "forward")
         raise TypeError(f"{function}: tape must be what {made_by} returned; got {type(tape).__name__}")
     if type(need_dx) is not bool:
         (need_dx,) = _checks.flags(function, ("need_dx",), (need_dx,))
-    x, weights, form, options = tape._x, tape._weights, tape._form, tape._options
-    steps, batch, units = tape._size
-    dtype = x.dtype
+    sequence = tape._sequence
+    batch, units, dtype = sequence.x.shape[1], sequence.units, sequence.x.dtype
     if dy is not None:
-        dy = _output_gradient(function, tape, dy)
+        dy = _check_output_gradient(function, sequence, dy)
     if dh is not None:
         dh = _checks.state(function, "dh", dh, batch, units, dtype)
     if dc is not None:
         dc = _checks.state(function, "dc", dc, batch, units, dtype)
-    targets = None
-    dW: Any
-    dU: Any
-    db: Any
-    if into is None:
-        W, U, b = weights
-        dW = np.zeros(W.shape, dtype)
-        dU = None if U is None else np.zeros(U.shape, dtype)
-        db = None if b is None else np.zeros(b.shape, dtype)
-    else:
-        targets = _targets(function, tape, into, (dy, dh, dc))
-        dW, dU, db = _each(targets.work, weights)
-    dpeephole = None if options is None or options.peephole is None else np.zeros((3, units), dtype)
-
-    dx = None
-    if need_dx and tape._batch_first:
-        dx = np.empty((batch, steps, x.shape[2]), dtype).swapaxes(0, 1)
-    elif need_dx:
-        dx = np.empty((steps, batch, x.shape[2]), dtype)
-    dh0 = np.empty((batch, units), dtype)
-    dc0 = np.empty((batch, units), dtype) if form.has_c else None
-    if not (steps and batch):
-        _stay(dh0, dh, dc0, dc)
-    else:
-        tape._kernels.recurrent_backward(
-            *tape._arguments, tape._y, tape._saved, tape._checkpoint,
-            dy, dh, dc, dx, dW, dU, *halves(db), dpeephole, dh0, dc0, targets is not None, _threads.current(),
-        )  # fmt: skip
-    if targets is not None:  # not reached when Ctrl-C has stopped the kernel, which left `targets.work` as it was
+    targets = None if into is None else check_into(function, tape, into, (dy, dh, dc))
+    gradients = new_gradients(tape, targets)
+    gradients.dx, gradients.dh0, gradients.dc0 = tape._kernels.recurrent_backward(
+        tape, dy, dh, dc, gradients, need_dx, targets is not None, _threads.current()
+    )
+    if targets is not None:  # not reached if Ctrl-C has stopped the kernel, which leaves `targets.work` unchanged
         targets.store()
-        dW, dU, db = _each(targets.given, weights)
-    return dx.swapaxes(0, 1) if dx is not None and tape._batch_first else dx, dW, dU, db, dh0, dc0, dpeephole
+        gradients.dW, gradients.dU, gradients.db = in_place_of_weights(targets.given, tape)
+    if gradients.dx is not None and sequence.batch_first:
+        gradients.dx = gradients.dx.swapaxes(0, 1)
+    return gradients
 
 
-def _each(arrays: tuple[Array, ...], weights: Weights) -> list[Any]:
-    """The arrays in the places of the weights that there are, None in those of the others."""
-    left = iter(arrays)
-    return [None if w is None else next(left) for w in weights]
-
-
-def _output_gradient(function: str, tape: Tape, dy: Any) -> Array:
-    """dy as (T, B, H)."""
-    if not tape._return_sequences:
+def _check_output_gradient(function: str, sequence: Sequence, dy: Any) -> Array:
+    """Return dy as (T, B, H)."""
+    if not sequence.return_sequences:
         raise ValueError(f"{function}: dy must be None after return_sequences=False; got {type(dy).__name__}. Pass dh")
-    gradient = _arrays.numbers(function, "dy", dy, tape._x.dtype)
-    steps, batch, units = tape._size
-    if tape._batch_first:
-        _checks.shape(function, "dy", "(B, T, H)", (batch, steps, units), gradient.shape)
+    gradient = _arrays.numbers(function, "dy", dy, sequence.x.dtype)
+    steps, batch, _ = sequence.x.shape
+    if sequence.batch_first:
+        _checks.shape(function, "dy", "(B, T, H)", (batch, steps, sequence.units), gradient.shape)
         return gradient.swapaxes(0, 1)
-    _checks.shape(function, "dy", "(T, B, H)", (steps, batch, units), gradient.shape)
+    _checks.shape(function, "dy", "(T, B, H)", (steps, batch, sequence.units), gradient.shape)
     return gradient
-
-
-def _targets(function: str, tape: Tape, into: Any, gradients: tuple[Array | None, ...]) -> _arrays.Targets:
-    """The arrays of `into`, which dW and, where there are such weights, dU and db are added to."""
-    if type(into) is _arrays.Kept:
-        return into.targets
-    form, weights, options = tape._form, tape._weights, tape._options
-    b = weights[2]
-    names = ("dW", "dU", "db") if form.has_U else ("dW", "db")
-    _checks.into(function, names, into, ("db",) if b is None else ())
-    of_b = f"({form.columns},)" if b is None or b.ndim == 1 else f"(2, {form.columns})"
-    symbols = (*form.symbols, of_b)
-    shapes = [w.shape for w in weights if w is not None]
-    reads = [a for a in tape._arguments if isinstance(a, np.ndarray)]
-    reads += [a for a in (tape._y, options and options.peephole, *gradients) if a is not None]
-    return _arrays.Targets(function, names, into[: len(shapes)], symbols, shapes, tape._x.dtype, reads)

@@ -11,10 +11,23 @@ from seqfuse import _arrays, _checks
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
-    from seqfuse._kernels import ScoreOptions
 
 ALIGNMENTS = ("top_left", "bottom_right")
 LARGEST_WINDOW = 2**62  # beyond it positions would leave 64 bits; more keys than that there cannot be
+
+
+class ScoreOptions(NamedTuple):
+    """How scores are computed; the kernels read the fields by name."""
+
+    scale: float | None  # None: 1 / sqrt(D)
+    softcap: float  # 0: none
+    left: int  # keys before the position of a query that it may attend to; -1: all
+    right: int  # keys behind it; -1: all; causal: 0
+    bottom_right: bool  # the last query is at the last key; otherwise the first at the first
+    lengths: Array | None  # (B,) int64
+    mask: Array | None  # (B, Hq, Tq, Tk), strides of 0 where broadcast: bool, or the type computed in
+    dropout: float
+    seed: int
 
 
 class Shape(NamedTuple):
@@ -76,7 +89,7 @@ def options_of(
     if rate and seed is None:
         raise ValueError(f"{function}: dropout={rate} needs a seed in [0, 2**64); got None")
     key = 0 if seed is None else _checks.integer(function, "seed", seed, 0, 2**64 - 1, "in [0, 2**64)")
-    return (
+    return ScoreOptions(
         None if scale is None else _finite(function, "scale", scale),
         0.0 if softcap is None else _softcap(function, softcap, dtype),
         left,

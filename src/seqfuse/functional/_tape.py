@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -12,56 +13,29 @@ from seqfuse._cells import CELLS
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
     from seqfuse._kernels import Kernels
-    from seqfuse.functional._form import Form, Options
-
-    # cell, W, U, bx, bh, candidate, options, x, h0, c0, real, recurrent_mask, reverse: as the kernels take them
-    Arguments: TypeAlias = tuple[
-        str, Array, Array | None, Array | None, Array | None, bool, Options | None,
-        Array, Array | None, Array | None, Array | None, Array | None, bool,
-    ]  # fmt: skip
+    from seqfuse.functional._cell import Cell
+    from seqfuse.functional._sequence import Sequence
+    from seqfuse.functional._weights import Weights
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Tape:
-    """What a backward reads: refers to x, W, U, a peephole and y, so change none of them before the backward.
+    """What a backward reads, in views of its own; do not change the values of x, W, U, b, a peephole or y before it.
 
-    A backward never changes it, and may be called again and from any thread. It belongs to the kernel module that made
-    it, because the layout of `saved` is that module's own. A thin one, of `checkpoint=k`, keeps the states before every
-    k-th step and not y; whatever reads it computes the steps between them again, and gives the same bits.
+    A backward does not change the tape, and may be called again and from any thread. A tape belongs to the kernels that
+    made it, because they choose the layout of `_saved`. With `checkpoint=k` it keeps the states before every k-th step
+    and not y; what reads the tape computes the steps between them again, with the same bits.
+
+    The kernels read the fields by name.
     """
 
-    __slots__ = (
-        "_arguments",  # of the forward, and of whatever reads the tape
-        "_batch_first",
-        "_checkpoint",  # 0: it is not thin
-        "_form",
-        "_kernels",
-        "_options",
-        "_return_sequences",
-        "_saved",  # what the kernels keep, in a layout of their own
-        "_size",  # T, B, H
-        "_weights",  # W, U, b: U None for a cell without it, b as it was given
-        "_x",  # (T, B, I)
-        "_y",  # (T, B, H), None where the tape is thin
-    )
-
-    def __init__(
-        self,
-        kernels: Kernels,
-        form: Form,
-        options: Options | None,
-        arguments: Arguments,
-        x: Array,
-        weights: tuple[Array, Any, Array | None],
-        y: Array | None,
-        saved: Array | None,
-        checkpoint: int,
-        size: tuple[int, int, int],
-        batch_first: bool,
-        return_sequences: bool,
-    ) -> None:
-        self._kernels, self._form, self._options, self._arguments = kernels, form, options, arguments
-        self._x, self._weights, self._y, self._saved, self._checkpoint = x, weights, y, saved, checkpoint
-        self._size, self._batch_first, self._return_sequences = size, batch_first, return_sequences
+    _kernels: Kernels
+    _cell: Cell
+    _weights: Weights
+    _sequence: Sequence
+    _y: Any  # (T, B, H); None with checkpoints
+    _saved: Array | None  # in the kernels' layout; None for a sequence without steps or rows
+    _checkpoint: int  # 0: every step is kept
 
     def states(self) -> dict[str, Array]:
         """The states after every step, in the order of x.
@@ -82,7 +56,7 @@ class Tape:
         >>> bool((states["c"][-1] == out.c).all()), bool((states["h"][1:, 1] == out.h[1]).all())
         (True, True)
         """
-        return self._read(CELLS[self._form.cell].states, ())
+        return self._read(CELLS[self._cell.name].states, ())
 
     def gates(self) -> dict[str, Array]:
         """The gates of every step, activated, in the order of x.
@@ -105,25 +79,27 @@ class Tape:
         >>> bool(np.allclose(out.y[0], (1 - gates["z"][0]) * gates["n"][0]))  # from a state of zeros
         True
         """
-        return self._read((), CELLS[self._form.cell].gates)
+        return self._read((), CELLS[self._cell.name].gates)
 
     def _read(self, states: tuple[str, ...], gates: tuple[str, ...]) -> dict[str, Array]:
-        steps, batch, units = self._size
-        shape = (batch, steps, units) if self._batch_first else (steps, batch, units)
-        arrays = {name: np.empty(shape, self._x.dtype) for name in states + gates}
+        sequence = self._sequence
+        (steps, batch, _), units = sequence.x.shape, sequence.units
+        shape = (batch, steps, units) if sequence.batch_first else (steps, batch, units)
+        arrays = {name: np.empty(shape, sequence.x.dtype) for name in states + gates}
         if steps and batch:
-            written = [array.swapaxes(0, 1) if self._batch_first else array for array in arrays.values()]
-            self._kernels.recurrent_tape(
-                *self._arguments, self._y, self._saved, self._checkpoint,
-                written[: len(states)], written[len(states) :], _threads.current(),
-            )  # fmt: skip
+            written = [array.swapaxes(0, 1) if sequence.batch_first else array for array in arrays.values()]
+            self._kernels.recurrent_inspect(self, written[: len(states)], written[len(states) :], _threads.current())
         return arrays
 
     def __reduce__(self) -> NoReturn:
-        again = f"Keep the arguments and run {self._form.cell}_forward again"
+        again = f"Keep the arguments and run {self._cell.name}_forward again"
         raise TypeError(f"{type(self).__name__}: a tape must stay in the process that made it. {again}")
 
     def __repr__(self) -> str:
-        steps, batch, units = self._size
-        thin = f" checkpoint={self._checkpoint}" if self._checkpoint else ""
-        return f"<{type(self).__name__} T={steps} B={batch} H={units} {self._x.dtype}{thin}>"
+        steps, batch, _ = self._sequence.x.shape
+        interval = f" checkpoint={self._checkpoint}" if self._checkpoint else ""
+        dtype, units = self._sequence.x.dtype, self._sequence.units
+        return f"<{type(self).__name__} T={steps} B={batch} H={units} {dtype}{interval}>"
+
+
+RecurrentTape = TypeVar("RecurrentTape", bound=Tape)

@@ -1,11 +1,12 @@
-"""Whether W, U and b fit each other and x: one check for each way that h enters a cell, all of one signature.
+"""The weights of a cell, and whether they fit each other and x: one check for each way that h enters a cell.
 
-A caller whose weights lie otherwise, transposed or with a matrix for a vector, is told what to do.
+All checks have one signature. Messages say what to do with transposed weights, or with a matrix instead of a vector.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from seqfuse._checks import refuse_shape, shape
 
@@ -13,6 +14,22 @@ if TYPE_CHECKING:
     from seqfuse._arrays import Array
 
 Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Weights:
+    """Weights of a cell that fit each other; the kernels read the fields by name."""
+
+    W: Array  # (I, G*H)
+    U: Any  # (H, G*H), (H,) of an indrnn, None without
+    b: Any  # (G*H,), (2, G*H) or None
+    peephole: Any  # (3, H) in C order or None
+
+    def views(self) -> Weights:
+        """Return views, whose shapes nobody else can change."""
+        U, b = self.U, self.b
+        return Weights(self.W.view(), None if U is None else U.view(), None if b is None else b.view(), self.peephole)
+
 
 _TRANSPOSED = "PyTorch stores weights transposed: pass weight"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _threads
+from seqfuse._update import Update
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -82,8 +83,8 @@ def adam_update(
     if params.size:
         flat_params, flat_m, flat_v = (array.reshape(-1) for array in targets.work)
         every = np.array([[0, params.size, 0]], _arrays.INT64)
+        update = Update("adam", (flat_m, flat_v), (beta_1, beta_2, epsilon), every, grad_scale)
         _backend.kernels.optimizer_update(
-            "adam", flat_params, gradients.reshape(-1), (flat_m, flat_v), None, every, step, learning_rate,
-            (beta_1, beta_2, epsilon), grad_scale, "none", 0.0, 0.0, 0.0, _threads.current(),
-        )  # fmt: skip
+            update, flat_params, gradients.reshape(-1), None, step, learning_rate, 0.0, _threads.current()
+        )
     targets.store()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _threads
 from seqfuse._results import AttentionGrads, AttentionOutput
-from seqfuse.functional._scores import Shape, options_of, shape_of
+from seqfuse.functional._attention_tape import AttentionTape
+from seqfuse.functional._scores import options_of, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,26 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from seqfuse._arrays import Array
-    from seqfuse._kernels import Kernels, ScoreOptions
-
-
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class AttentionTape:
-    """What `attention_backward` reads; opaque, refers to q, k, v, y and the mask."""
-
-    _kernels: Kernels
-    _shape: Shape
-    _options: ScoreOptions
-    _q: Array
-    _k: Array
-    _v: Array
-    _y: Array
-    _high: Array  # (B, Hq, Tq), the greatest score of each query; -inf: it attends to nothing
-    _reciprocal: Array  # (B, Hq, Tq), of the sum of exp(score - high); 0: it attends to nothing
-    _mask_shape: tuple[int, ...] | None  # of an additive mask as it was given
-
-    def __repr__(self) -> str:
-        return f"<AttentionTape q={self._q.shape} k={self._k.shape} v={self._v.shape} {self._q.dtype}>"
+    from seqfuse.functional._scores import ScoreOptions, Shape
 
 
 def attention(
@@ -198,13 +179,13 @@ def attend(
     Everything is checked before; `mask` is what `options` has broadcast.
     """
     kernels = _backend.kernels
-    high, reciprocal = np.empty((2, *y.shape[:3]), y.dtype) if keep else (None, None)
-    kernels.attention_forward(q, k, v, options, y, high, reciprocal, lse, _threads.current())
-    if high is None or reciprocal is None:
+    statistics = np.empty((2, *y.shape[:3]), y.dtype) if keep else None
+    kernels.attention_forward(q, k, v, options, y, statistics, lse, _threads.current())
+    if statistics is None:
         return None
-    additive = options[6] is not None and options[6].dtype != bool
+    additive = options.mask is not None and options.mask.dtype != bool
     mask_shape = np.shape(mask) if additive else None
-    return AttentionTape(kernels, shape, options, q, k, v, y, high, reciprocal, mask_shape)
+    return AttentionTape(kernels, shape, options, q, k, v, y, statistics, mask_shape)
 
 
 def attention_backward(
@@ -265,7 +246,7 @@ def wants_dmask(function: str, tape: AttentionTape, need_dmask: Any) -> bool:
     """need_dmask, where the mask of the tape has a gradient and there can be an array for it."""
     (need_dmask,) = _checks.flags(function, ("need_dmask",), (need_dmask,))
     if need_dmask and tape._mask_shape is None:
-        what = "none" if tape._options[6] is None else "a bool mask"
+        what = "none" if tape._options.mask is None else "a bool mask"
         raise ValueError(f"{function}: need_dmask=True needs a mask that is added to the scores; got {what}")
     if need_dmask:
         _checks.sizes(function, "dmask (B, Hq, Tq, Tk)", *tape._shape.scores)
@@ -280,10 +261,7 @@ def gradients(
     Everything is checked before.
     """
     dmask = np.zeros(tape._shape.scores, dy.dtype) if need_dmask else None
-    tape._kernels.attention_backward(
-        tape._q, tape._k, tape._v, tape._options, tape._y, tape._high, tape._reciprocal, dy, dlse, dq, dk, dv, dmask,
-        _threads.current(),
-    )  # fmt: skip
+    tape._kernels.attention_backward(tape, dy, dlse, dq, dk, dv, dmask, _threads.current())
     return None if dmask is None or tape._mask_shape is None else _sum_to(tape._mask_shape, dmask)
 
 

@@ -25,8 +25,8 @@ class SoftmaxCrossEntropyTape:
     _kernels: Kernels
     _logits: Array
     _labels: Array  # flat int64, a copy
-    _high: Array  # (N,), the maximum of a row
-    _scale: Array  # (N,), 1 / the sum of exp(logits - high)
+    _row_max: Array  # (N,), the maximum of a row
+    _inv_sum: Array  # (N,), 1 / the sum of exp(logits - row_max)
 
     def __repr__(self) -> str:
         return f"<SoftmaxCrossEntropyTape logits={self._logits.shape} {self._logits.dtype}>"
@@ -46,8 +46,8 @@ class SoftmaxCrossEntropyTape:
         array([0.6931, 0.0067])
         """
         right = _arrays.rows(self._logits)[np.arange(self._labels.size), self._labels]
-        # -log(exp(right - high) * scale)
-        return np.asarray(self._high - right - np.log(self._scale)).reshape(self._logits.shape[:-1])
+        # -log(exp(right - row_max) * inv_sum)
+        return np.asarray(self._row_max - right - np.log(self._inv_sum)).reshape(self._logits.shape[:-1])
 
 
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
@@ -110,11 +110,11 @@ def _forward(function: str, logits: Any, labels: ArrayLike, keep: bool) -> tuple
     flat, shape = _checks.indices(function, "labels", labels, "0..C-1", logits.shape[-1] - 1, keep, _ADVICE)
     _checks.shape(function, "labels", "(...)", logits.shape[:-1], shape)
     kernels = _backend.kernels
-    high, scale = np.empty(flat.size, logits.dtype), np.empty(flat.size, logits.dtype)
+    row_max, inv_sum = np.empty(flat.size, logits.dtype), np.empty(flat.size, logits.dtype)
     loss = 0.0
     if flat.size:
-        loss = kernels.softmax_cross_entropy_forward(_arrays.rows(logits), flat, high, scale, _threads.current())
-    return loss, SoftmaxCrossEntropyTape(kernels, logits, flat, high, scale)
+        loss = kernels.cross_entropy_forward(_arrays.rows(logits), flat, row_max, inv_sum, _threads.current())
+    return loss, SoftmaxCrossEntropyTape(kernels, logits, flat, row_max, inv_sum)
 
 
 def softmax_cross_entropy_backward(tape: SoftmaxCrossEntropyTape, dloss: float = 1.0) -> Array:
@@ -150,8 +150,8 @@ def softmax_cross_entropy_backward(tape: SoftmaxCrossEntropyTape, dloss: float =
     logits, labels = tape._logits, tape._labels
     dlogits = np.empty(logits.shape, logits.dtype)
     if labels.size:
-        tape._kernels.softmax_cross_entropy_backward(
-            _arrays.rows(logits), labels, tape._high, tape._scale, dloss / labels.size,
+        tape._kernels.cross_entropy_backward(
+            _arrays.rows(logits), labels, tape._row_max, tape._inv_sum, dloss / labels.size,
             _arrays.rows(dlogits), _threads.current(),
         )  # fmt: skip
     return dlogits

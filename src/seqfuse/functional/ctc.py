@@ -22,7 +22,7 @@ class CTCLossTape:
 
     _kernels: Kernels
     _logits: Array  # (T, B, C)
-    _real: Array | None  # bool (T, B)
+    _valid: Array | None  # bool (T, B)
     _labels: Array  # (B, S) int64, a copy
     _label_lengths: Array  # (B,) int64, a copy
     _blank: int
@@ -187,13 +187,13 @@ def _forward(
     batch_first, zero_infinity = _checks.flags(function, ("batch_first", "zero_infinity"), given_flags)
     x, blank = steps_of_logits(function, logits, blank, batch_first)
     steps, batch, classes = x.shape
-    real = None
+    valid = None
     if lengths is not None or mask is not None:
-        real = _checks.real_steps(function, lengths, mask, steps, batch, batch_first)
+        valid = _checks.valid_steps(function, lengths, mask, steps, batch, batch_first)
     kept, counts = _labels(function, labels, label_lengths, batch, classes, blank)
     kernels, losses = _backend.kernels, np.empty(batch, x.dtype)
-    saved = kernels.ctc_forward(x, real, kept, counts, blank, losses, keep, _threads.current())
-    tape = CTCLossTape(kernels, x, real, kept, counts, blank, batch_first, losses, saved)
+    saved = kernels.ctc_forward(x, valid, kept, counts, blank, losses, keep, _threads.current())
+    tape = CTCLossTape(kernels, x, valid, kept, counts, blank, batch_first, losses, saved)
     shown = np.where(np.isposinf(losses), losses.dtype.type(0), losses) if zero_infinity else losses.copy()
     return shown, tape
 
@@ -237,8 +237,6 @@ def ctc_loss_backward(tape: CTCLossTape, dlosses: ArrayLike = 1.0) -> Array:
     gradient = np.ascontiguousarray(np.broadcast_to(gradient, (batch,)))
     shape = (batch, steps, classes) if tape._batch_first else (steps, batch, classes)
     dlogits = np.empty(shape, tape._logits.dtype)
-    tape._kernels.ctc_backward(
-        tape._logits, tape._real, tape._labels, tape._label_lengths, tape._blank, tape._losses, tape._saved, gradient,
-        dlogits.swapaxes(0, 1) if tape._batch_first else dlogits, _threads.current(),
-    )  # fmt: skip
+    written = dlogits.swapaxes(0, 1) if tape._batch_first else dlogits
+    tape._kernels.ctc_backward(tape, gradient, written, _threads.current())
     return dlogits

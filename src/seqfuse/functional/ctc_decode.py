@@ -117,12 +117,12 @@ def _rows(function: str, logits: Any, lengths: Any, mask: Any, blank: Any, batch
     """For each row the logarithms (n, C) of the shares at its real steps, in float64, and the blank."""
     (batch_first,) = _checks.flags(function, ("batch_first",), (batch_first,))
     x, blank = steps_of_logits(function, logits, blank, batch_first)
-    real = None
+    valid = None
     if lengths is not None or mask is not None:
-        real = _checks.real_steps(function, lengths, mask, x.shape[0], x.shape[1], batch_first)
+        valid = _checks.valid_steps(function, lengths, mask, x.shape[0], x.shape[1], batch_first)
     rows = []
     for b in range(x.shape[1]):
-        steps = np.arange(len(x)) if real is None else np.flatnonzero(real[:, b])
+        steps = np.arange(len(x)) if valid is None else np.flatnonzero(valid[:, b])
         of_row = x[steps, b].astype(np.float64)
         high = of_row.max(axis=1, keepdims=True)
         wrong = np.flatnonzero(~np.isfinite(high[:, 0]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqfuse import _checks
 from seqfuse._results import GRUGrads, GRUOutput
 from seqfuse.functional import _recurrent
-from seqfuse.functional._form import FORMS, SIGMOID, TANH, options_of
+from seqfuse.functional._cell import KERNEL_CELLS, SIGMOID, TANH, with_options
 from seqfuse.functional._tape import Tape
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from seqfuse._activations import ActivationLike
     from seqfuse._arrays import Array
-    from seqfuse.functional._form import Form
+    from seqfuse.functional._cell import Cell
 
-GRUS = {  # (reset_after, update_gate) -> form
-    (after, gate): replace(FORMS["gru" if after else "gru_reset_before"], candidate=gate == "candidate")
+GRUS = {  # (reset_after, update_gate) -> cell
+    (after, gate): replace(KERNEL_CELLS["gru" if after else "gru_reset_before"], candidate=gate == "candidate")
     for after in (True, False)
     for gate in ("previous", "candidate")
 }
@@ -31,8 +31,8 @@ class GRUTape(Tape):
     __slots__ = ()
 
 
-def form_of(function: str, reset_after: Any, update_gate: Any) -> Form:
-    """Which of the four GRUs is meant."""
+def cell_of(function: str, reset_after: Any, update_gate: Any) -> Cell:
+    """Return one of the four GRUs."""
     if type(reset_after) is not bool:
         (reset_after,) = _checks.flags(function, ("reset_after",), (reset_after,))
     if not isinstance(update_gate, str) or update_gate not in ("previous", "candidate"):
@@ -120,13 +120,14 @@ def gru(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    options = None
+    cell = cell_of("gru", reset_after, update_gate)
     if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None:
-        options = options_of("gru", activation, recurrent_activation, clip)
-    y, h, _, _ = _recurrent.forward(
-        "gru", form_of("gru", reset_after, update_gate), options, x, (W, U, b), (h0, None),
-        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
+        cell = with_options("gru", cell, activation, recurrent_activation, clip)
+    weights, sequence = _recurrent.read_call(
+        "gru", cell, x, W, U, b, h0=h0, lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
+        return_sequences=return_sequences, recurrent_mask=recurrent_mask,
     )  # fmt: skip
+    y, h, _ = _recurrent.run(cell, weights, sequence)
     return GRUOutput(y, h)
 
 
@@ -191,13 +192,14 @@ def gru_forward(
     >>> tape
     <GRUTape T=5 B=2 H=4 float64>
     """
-    options = None
+    cell = cell_of("gru_forward", reset_after, update_gate)
     if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None:
-        options = options_of("gru_forward", activation, recurrent_activation, clip)
-    y, h, _, tape = _recurrent.forward(
-        "gru_forward", form_of("gru_forward", reset_after, update_gate), options, x, (W, U, b), (h0, None),
-        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask), GRUTape, checkpoint,
+        cell = with_options("gru_forward", cell, activation, recurrent_activation, clip)
+    weights, sequence = _recurrent.read_call(
+        "gru_forward", cell, x, W, U, b, h0=h0, lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
+        return_sequences=return_sequences, recurrent_mask=recurrent_mask,
     )  # fmt: skip
+    y, h, _, tape = _recurrent.run_forward("gru_forward", GRUTape, cell, weights, sequence, checkpoint)
     return GRUOutput(y, h), tape
 
 
@@ -255,5 +257,5 @@ def gru_backward(
     >>> grads.dW.shape, grads.dU.shape, grads.db.shape
     ((3, 12), (4, 12), (12,))
     """
-    dx, dW, dU, db, dh0, _, _ = _recurrent.backward("gru_backward", GRUTape, tape, dy, dh, None, need_dx, into)
-    return GRUGrads(dx, dW, dU, db, dh0)
+    d = _recurrent.backward("gru_backward", GRUTape, tape, dy, dh, None, need_dx, into)
+    return GRUGrads(d.dx, d.dW, d.dU, d.db, d.dh0)

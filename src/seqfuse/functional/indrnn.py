@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seqfuse._results import IndRNNGrads, IndRNNOutput
 from seqfuse.functional import _recurrent
-from seqfuse.functional._form import FORMS, RELU, SIGMOID, options_of
+from seqfuse.functional._cell import KERNEL_CELLS, RELU, SIGMOID, with_options
 from seqfuse.functional._tape import Tape
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from seqfuse._activations import ActivationLike
     from seqfuse._arrays import Array
 
-INDRNN = FORMS["indrnn"]
-STANDARD = options_of("indrnn", RELU)
+INDRNN = with_options("indrnn", KERNEL_CELLS["indrnn"], RELU)
 
 
 class IndRNNTape(Tape):
@@ -92,13 +91,14 @@ def indrnn(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    options = STANDARD
+    cell = INDRNN
     if activation is not RELU or clip is not None:
-        options = options_of("indrnn", activation, SIGMOID, clip)
-    y, h, _, _ = _recurrent.forward(
-        "indrnn", INDRNN, options, x, (W, U, b), (h0, None),
-        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
+        cell = with_options("indrnn", KERNEL_CELLS["indrnn"], activation, SIGMOID, clip)
+    weights, sequence = _recurrent.read_call(
+        "indrnn", cell, x, W, U, b, h0=h0, lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
+        return_sequences=return_sequences, recurrent_mask=recurrent_mask,
     )  # fmt: skip
+    y, h, _ = _recurrent.run(cell, weights, sequence)
     return IndRNNOutput(y, h)
 
 
@@ -152,13 +152,14 @@ def indrnn_forward(
     >>> tape
     <IndRNNTape T=5 B=2 H=4 float64>
     """
-    options = STANDARD
+    cell = INDRNN
     if activation is not RELU or clip is not None:
-        options = options_of("indrnn_forward", activation, SIGMOID, clip)
-    y, h, _, tape = _recurrent.forward(
-        "indrnn_forward", INDRNN, options, x, (W, U, b), (h0, None),
-        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask), IndRNNTape, checkpoint,
+        cell = with_options("indrnn_forward", KERNEL_CELLS["indrnn"], activation, SIGMOID, clip)
+    weights, sequence = _recurrent.read_call(
+        "indrnn_forward", cell, x, W, U, b, h0=h0, lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
+        return_sequences=return_sequences, recurrent_mask=recurrent_mask,
     )  # fmt: skip
+    y, h, _, tape = _recurrent.run_forward("indrnn_forward", IndRNNTape, cell, weights, sequence, checkpoint)
     return IndRNNOutput(y, h), tape
 
 
@@ -212,5 +213,5 @@ def indrnn_backward(
     >>> grads.dW.shape, grads.dU.shape, grads.db.shape
     ((3, 4), (4,), (4,))
     """
-    dx, dW, dU, db, dh0, _, _ = _recurrent.backward("indrnn_backward", IndRNNTape, tape, dy, dh, None, need_dx, into)
-    return IndRNNGrads(dx, dW, dU, db, dh0)
+    d = _recurrent.backward("indrnn_backward", IndRNNTape, tape, dy, dh, None, need_dx, into)
+    return IndRNNGrads(d.dx, d.dW, d.dU, d.db, d.dh0)

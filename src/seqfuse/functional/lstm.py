@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seqfuse._results import LSTMGrads, LSTMOutput
 from seqfuse.functional import _recurrent
-from seqfuse.functional._form import FORMS, SIGMOID, TANH, options_of
+from seqfuse.functional._cell import KERNEL_CELLS, SIGMOID, TANH, with_options
 from seqfuse.functional._tape import Tape
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seqfuse._activations import ActivationLike
     from seqfuse._arrays import Array
 
-LSTM = FORMS["lstm"]
+LSTM = KERNEL_CELLS["lstm"]
 
 
 class LSTMTape(Tape):
@@ -99,14 +99,14 @@ def lstm(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    options = None
+    cell = LSTM
     if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None or peephole is not None:
-        options = options_of("lstm", activation, recurrent_activation, clip, peephole)
-    y, h, c, _ = _recurrent.forward(
-        "lstm", LSTM, options, x, (W, U, b), (h0, c0),
-        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
+        cell = with_options("lstm", cell, activation, recurrent_activation, clip, peephole)
+    weights, sequence = _recurrent.read_call(
+        "lstm", cell, x, W, U, b, h0=h0, c0=c0, lengths=lengths, mask=mask, reverse=reverse,
+        batch_first=batch_first, return_sequences=return_sequences, recurrent_mask=recurrent_mask, peephole=peephole,
     )  # fmt: skip
-    return LSTMOutput(y, h, c)
+    return LSTMOutput(*_recurrent.run(cell, weights, sequence))
 
 
 def lstm_forward(
@@ -166,13 +166,14 @@ def lstm_forward(
     >>> tape
     <LSTMTape T=5 B=2 H=4 float64>
     """
-    options = None
+    cell = LSTM
     if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None or peephole is not None:
-        options = options_of("lstm_forward", activation, recurrent_activation, clip, peephole)
-    y, h, c, tape = _recurrent.forward(
-        "lstm_forward", LSTM, options, x, (W, U, b), (h0, c0),
-        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask), LSTMTape, checkpoint,
+        cell = with_options("lstm_forward", cell, activation, recurrent_activation, clip, peephole)
+    weights, sequence = _recurrent.read_call(
+        "lstm_forward", cell, x, W, U, b, h0=h0, c0=c0, lengths=lengths, mask=mask, reverse=reverse,
+        batch_first=batch_first, return_sequences=return_sequences, recurrent_mask=recurrent_mask, peephole=peephole,
     )  # fmt: skip
+    y, h, c, tape = _recurrent.run_forward("lstm_forward", LSTMTape, cell, weights, sequence, checkpoint)
     return LSTMOutput(y, h, c), tape
 
 
@@ -232,4 +233,5 @@ def lstm_backward(
     >>> grads.dW.shape, grads.dU.shape, grads.db.shape
     ((3, 16), (4, 16), (16,))
     """
-    return LSTMGrads(*_recurrent.backward("lstm_backward", LSTMTape, tape, dy, dh, dc, need_dx, into))
+    d = _recurrent.backward("lstm_backward", LSTMTape, tape, dy, dh, dc, need_dx, into)
+    return LSTMGrads(d.dx, d.dW, d.dU, d.db, d.dh0, d.dc0, d.dpeephole)

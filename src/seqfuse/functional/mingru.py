@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seqfuse._results import MinGRUGrads, MinGRUOutput
 from seqfuse.functional import _recurrent
-from seqfuse.functional._form import FORMS, LINEAR, SIGMOID, options_of
+from seqfuse.functional._cell import KERNEL_CELLS, LINEAR, SIGMOID, with_options
 from seqfuse.functional._tape import Tape
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from seqfuse._activations import ActivationLike
     from seqfuse._arrays import Array
 
-MINGRU = FORMS["mingru"]
-STANDARD = options_of("mingru", LINEAR)
+MINGRU = with_options("mingru", KERNEL_CELLS["mingru"], LINEAR)
 
 
 class MinGRUTape(Tape):
@@ -93,13 +92,14 @@ def mingru(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    options = STANDARD
+    cell = MINGRU
     if activation is not LINEAR or recurrent_activation is not SIGMOID or clip is not None:
-        options = options_of("mingru", activation, recurrent_activation, clip)
-    y, h, _, _ = _recurrent.forward(
-        "mingru", MINGRU, options, x, (W, None, b), (h0, None),
-        (lengths, mask, reverse, batch_first, return_sequences, None),
+        cell = with_options("mingru", KERNEL_CELLS["mingru"], activation, recurrent_activation, clip)
+    weights, sequence = _recurrent.read_call(
+        "mingru", cell, x, W, None, b, h0=h0, lengths=lengths, mask=mask, reverse=reverse,
+        batch_first=batch_first, return_sequences=return_sequences, recurrent_mask=None,
     )  # fmt: skip
+    y, h, _ = _recurrent.run(cell, weights, sequence)
     return MinGRUOutput(y, h)
 
 
@@ -155,13 +155,14 @@ def mingru_forward(
     >>> tape
     <MinGRUTape T=5 B=2 H=4 float64>
     """
-    options = STANDARD
+    cell = MINGRU
     if activation is not LINEAR or recurrent_activation is not SIGMOID or clip is not None:
-        options = options_of("mingru_forward", activation, recurrent_activation, clip)
-    y, h, _, tape = _recurrent.forward(
-        "mingru_forward", MINGRU, options, x, (W, None, b), (h0, None),
-        (lengths, mask, reverse, batch_first, return_sequences, None), MinGRUTape, checkpoint,
+        cell = with_options("mingru_forward", KERNEL_CELLS["mingru"], activation, recurrent_activation, clip)
+    weights, sequence = _recurrent.read_call(
+        "mingru_forward", cell, x, W, None, b, h0=h0, lengths=lengths, mask=mask, reverse=reverse,
+        batch_first=batch_first, return_sequences=return_sequences, recurrent_mask=None,
     )  # fmt: skip
+    y, h, _, tape = _recurrent.run_forward("mingru_forward", MinGRUTape, cell, weights, sequence, checkpoint)
     return MinGRUOutput(y, h), tape
 
 
@@ -216,5 +217,5 @@ def mingru_backward(
     >>> grads.dW.shape, grads.db.shape
     ((3, 8), (8,))
     """
-    dx, dW, _, db, dh0, _, _ = _recurrent.backward("mingru_backward", MinGRUTape, tape, dy, dh, None, need_dx, into)
-    return MinGRUGrads(dx, dW, db, dh0)
+    d = _recurrent.backward("mingru_backward", MinGRUTape, tape, dy, dh, None, need_dx, into)
+    return MinGRUGrads(d.dx, d.dW, d.db, d.dh0)

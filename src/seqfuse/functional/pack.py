@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqfuse.functional._form import LINEAR, RELU, SIGMOID, TANH, options_of
-from seqfuse.functional.gru import form_of
+from seqfuse.functional._cell import KERNEL_CELLS, LINEAR, RELU, SIGMOID, TANH, with_options
+from seqfuse.functional.gru import cell_of
 from seqfuse.functional.packed import Packed
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def pack_rnn(
     >>> F.pack_rnn(np.zeros((3, 4), np.float32), np.zeros((4, 4), np.float32))
     <Packed rnn I=3 H=4 float32>
     """
-    return Packed("rnn", False, options_of("pack_rnn", activation, SIGMOID, clip), W, U, b)
+    return Packed(with_options("pack_rnn", KERNEL_CELLS["rnn"], activation, SIGMOID, clip), W, U, b)
 
 
 def pack_lstm(
@@ -78,7 +78,8 @@ def pack_lstm(
     >>> F.pack_lstm(np.zeros((3, 16), np.float32), np.zeros((4, 16), np.float32))
     <Packed lstm I=3 H=4 float32>
     """
-    return Packed("lstm", False, options_of("pack_lstm", activation, recurrent_activation, clip, peephole), W, U, b)
+    cell = with_options("pack_lstm", KERNEL_CELLS["lstm"], activation, recurrent_activation, clip, peephole)
+    return Packed(cell, W, U, b, peephole)
 
 
 def pack_gru(
@@ -113,9 +114,8 @@ def pack_gru(
     >>> F.pack_gru(np.zeros((3, 12), np.float32), np.zeros((4, 12), np.float32))
     <Packed gru I=3 H=4 float32>
     """
-    form = form_of("pack_gru", reset_after, update_gate)
-    options = options_of("pack_gru", activation, recurrent_activation, clip)
-    return Packed(form.kernel, form.candidate, options, W, U, b)
+    cell = cell_of("pack_gru", reset_after, update_gate)
+    return Packed(with_options("pack_gru", cell, activation, recurrent_activation, clip), W, U, b)
 
 
 def pack_indrnn(
@@ -147,7 +147,7 @@ def pack_indrnn(
     >>> F.pack_indrnn(np.zeros((3, 4), np.float32), np.zeros(4, np.float32))
     <Packed indrnn I=3 H=4 float32>
     """
-    return Packed("indrnn", False, options_of("pack_indrnn", activation, SIGMOID, clip), W, U, b)
+    return Packed(with_options("pack_indrnn", KERNEL_CELLS["indrnn"], activation, SIGMOID, clip), W, U, b)
 
 
 def pack_mingru(
@@ -179,4 +179,5 @@ def pack_mingru(
     >>> F.pack_mingru(np.zeros((3, 8), np.float32))
     <Packed mingru I=3 H=4 float32>
     """
-    return Packed("mingru", False, options_of("pack_mingru", activation, recurrent_activation, clip), W, None, b)
+    cell = with_options("pack_mingru", KERNEL_CELLS["mingru"], activation, recurrent_activation, clip)
+    return Packed(cell, W, None, b)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from seqfuse import _arrays, _backend, _checks, _threads
 from seqfuse._results import GRUOutput, IndRNNOutput, LSTMOutput, MinGRUOutput, RNNOutput
 from seqfuse.functional import _recurrent
-from seqfuse.functional._form import FORMS, Options
-from seqfuse.functional.stream import Stream
+from seqfuse.functional._cell import specify
+from seqfuse.functional._sequence import read_sequence
+from seqfuse.functional._weights import Weights
+from seqfuse.functional.stream import Stream, packed_input
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
+
+    from seqfuse._arrays import Array
+    from seqfuse.functional._cell import Cell
 
 Output = TypeVar("Output", RNNOutput, LSTMOutput, GRUOutput, IndRNNOutput, MinGRUOutput)
 _OUTPUTS: dict[str, Any] = {
@@ -37,43 +41,33 @@ class Packed(Generic[Output]):
     dtype : numpy.dtype        what is computed in, the widest of W, U and b
     """
 
-    __slots__ = ("_features", "_form", "_kernel", "_options", "_units", "_weights")
+    __slots__ = ("_cell", "_features", "_kernel", "_units", "_weights")
 
     def __init__(
-        self,
-        kernel: str,
-        candidate: bool,
-        options: tuple[Any, ...] | None,
-        W: ArrayLike,
-        U: Any,
-        b: ArrayLike | None,
+        self, cell: Cell, W: ArrayLike, U: Any, b: ArrayLike | None, peephole: ArrayLike | None = None
     ) -> None:
-        form = replace(FORMS[kernel], candidate=candidate)
-        function = f"pack_{form.cell}"
-        if form.has_U:
+        function = f"pack_{cell.name}"
+        if cell.has_U:
             W, U, b = _arrays.widest(function, ("W", "U"), (W, U), b)
         else:
             W, b = _arrays.widest(function, ("W",), (W,), b)
-        own_W, own_U, own_b = self._weights = _own(W), _own(U), _own(b)
+        own_W, own_U, own_b = _own(W), _own(U), _own(b)
         if own_W.ndim != 2:
-            raise ValueError(f"{function}: W must be {form.symbols[0]}; got {own_W.shape}")
-        self._form, self._options = form, None if options is None else Options(*options)
+            raise ValueError(f"{function}: W must be {cell.symbols[0]}; got {own_W.shape}")
         self._features: int = own_W.shape[0]
-        self._units = form.units(function, form.gates, self._features, own_W, own_U, own_b)
-        if self._options is not None and self._options.peephole is not None:
-            peephole = _checks.peephole(function, self._options.peephole, self._units, own_W.dtype)
-            self._options = self._options._replace(peephole=_own(peephole))
-        self._kernel = _backend.kernels.Recurrent(
-            kernel, own_W, own_U, *_recurrent.halves(own_b), candidate, self._options, _threads.current()
-        )
+        self._units = cell.units(function, cell.gates, self._features, own_W, own_U, own_b)
+        if peephole is not None:
+            peephole = _own(_checks.peephole(function, peephole, self._units, own_W.dtype))
+        self._cell, self._weights = cell, Weights(own_W, own_U, own_b, peephole)
+        self._kernel = _backend.kernels.pack(cell, self._weights, _threads.current())
 
     @property
     def cell(self) -> str:
-        return self._form.cell
+        return self._cell.name
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = self._weights[0].dtype
+        dtype: np.dtype[Any] = self._weights.W.dtype
         return dtype
 
     def __call__(
@@ -117,12 +111,19 @@ class Packed(Generic[Output]):
         >>> bool((packed(x).y == F.lstm(x, W, U).y).all())
         True
         """
-        cell = self._form.cell
-        y, h, c = _recurrent.forward_packed(
-            f"packed_{cell}", self._form, self._kernel, self._features, self._units, self._weights[0].dtype,
-            x, (h0, c0), (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
+        function, cell, units = f"packed_{self.cell}", self._cell, self._units
+        given: Array = packed_input(function, x, self.dtype)
+        if given.ndim != 3:
+            _recurrent.refuse_input(function, given, batch_first)
+        if given.shape[2] != self._features:
+            symbols = "(B, T, I)" if batch_first else "(T, B, I)"
+            _checks.shape(function, "x", symbols, (*given.shape[:2], self._features), given.shape)
+        sequence = read_sequence(
+            function, cell, given, units, h0=h0, c0=c0, lengths=lengths, mask=mask, reverse=reverse,
+            batch_first=batch_first, return_sequences=return_sequences, recurrent_mask=recurrent_mask,
         )  # fmt: skip
-        return _OUTPUTS[cell](y, h) if c is None else _OUTPUTS[cell](y, h, c)  # type: ignore[no-any-return]
+        y, h, c = _recurrent.run_packed(cell, self._kernel, sequence)
+        return _OUTPUTS[cell.name](y, h) if c is None else _OUTPUTS[cell.name](y, h, c)  # type: ignore[no-any-return]
 
     def stream(self, batch: int = 1) -> Stream:
         """A recurrence over `batch` rows that is taken one step at a time and keeps its state; zeros at first.
@@ -141,11 +142,13 @@ class Packed(Generic[Output]):
         """
         batch = _checks.integer("stream", "batch", batch, 1)
         _checks.sizes("stream", "the state (batch, H)", batch, self._units)
-        return Stream(self._kernel.stream(batch), self._form, batch, self._features, self._units, self.dtype)
+        return Stream(self._kernel.stream(batch), self._cell, batch, self._features, self._units, self.dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = None if self._options is None else tuple(self._options)
-        return Packed, (self._form.kernel, self._form.candidate, options, *self._weights)
+        cell, weights = self._cell, self._weights
+        options = cell.options and (cell.options.activation, cell.options.recurrent_activation, cell.options.clip)
+        arrays: tuple[Any, ...] = weights.W, weights.U, weights.b, weights.peephole
+        return _unpickle, (cell.kernel, cell.candidate, options, *arrays)
 
     def __copy__(self) -> Packed[Output]:
         return self
@@ -154,7 +157,12 @@ class Packed(Generic[Output]):
         return self
 
     def __repr__(self) -> str:
-        return f"<Packed {self._form.cell} I={self._features} H={self._units} {self.dtype}>"
+        return f"<Packed {self._cell.name} I={self._features} H={self._units} {self.dtype}>"
+
+
+def _unpickle(kernel: str, candidate: bool, options: tuple[Any, Any, float] | None, *arrays: Any) -> Packed[Any]:
+    """Pack the weights of a pickle again."""
+    return Packed(specify(kernel, candidate, options), *arrays)
 
 
 def _own(array: Any) -> Any:

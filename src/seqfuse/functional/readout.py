@@ -10,7 +10,7 @@ import numpy as np
 from seqfuse import _arrays, _backend, _checks, _threads
 from seqfuse._activations import parse
 from seqfuse._results import ReadoutGrads
-from seqfuse.functional._form import LINEAR
+from seqfuse.functional._cell import LINEAR
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

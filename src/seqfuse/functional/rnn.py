@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seqfuse._results import RNNGrads, RNNOutput
 from seqfuse.functional import _recurrent
-from seqfuse.functional._form import FORMS, SIGMOID, TANH, options_of
+from seqfuse.functional._cell import KERNEL_CELLS, SIGMOID, TANH, with_options
 from seqfuse.functional._tape import Tape
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seqfuse._activations import ActivationLike
     from seqfuse._arrays import Array
 
-RNN = FORMS["rnn"]
+RNN = KERNEL_CELLS["rnn"]
 
 
 class RNNTape(Tape):
@@ -91,13 +91,14 @@ def rnn(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    options = None
+    cell = RNN
     if activation is not TANH or clip is not None:
-        options = options_of("rnn", activation, SIGMOID, clip)
-    y, h, _, _ = _recurrent.forward(
-        "rnn", RNN, options, x, (W, U, b), (h0, None),
-        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask),
+        cell = with_options("rnn", cell, activation, SIGMOID, clip)
+    weights, sequence = _recurrent.read_call(
+        "rnn", cell, x, W, U, b, h0=h0, lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
+        return_sequences=return_sequences, recurrent_mask=recurrent_mask,
     )  # fmt: skip
+    y, h, _ = _recurrent.run(cell, weights, sequence)
     return RNNOutput(y, h)
 
 
@@ -152,13 +153,14 @@ def rnn_forward(
     >>> tape
     <RNNTape T=5 B=2 H=4 float64>
     """
-    options = None
+    cell = RNN
     if activation is not TANH or clip is not None:
-        options = options_of("rnn_forward", activation, SIGMOID, clip)
-    y, h, _, tape = _recurrent.forward(
-        "rnn_forward", RNN, options, x, (W, U, b), (h0, None),
-        (lengths, mask, reverse, batch_first, return_sequences, recurrent_mask), RNNTape, checkpoint,
+        cell = with_options("rnn_forward", cell, activation, SIGMOID, clip)
+    weights, sequence = _recurrent.read_call(
+        "rnn_forward", cell, x, W, U, b, h0=h0, lengths=lengths, mask=mask, reverse=reverse, batch_first=batch_first,
+        return_sequences=return_sequences, recurrent_mask=recurrent_mask,
     )  # fmt: skip
+    y, h, _, tape = _recurrent.run_forward("rnn_forward", RNNTape, cell, weights, sequence, checkpoint)
     return RNNOutput(y, h), tape
 
 
@@ -213,5 +215,5 @@ def rnn_backward(
     >>> grads.dW.shape, grads.dU.shape, grads.db.shape
     ((3, 4), (4, 4), (4,))
     """
-    dx, dW, dU, db, dh0, _, _ = _recurrent.backward("rnn_backward", RNNTape, tape, dy, dh, None, need_dx, into)
-    return RNNGrads(dx, dW, dU, db, dh0)
+    d = _recurrent.backward("rnn_backward", RNNTape, tape, dy, dh, None, need_dx, into)
+    return RNNGrads(d.dx, d.dW, d.dU, d.db, d.dh0)

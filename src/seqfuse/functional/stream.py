@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from seqfuse import _arrays, _checks
-from seqfuse.functional._recurrent import packed_input
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from seqfuse import _kernels
     from seqfuse._arrays import Array
-    from seqfuse.functional._form import Form
+    from seqfuse.functional._cell import Cell
 
 
 class Stream:
@@ -24,14 +23,20 @@ class Stream:
     `state` is what to save.
     """
 
-    __slots__ = ("_batch", "_dtype", "_features", "_form", "_kernel", "_step", "_units")
+    __slots__ = ("_batch", "_cell", "_dtype", "_features", "_kernel", "_step", "_units")
 
     def __init__(
-        self, kernel: _kernels.Stream, form: Form, batch: int, features: int, units: int, dtype: np.dtype[Any]
+        self,
+        kernel: _kernels.StreamFloat | _kernels.StreamDouble,
+        cell: Cell,
+        batch: int,
+        features: int,
+        units: int,
+        dtype: np.dtype[Any],
     ) -> None:
         self._kernel = kernel
         self._step: Any = kernel.step
-        self._form, self._batch, self._features, self._units, self._dtype = form, batch, features, units, dtype
+        self._cell, self._batch, self._features, self._units, self._dtype = cell, batch, features, units, dtype
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Take one step.
@@ -86,11 +91,11 @@ class Stream:
     @property
     def state(self) -> Array | tuple[Array, Array]:
         """h (batch, H), or (h, c) of an LSTM: a copy to get, checked when set."""
-        return (self._kernel.h(), self._kernel.c()) if self._form.has_c else self._kernel.h()
+        return (self._kernel.h(), self._kernel.c()) if self._cell.has_c else self._kernel.h()
 
     @state.setter
     def state(self, value: ArrayLike | tuple[ArrayLike, ArrayLike]) -> None:
-        if not self._form.has_c:
+        if not self._cell.has_c:
             self._kernel.set(self._checked("state", value), None)
             return
         if not isinstance(value, (tuple, list)) or len(value) != 2:
@@ -104,7 +109,7 @@ class Stream:
 
     def copy(self) -> Stream:
         """Another stream in the same state, which goes its own way from here."""
-        return Stream(self._kernel.copy(), self._form, self._batch, self._features, self._units, self._dtype)
+        return Stream(self._kernel.copy(), self._cell, self._batch, self._features, self._units, self._dtype)
 
     def __copy__(self) -> Stream:
         return self.copy()
@@ -119,4 +124,10 @@ class Stream:
         )
 
     def __repr__(self) -> str:
-        return f"<Stream {self._form.cell} batch={self._batch} I={self._features} H={self._units} {self._dtype}>"
+        return f"<Stream {self._cell.name} batch={self._batch} I={self._features} H={self._units} {self._dtype}>"
+
+
+def packed_input(function: str, x: ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """Return x in the type of packed weights; refuse a wider type, whose precision would be lost."""
+    needed = "no wider than the packed weights, float32"
+    return _arrays.no_wider(function, "x", x, dtype, needed, "Pass x as float32, or pack weights of float64")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqfuse import functional as F
-from seqfuse.functional.gru import form_of
+from seqfuse.functional.gru import cell_of
 from seqfuse.layers import activations
 from seqfuse.layers.recurrent import Recurrent
 
@@ -49,7 +49,7 @@ class GRU(Recurrent):
     ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
         self.recurrent_activation = activations.of_a_cell("GRU", "recurrent_activation", recurrent_activation)
-        form_of("GRU", reset_after, update_gate)
+        cell_of("GRU", reset_after, update_gate)
         self.reset_after, self.update_gate = reset_after, update_gate
 
     def bias_shape(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _names, _threads
 from seqfuse._config import Configured, arguments_of
+from seqfuse._update import Update
 from seqfuse.optimizers import schedules
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ class Optimizer(Configured):
         if unknown:
             raise ValueError(f"{own}: var_list must name variables of the model; got {sorted(unknown)}")
         self._dtype, self._shape = dtype, (ends[-1],)
-        self._runs = self._treated_alike(segments)
+        runs = self._treated_alike(segments)
         rule = self._rule()
         self._arrays = {name: np.full(ends[-1], value, dtype) for name, value in rule.states.items()}
         states = tuple(self._arrays.values())
@@ -243,8 +244,8 @@ class Optimizer(Configured):
             self._average = self._arrays["average"] = np.zeros(ends[-1], dtype)
         if self.gradient_accumulation_steps:
             self._accumulator = self._arrays["gradient_accumulator"] = np.zeros(ends[-1], dtype)
-        self._asked = rule.name, states, rule.numbers
-        self._scale = 1.0 / (self.loss_scale_factor or 1.0) / (self.gradient_accumulation_steps or 1)
+        scale = 1.0 / (self.loss_scale_factor or 1.0) / (self.gradient_accumulation_steps or 1)
+        self._update = Update(rule.name, states, rule.numbers, runs, scale, self._limit, self._most)
         self._segments = segments
 
     def _treated_alike(self, segments: Iterable[tuple[str, int, int]]) -> Array:
@@ -285,11 +286,10 @@ class Optimizer(Configured):
         if done == 0:
             momentum = 0.0  # the average begins with what comes first
         if moves:
-            rule, states, numbers = self._asked
+            self._update.weight_decay = self.weight_decay or 0.0
             _backend.kernels.optimizer_update(
-                rule, parameters, gradients, states, average, self._runs, done + 1, self.learning_rate, numbers,
-                self._scale, self._limit, self._most, self.weight_decay or 0.0, momentum, _threads.current(),
-            )  # fmt: skip
+                self._update, parameters, gradients, average, done + 1, self.learning_rate, momentum, _threads.current()
+            )
         elif average is not None:
             average *= momentum
             average += (1.0 - momentum) * parameters

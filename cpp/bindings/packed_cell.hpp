@@ -1,17 +1,19 @@
-// Packed weights of either type, held by Python; shared with the streams made from them.
+// Packed weights of a cell in either type, owned by Python and shared with the streams made from them.
 #pragma once
 
+#include <memory>
 #include <utility>
 #include <variant>
 
 #include "arrays.hpp"
+#include "seqfuse/recurrent.hpp"
 
 namespace seqfuse::bindings {
 
-class Recurrent {
+class PackedCell {
  public:
   template <class T>
-  explicit Recurrent(PackedWeights<T> packed) : packed_(std::make_shared<const PackedWeights<T>>(std::move(packed))) {}
+  explicit PackedCell(PackedWeights<T> packed) : packed_(std::make_shared<const PackedWeights<T>>(std::move(packed))) {}
 
   // Calls f with the shared_ptr<const PackedWeights<T>>.
   template <class F>
@@ -25,6 +27,6 @@ class Recurrent {
   std::variant<Shared<float>, Shared<double>> packed_;
 };
 
-py::object make_stream(const Recurrent& recurrent, Index batch);
+py::object make_stream(const PackedCell& packed, Index batch);
 
 }  // namespace seqfuse::bindings

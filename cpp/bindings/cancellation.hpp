@@ -1,0 +1,61 @@
+// Long calls without the GIL that Ctrl-C can stop.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cfenv>
+#include <chrono>
+
+#include "seqfuse/stop_check.hpp"
+
+namespace seqfuse::bindings {
+
+// Asks Python for signals at most every 50 ms. Signal handlers are the user's code, so they run in the floating-point
+// environment of the caller.
+class SignalCheck {
+ public:
+  SignalCheck() { std::fegetenv(&caller_environment_); }
+  StopCheck check() { return {&SignalCheck::ask, this}; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kInterval{50};
+
+  static bool ask(void* context) {
+    auto& self = *static_cast<SignalCheck*>(context);
+    if (Clock::now() < self.next_) return false;
+    self.next_ = Clock::now() + kInterval;
+    pybind11::gil_scoped_acquire acquire;
+    std::fenv_t kernel_environment;
+    std::fegetenv(&kernel_environment);
+    std::fesetenv(&self.caller_environment_);
+    const bool stop = PyErr_CheckSignals() != 0;
+    std::fesetenv(&kernel_environment);
+    return stop;
+  }
+
+  std::fenv_t caller_environment_;
+  Clock::time_point next_ = Clock::now() + kInterval;
+};
+
+// Calls kernel() without the GIL, args.stop set; raises what the signal handler raised if that stopped the call.
+template <class Args, class Kernel>
+void run_interruptible(Args& args, Kernel&& kernel) {
+  SignalCheck signals;
+  args.stop = signals.check();
+  bool completed;
+  {
+    pybind11::gil_scoped_release release;
+    completed = kernel();
+  }
+  if (!completed) throw pybind11::error_already_set();
+}
+
+// Calls kernel(args) without the GIL.
+template <class Result, class Args>
+Result run_released(Result (*kernel)(const Args&), const Args& args) {
+  pybind11::gil_scoped_release release;
+  return kernel(args);
+}
+
+}  // namespace seqfuse::bindings
