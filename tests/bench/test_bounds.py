@@ -9,7 +9,6 @@ def test_arithmetic_is_measured_on_this_machine():
     assert bounds.ARITHMETIC.measure(1, 1, SHORT) > 1e8
 
 
-@pytest.mark.once
 def test_arithmetic_is_that_of_one_core_times_threads(monkeypatch):
     class Kernels:
         def peak_flops(self, dtype, seconds):

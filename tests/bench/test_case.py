@@ -5,8 +5,6 @@ from seqfuse.bench import attention
 from seqfuse.bench.case import Contender, size_of
 from seqfuse.bench.peers import PEERS
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     ("name", "ours"), [("seqfuse", True), ("padded", True), *((name, False) for name in (*PEERS, "pytorch packed"))]

@@ -3,8 +3,6 @@ import pytest
 from callbacks.fitting import compiled, x, y
 from seqfuse.callbacks import Callback, History
 
-pytestmark = pytest.mark.once
-
 
 class Told(Callback):
     def __init__(self):

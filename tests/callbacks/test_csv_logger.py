@@ -3,8 +3,6 @@ import pytest
 from callbacks.fitting import compiled, x, y
 from seqfuse.callbacks import CSVLogger
 
-pytestmark = pytest.mark.once
-
 
 def test_csv_logger_writes_a_line_an_epoch(tmp_path):
     path = tmp_path / "log.csv"

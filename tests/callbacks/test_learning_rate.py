@@ -4,8 +4,6 @@ from callbacks.fitting import compiled, tell_epochs, x, y
 from seqfuse.callbacks import LearningRateScheduler, ReduceLROnPlateau
 from seqfuse.optimizers import SGD, schedules
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     "schedule", [lambda epoch, rate: rate / 2 if epoch else 0.5, lambda epoch: 0.5 / 2**epoch], ids=["two", "one"]

@@ -6,8 +6,6 @@ from callbacks.fitting import compiled, tell_epochs
 from seqfuse.callbacks import EarlyStopping
 from seqfuse.callbacks.monitor import Monitor
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     ("name", "greater"),

@@ -4,8 +4,6 @@ import pytest
 from callbacks.fitting import compiled, x, y
 from seqfuse.callbacks import TerminateOnNaN
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_terminate_on_nan_names_the_batch(bad, capsys):

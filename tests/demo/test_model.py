@@ -4,7 +4,6 @@ import pytest
 from seqfuse.demo.model import Settings, compiled
 from seqfuse.demo.text import split
 
-pytestmark = pytest.mark.once
 TEXT = split("abcdbc" * 400)
 SETTINGS = Settings(embedding=8, hidden=16, batch=4, chunk=16, epochs=3)
 

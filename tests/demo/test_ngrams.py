@@ -6,8 +6,6 @@ import pytest
 from seqfuse.demo.ngrams import NGrams
 from seqfuse.demo.text import corpus, split
 
-pytestmark = pytest.mark.once
-
 
 def brute_force(text: str, vocabulary: str, context: str, character: str) -> float:
     """Witten-Bell's equation as it is written, for one character."""

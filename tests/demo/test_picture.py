@@ -4,7 +4,7 @@ import pytest
 from seqfuse.demo.picture import can_draw, draw
 from seqfuse.demo.train import Epoch
 
-pytestmark = [pytest.mark.once, pytest.mark.skipif(not can_draw(), reason="needs matplotlib")]
+pytestmark = pytest.mark.skipif(not can_draw(), reason="needs matplotlib")
 
 
 def test_draw_saves_a_picture(tmp_path):

@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse.demo.progress import Progress
 
-pytestmark = pytest.mark.once
-
 
 def be_a_terminal(monkeypatch):
     """Let standard error, captured as it is, say that it is a terminal; in the test itself, where capsys has set it."""

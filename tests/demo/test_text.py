@@ -3,8 +3,6 @@ import pytest
 
 from seqfuse.demo.text import corpus, split, streams
 
-pytestmark = pytest.mark.once
-
 
 def test_corpus_is_the_running_pythons_documentation():
     characters = corpus()

@@ -17,7 +17,6 @@ from seqfuse.layers import (
 )
 from seqfuse.models import Model
 
-pytestmark = pytest.mark.once
 
 B, T, I = 2, 5, 4
 

@@ -5,7 +5,6 @@ import pytest
 
 from seqfuse.diagnostics import Saturation, plot_attention, plot_gate_saturation, plot_gradient_norms, plot_history
 
-pytestmark = pytest.mark.once
 
 CALLS = {
     "plot_attention": lambda: plot_attention(np.ones((2, 2))),

@@ -7,8 +7,6 @@ from seqfuse.diagnostics import plot_history
 from seqfuse.layers import Dense, Input
 from seqfuse.models import Sequential
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture(autouse=True)
 def _matplotlib():

@@ -6,8 +6,6 @@ from seqfuse.layers import LSTM, Dense, Input
 from seqfuse.models import Sequential
 from seqfuse.regularizers import L2
 
-pytestmark = pytest.mark.once
-
 
 def one_weight(value):
     """A model with one weight, of these numbers."""

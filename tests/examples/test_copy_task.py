@@ -11,7 +11,6 @@ from seqfuse import num_threads
 from seqfuse.decoding import beam_search, greedy_search
 from seqfuse.utils import set_random_seed
 
-pytestmark = pytest.mark.once
 
 PATH = Path(__file__).resolve().parents[2] / "examples" / "copy_task.py"
 

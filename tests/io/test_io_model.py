@@ -14,8 +14,6 @@ from seqfuse.callbacks import ModelCheckpoint
 from seqfuse.models import Model, Sequential, load_model
 from seqfuse.optimizers import Optimizer
 
-pytestmark = pytest.mark.once
-
 
 def trained(name, epochs=2):
     sf.utils.set_random_seed(11)

@@ -6,7 +6,6 @@ from beside import assert_same, numbers, pair
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 B, Tq, T, D = 2, 3, 5, 4
 FLAG = [False, True]

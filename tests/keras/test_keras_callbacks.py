@@ -9,7 +9,6 @@ from seqfuse.models import Sequential
 
 keras = pytest.importorskip("keras")
 pytestmark = [
-    pytest.mark.once,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras on NumPy 2
 ]
 

@@ -8,7 +8,6 @@ from seqfuse import layers
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 B, T, I, O = 2, 9, 4, 6
 

@@ -9,7 +9,6 @@ from seqfuse import losses
 jax = pytest.importorskip("jax")
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 N, T, C, S = 5, 20, 6, 4
 

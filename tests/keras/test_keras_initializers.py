@@ -9,7 +9,6 @@ from seqfuse import _names, initializers, regularizers
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 NAMES = [
     name

@@ -9,7 +9,6 @@ import pytest
 from seqfuse import layers, models, optimizers
 
 pytestmark = [
-    pytest.mark.once,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras's variables, with NumPy 2
 ]
 

@@ -10,7 +10,6 @@ from seqfuse import layers
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 T, B, I, H = 5, 3, 2, 4
 FORMS = [

@@ -7,7 +7,6 @@ from seqfuse import utils
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 SEQUENCES = [[1], [], [2, 3], [4, 5, 6, 7, 8]]
 

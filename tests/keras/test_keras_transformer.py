@@ -9,7 +9,6 @@ from seqfuse.layers import TransformerDecoder, TransformerEncoder
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 B, T, S, D, E, H, M = 2, 5, 3, 6, 4, 2, 7
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], bool)

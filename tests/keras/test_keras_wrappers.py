@@ -8,7 +8,6 @@ from seqfuse import layers
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 T, B, I, H = 4, 3, 2, 3
 KINDS = pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])

@@ -10,7 +10,6 @@ from seqfuse import losses
 jax = pytest.importorskip("jax")
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight", None)
 SOFT = [

@@ -8,7 +8,6 @@ from seqfuse import metrics
 jax = pytest.importorskip("jax")
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.once
 
 N, T, C = 6, 4, 5
 NUMBERS = ["MeanSquaredError", "MeanAbsoluteError", "RootMeanSquaredError", "BinaryAccuracy", "BinaryCrossentropy"]

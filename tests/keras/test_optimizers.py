@@ -7,7 +7,6 @@ from seqfuse import optimizers
 
 keras = pytest.importorskip("keras")
 jax = pytest.importorskip("jax")
-pytestmark = pytest.mark.once
 
 SHAPES = {"kernel": (5, 7), "bias": (7,), "gamma": (3,)}
 SIZES = {name: int(np.prod(shape)) for name, shape in SHAPES.items()}

@@ -10,8 +10,6 @@ from models.small import Told, X, Y, model_of
 from seqfuse.callbacks import Callback
 from seqfuse.layers import LSTM, Dense
 
-pytestmark = pytest.mark.once
-
 
 def test_callbacks_are_told_in_keras_s_order():
     told = Told()

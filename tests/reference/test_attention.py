@@ -16,8 +16,6 @@ from attention_cases import (
 from seqfuse import reference
 from seqfuse._results import AttentionOutput
 
-pytestmark = pytest.mark.once
-
 
 def by_hand(case):
     """y and lse of a case, query by query, in Python's own numbers."""

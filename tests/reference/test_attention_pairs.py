@@ -7,8 +7,6 @@ from attention_cases import PAIRS, SETTINGS, make_attention_case
 from seqfuse import reference
 from seqfuse.reference.attention_pairs import attended, kept, sum_over_keys
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("settings", SETTINGS + PAIRS)
 def test_attended_is_what_the_options_say_pair_by_pair(settings):

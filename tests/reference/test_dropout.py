@@ -6,7 +6,6 @@ import pytest
 from seqfuse import reference
 from seqfuse.reference.dropout import kept
 
-pytestmark = pytest.mark.once
 
 # counter, key, words: the known answers of philox4x32-10 that Random123 carries (tests/kat_vectors)
 KNOWN = [

@@ -8,7 +8,6 @@ from multi_head_cases import PAIRS, SETTINGS, make_multi_head_case
 from seqfuse import functional as F
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
 
 SMALL = {"Tq": 3, "E": 3, "Ek": 2, "Ev": 4, "Hq": 2, "Hk": 1, "D": 4, "Dv": 2, "O": 2}
 

@@ -18,7 +18,6 @@ from cases import (
 from seqfuse import reference
 from seqfuse._cells import CELLS
 
-pytestmark = pytest.mark.once
 
 TINY = {"T": 4, "B": 2, "I": 2, "H": 3}
 EACH_OPTION = pytest.mark.parametrize(("cell", "settings"), OPTIONS)

@@ -7,7 +7,6 @@ from cases import FUNCTIONS, assert_gradient, central_differences
 from seqfuse import reference
 from seqfuse._activations import parse
 
-pytestmark = pytest.mark.once
 
 GIVEN = pytest.mark.parametrize("skip", [False, True], ids=["", "skip"])
 BIAS = pytest.mark.parametrize("bias", [False, True], ids=["", "bias"])

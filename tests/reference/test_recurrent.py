@@ -7,7 +7,7 @@ from cases import BIASES, CALLS, VARIANTS, assert_gradient, central_differences,
 from seqfuse import reference
 from seqfuse.reference.recurrent import real_steps
 
-pytestmark = [pytest.mark.once, pytest.mark.parametrize(("cell", "options"), VARIANTS)]
+pytestmark = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 
 NASTY = [(1, 1, 1, 1), (2, 1, 3, 2), (3, 7, 1, 5), (0, 2, 3, 2), (3, 0, 3, 2), (3, 2, 0, 2)]
 

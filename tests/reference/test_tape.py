@@ -7,8 +7,6 @@ from cases import CALLS, OPTIONS, VARIANTS, make_case
 from seqfuse import reference
 from seqfuse._activations import parse
 
-pytestmark = pytest.mark.once
-
 
 def in_time_order(case, arrays):
     return {name: a.swapaxes(0, 1) if case.call.get("batch_first") else a for name, a in arrays.items()}

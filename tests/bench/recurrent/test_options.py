@@ -5,7 +5,6 @@ from seqfuse.bench.recurrent.options import lengths, variations, with_lengths
 from seqfuse.bench.recurrent.problem import make
 from seqfuse.bench.recurrent.shapes import CELLS, LENGTHS_SHAPES, Shape
 
-pytestmark = pytest.mark.once
 SHAPE = Shape(10, 4, 2, 3)
 NAMES = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "leaky_relu")
 EVERY = {"lengths", "mask", "clip", "checkpoint=sqrt(T)"}

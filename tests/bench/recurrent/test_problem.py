@@ -4,7 +4,6 @@ import pytest
 from seqfuse.bench.recurrent.problem import STEPS, from_peer, make, to_peer
 from seqfuse.bench.recurrent.shapes import CELLS, GATES, Shape
 
-pytestmark = pytest.mark.once
 SHAPE = Shape(4, 3, 2, 5)
 
 

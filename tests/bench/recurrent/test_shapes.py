@@ -3,8 +3,6 @@ import pytest
 from seqfuse.bench.case import Case
 from seqfuse.bench.recurrent.shapes import CELLS, SHAPES, Shape, flops, step_shape
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     ("cell", "gates", "recurrent"),
