@@ -8,7 +8,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-
 FORMS = pytest.mark.parametrize("approximate", [False, True], ids=["exact", "tanh"])
 
 

@@ -6,7 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-
 WEIGHTS = pytest.mark.parametrize("names", [(), ("gamma",), ("beta",), ("gamma", "beta")], ids=str)
 
 

@@ -6,7 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-
 GAMMA = pytest.mark.parametrize("with_gamma", [False, True], ids=["", "gamma"])
 
 

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from support.pairwise import rows
+from support.pairwise import rows, settings
 
 OPTIONS = [
     {"a": [1, 2, 3]},
@@ -15,8 +15,8 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options))
-def test_rows_hold_every_pair_once_at_least(options):
+@pytest.mark.parametrize("options", OPTIONS, ids="-".join)
+def test_rows_hold_every_pair(options):
     found = rows(**options)
     values = [list(chosen) for chosen in options.values()]
     for i, j in combinations(range(len(values)), 2):
@@ -29,3 +29,15 @@ def test_rows_hold_every_pair_once_at_least(options):
 
 def test_rows_are_few():
     assert [len(rows(**options)) for options in OPTIONS] == [3, 6, 8, 90, 4]
+
+
+def test_rows_hold_every_pair_that_fits_and_no_other():
+    found = rows(a=[0, 1, 2], b=[0, 1], c=[0, 1], fits=lambda row: row.get("a") != 2 or row.get("b") != 1)
+    assert {(a, b) for a, b, _ in found} == {(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)}
+    assert {(a, c) for a, _, c in found} == {(a, c) for a in (0, 1, 2) for c in (0, 1)}
+
+
+def test_settings_leave_out_each_option_too():
+    found = settings({"a": [1], "b": [2, 3]}, lambda option, value: f"{option}={value}")
+    assert {param.id for param in found} == {"plain", "b=2", "b=3", "a=1", "a=1-b=2", "a=1-b=3"}
+    assert {param.values[0] for param in found} == {(), ("b=2",), ("b=3",), ("a=1",), ("a=1", "b=2"), ("a=1", "b=3")}
