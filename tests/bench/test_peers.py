@@ -1,4 +1,3 @@
-
 import seqfuse as sf
 from seqfuse.bench import peers
 

@@ -1,4 +1,3 @@
-
 from seqfuse.bench.timing import measure, ratios
 
 SHORT = 1e-4  # seconds of each measurement: what is tested is who is called, not how long it takes

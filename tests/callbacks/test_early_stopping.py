@@ -4,7 +4,6 @@ import pytest
 from callbacks.fitting import compiled, tell_epochs, x, y
 from seqfuse.callbacks import EarlyStopping
 
-
 FALLING_THEN_FLAT = [5.0, 4.0, 3.0, 3.5, 3.4, 3.3, 2.0]
 
 

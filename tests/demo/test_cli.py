@@ -9,7 +9,7 @@ from seqfuse.demo.train import Epoch
 @pytest.fixture
 def short(monkeypatch):
     """The beginning of the documentation instead of all of it."""
-    characters = corpus()[:30_000]
+    characters = corpus()[:12_000]
     monkeypatch.setattr(cli, "corpus", lambda: characters)
 
 

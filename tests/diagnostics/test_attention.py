@@ -17,7 +17,6 @@ from seqfuse.layers import (
 )
 from seqfuse.models import Model
 
-
 B, T, I = 2, 5, 4
 
 

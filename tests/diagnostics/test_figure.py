@@ -5,7 +5,6 @@ import pytest
 
 from seqfuse.diagnostics import Saturation, plot_attention, plot_gate_saturation, plot_gradient_norms, plot_history
 
-
 CALLS = {
     "plot_attention": lambda: plot_attention(np.ones((2, 2))),
     "plot_gate_saturation": lambda: plot_gate_saturation({"lstm/f": Saturation(np.zeros(2), np.zeros(2))}),

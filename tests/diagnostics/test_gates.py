@@ -8,7 +8,6 @@ from seqfuse.layers import GRU, LSTM, Bidirectional, Dense, Input, Masking, Simp
 from seqfuse.models import Sequential
 from seqfuse.utils import set_random_seed
 
-
 B, T, I, H = 6, 5, 3, 16
 
 

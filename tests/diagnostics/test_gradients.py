@@ -22,7 +22,6 @@ from seqfuse.models import Model, Sequential
 from seqfuse.regularizers import L2
 from seqfuse.utils import set_random_seed
 
-
 B, T, I, H = 3, 5, 2, 4
 FUNCTIONS = {SimpleRNN: F.rnn, LSTM: F.lstm, GRU: F.gru}
 

@@ -9,7 +9,6 @@ import pytest
 
 from . import printed
 
-
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "article"
 
 

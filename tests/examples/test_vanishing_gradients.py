@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-
 PATH = Path(__file__).resolve().parents[2] / "examples" / "vanishing_gradients.py"
 
 

@@ -15,7 +15,6 @@ import seqfuse as sf
 from seqfuse.io import file
 from seqfuse.models import load_model
 
-
 MOST = 8 << 20  # bytes that may be allocated for a file of some kilobytes
 
 

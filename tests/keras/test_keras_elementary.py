@@ -11,7 +11,6 @@ keras = pytest.importorskip("keras")
 
 from beside_keras import check_beside_keras  # noqa: E402  (where there is no Keras, it cannot be imported)
 
-
 MASK = np.array([[True, False, True, True], [False, True, False, False]])
 
 

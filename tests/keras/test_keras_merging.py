@@ -9,7 +9,6 @@ keras = pytest.importorskip("keras")
 
 from beside_keras import check_beside_keras  # noqa: E402  (where there is no Keras, it cannot be imported)
 
-
 NAMES = ["Add", "Average", "Subtract", "Multiply", "Maximum"]
 SHAPES = [((2, 3), (2, 3)), ((2, 4, 3), (2, 1, 3)), ((2, 1, 1), (2, 4, 3)), ((2, 3), (2, 4, 3)), ((2, 5, 4, 3), (2, 3))]
 MASKS = [np.random.default_rng(3).random((2, 4)) < 0.5 for _ in range(3)]

@@ -132,7 +132,7 @@ def test_stream_resets_rows_and_goes_on_from_a_state():
         stream.state = state[:1]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["stack", "norm", "words", "convolution", "branches"])
 def test_stream_does_not_see_what_is_learnt_later(name):
     model, given = MODELS[name](), inputs_of(name)
     stream, before = model.stream(B), listed(model.predict(so_far(given, 0)))

@@ -30,5 +30,10 @@ TOGETHER = [
     for c in CELLS.values()
     for row in settings(values_of(c), Setting)
 ]
-ATTENTION = settings(attention_cases.VALUES, attention_cases.Setting, attention_cases.go_together)
+ATTENTION = settings(
+    # of masks each kind, and each axis that they may lack
+    {**attention_cases.VALUES, "mask": ["bool:bhqk", "added:hqk", "-inf:qk", "bool:bk", "added:", "-inf:bhk"]},
+    attention_cases.Setting,
+    attention_cases.go_together,
+)
 MULTI_HEAD = settings(multi_head_cases.VALUES, attention_cases.Setting, multi_head_cases.go_together)

@@ -5,10 +5,8 @@ import pytest
 from cases import (
     VARIANTS,
     Setting,
-    assert_gradient,
     assert_gradients_along_a_line,
     assert_same_bits,
-    central_differences,
     make_case,
     make_smooth_case,
 )
@@ -16,10 +14,11 @@ from cases import (
 from seqfuse import reference
 from seqfuse._cells import CELLS
 
-from .settings import OPTIONS, TOGETHER
+from .settings import OPTIONS, TOGETHER, alone
 
 TINY = {"T": 4, "B": 2, "I": 2, "H": 3}
 EACH_OPTION = pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+EACH_CELL = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 EACH_VARIANT = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 
 
@@ -41,11 +40,7 @@ def assert_same_results(case, expected):
 
 @EACH_OPTION
 def test_backward_matches_central_differences_with_each_option(cell, settings):
-    case = make_smooth_case(cell, settings=settings, **TINY)
-    grads = case.run(reference)[2]
-    for name, array in case.differentiable.items():
-        numeric = central_differences(lambda: case.loss(reference), array)
-        assert_gradient(f"d{name}", getattr(grads, f"d{name}"), numeric)
+    assert_gradients_along_a_line(make_smooth_case(cell, settings=settings, **TINY), reference)
 
 
 @pytest.mark.parametrize(("cell", "settings"), TOGETHER)
@@ -53,23 +48,25 @@ def test_backward_matches_central_differences_with_several_options(cell, setting
     assert_gradients_along_a_line(make_smooth_case(cell, settings=settings, **{**TINY, "B": 3}), reference)
 
 
-@EACH_OPTION
-def test_every_option_changes_the_outputs_but_checkpoint(cell, settings):
-    plain, case = (make_case(cell, settings=s) for s in ([], settings))
-    if "batch_first" in case.call:
-        case = case.with_argument("x", plain.arguments["x"].swapaxes(0, 1))
-    y, y_plain = (c.forward(reference)[0].y for c in (case, plain))
-    same = y.shape == y_plain.shape and np.allclose(y, y_plain)
-    assert same == (settings[0].option == "checkpoint")
+@EACH_CELL
+def test_every_option_changes_the_outputs_but_checkpoint(cell):
+    plain = make_case(cell)
+    for setting in alone(cell):
+        case = make_case(cell, settings=[setting])
+        if "batch_first" in case.call:
+            case = case.with_argument("x", plain.arguments["x"].swapaxes(0, 1))
+        y, y_plain = (c.forward(reference)[0].y for c in (case, plain))
+        same = y.shape == y_plain.shape and np.allclose(y, y_plain)
+        assert same == (setting.option == "checkpoint"), setting
 
 
-@EACH_OPTION
-def test_results_have_the_type_of_the_arguments_with_each_option(cell, settings):
-    for dtype in (np.float32, np.longdouble):
-        case = make_case(cell, settings=settings, dtype=dtype)
-        out, tape, grads = case.run(reference)
+@EACH_CELL
+@pytest.mark.parametrize("dtype", [np.float32, np.longdouble])
+def test_results_have_the_type_of_the_arguments_with_each_option(cell, dtype):
+    for setting in alone(cell):
+        out, tape, grads = make_case(cell, settings=[setting], dtype=dtype).run(reference)
         results = (*out, *grads, *tape.states().values(), *tape.gates().values())
-        assert {a.dtype for a in results if a is not None} == {np.dtype(dtype)}
+        assert {a.dtype for a in results if a is not None} == {np.dtype(dtype)}, setting
 
 
 @EACH_VARIANT
@@ -171,7 +168,7 @@ def test_dpeephole_is_new_when_the_other_gradients_are_added_to_arrays():
     np.testing.assert_array_equal(added.dW, 1 + grads.dW)
 
 
-@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+@EACH_CELL
 def test_unknown_activation_is_refused_by_name(cell):
     case = make_case(cell)
     for argument in cell.activations:
