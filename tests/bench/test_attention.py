@@ -1,3 +1,5 @@
+"""Attention in the benchmark: contenders agree, and operations are counted."""
+
 import numpy as np
 import pytest
 

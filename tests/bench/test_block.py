@@ -1,3 +1,5 @@
+"""A transformer's block in the benchmark: contenders agree, and operations are counted."""
+
 import pytest
 
 from seqfuse.bench import block

@@ -1,3 +1,5 @@
+"""Measured bounds of this machine: arithmetic and reading."""
+
 import pytest
 
 from seqfuse.bench import bounds

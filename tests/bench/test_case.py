@@ -1,3 +1,5 @@
+"""Cases of the benchmark and their contenders."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""The memory that a contender takes, measured in a process of its own."""
+
 import sys
 
 import numpy as np

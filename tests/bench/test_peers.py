@@ -1,3 +1,5 @@
+"""The libraries beside which the benchmark runs."""
+
 import seqfuse as sf
 from seqfuse.bench import peers
 

@@ -1,3 +1,5 @@
+"""What the benchmark prints and saves."""
+
 import json
 
 import pytest

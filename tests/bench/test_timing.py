@@ -1,3 +1,5 @@
+"""Timing in rounds: who is called, and which numbers are compared."""
+
 from seqfuse.bench.timing import measure, ratios
 
 SHORT = 1e-4  # seconds of each measurement: what is tested is who is called, not how long it takes

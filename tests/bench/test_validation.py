@@ -1,3 +1,5 @@
+"""When two results disagree."""
+
 import numpy as np
 
 from seqfuse.bench.validation import disagreement

@@ -1,3 +1,5 @@
+"""A callback hears the methods that it overrides; History keeps the numbers of every epoch."""
+
 import pytest
 
 from callbacks.fitting import compiled, x, y

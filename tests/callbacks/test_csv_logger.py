@@ -1,3 +1,5 @@
+"""CSVLogger: the rows that it writes and appends."""
+
 import pytest
 
 from callbacks.fitting import compiled, x, y

@@ -1,3 +1,5 @@
+"""EarlyStopping: when it stops, and which weights it leaves."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""LambdaCallback: functions in place of methods."""
+
 import pytest
 
 from callbacks.fitting import compiled, x, y

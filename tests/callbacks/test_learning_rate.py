@@ -1,3 +1,5 @@
+"""LearningRateScheduler and ReduceLROnPlateau: the rates that they set."""
+
 import pytest
 
 from callbacks.fitting import compiled, tell_epochs, x, y

@@ -1,3 +1,5 @@
+"""The number that a callback watches: its direction, its best value, and names that there are not."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""TerminateOnNaN: a loss that is not finite ends the training."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""The demo's command line: what it prints, how it is stopped, and what it refuses before it trains."""
+
 import pytest
 
 from seqfuse.demo import cli, main

@@ -1,3 +1,5 @@
+"""The demo's model: its sizes, first weights and learning rate."""
+
 import numpy as np
 import pytest
 

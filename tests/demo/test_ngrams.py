@@ -1,3 +1,5 @@
+"""The n-grams beside the demo's model: their probabilities against the equation as it is written."""
+
 from collections import Counter
 
 import numpy as np

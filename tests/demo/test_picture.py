@@ -1,3 +1,5 @@
+"""The learning curve of the demo as a picture."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""The demo's progress: with tqdm, without it, and where there is no terminal."""
+
 import importlib.util
 import sys
 

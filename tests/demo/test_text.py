@@ -1,3 +1,5 @@
+"""The demo's text: where it comes from, what is held out, and how it is cut into streams."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Attention weights of a model against their equation, and the picture of them."""
+
 import io
 
 import numpy as np

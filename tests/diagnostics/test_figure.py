@@ -1,3 +1,5 @@
+"""Pictures: what they say without matplotlib, and that importing them imports none of it."""
+
 import sys
 
 import numpy as np

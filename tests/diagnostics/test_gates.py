@@ -1,3 +1,5 @@
+"""Saturation of gates against gates computed by hand, and the picture of it."""
+
 import io
 
 import numpy as np

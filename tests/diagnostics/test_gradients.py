@@ -1,3 +1,5 @@
+"""Norms of gradients over time against central differences, and the picture of them."""
+
 import io
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The picture of a training's history."""
+
 import io
 
 import numpy as np

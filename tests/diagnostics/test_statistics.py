@@ -1,3 +1,5 @@
+"""Statistics of weights and gradients against their definition."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""The article's programs: as printed but for the changes that they need, and what the printed one is told."""
+
 import ast
 import importlib.util
 import runpy

@@ -1,3 +1,5 @@
+"""The example of the sunspots: its numbers, its forecasts, and what is held out."""
+
 import importlib.util
 import sys
 from pathlib import Path

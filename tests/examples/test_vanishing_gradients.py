@@ -1,3 +1,5 @@
+"""The example of vanishing gradients: what it tells of each layer."""
+
 import importlib.util
 import runpy
 import sys

@@ -1,3 +1,5 @@
+"""Files that are damaged, hostile or foreign are refused; a file is written whole or not at all."""
+
 import json
 import os
 import signal

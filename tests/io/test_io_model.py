@@ -1,3 +1,5 @@
+"""Models saved and loaded: they go on with the same bits, whatever they are made of."""
+
 import os
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""Model.stream: the bits of predict a step at a time, its state, and the models that cannot go step by step."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Variations of a recurrent problem: every option of its cell, and lengths."""
+
 import numpy as np
 import pytest
 

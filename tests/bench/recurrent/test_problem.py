@@ -1,3 +1,5 @@
+"""Problems of the recurrent benchmark: their arrays, what is expected, and the gates' order at a peer."""
+
 import numpy as np
 import pytest
 

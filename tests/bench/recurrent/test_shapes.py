@@ -1,3 +1,5 @@
+"""Shapes of the recurrent benchmark, and the operations that they cost."""
+
 import pytest
 
 from seqfuse.bench.case import Case
