@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.once
 PATH = Path(__file__).resolve().parents[2] / "bench" / "article_programs.py"
 
 

@@ -1,3 +1,5 @@
+"""Attention in the benchmark: contenders agree, and operations are counted."""
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,6 @@ def test_every_contender_computes_the_same(work):
             assert disagreement(contender.read(contender.run()), wanted) is None, contender.name
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("work", WORKS)
 def test_expected_of_some_queries_at_a_time_is_that_of_all(work, monkeypatch):
     problem = make("attention", SHAPE)
@@ -36,7 +37,6 @@ def test_expected_of_some_queries_at_a_time_is_that_of_all(work, monkeypatch):
         np.testing.assert_allclose(found, wanted[name], rtol=0, atol=1e-12)  # sums in another order, of numbers near 1
 
 
-@pytest.mark.once
 def test_flops_count_the_pairs_that_are_left():
     B, H, N, D = shape = AttentionShape(3, 5, 7, 11)
     pair = 2 * B * H * 2 * D
@@ -46,7 +46,6 @@ def test_flops_count_the_pairs_that_are_left():
         assert 2 * flops(f"{work}+backward", shape) == 7 * flops(work, shape)
 
 
-@pytest.mark.once
 def test_make_gives_the_same_float32_arrays_each_time():
     problem, again = make("attention", SHAPE), make("attention", SHAPE)
     for a, b in zip(problem[:4], again[:4]):

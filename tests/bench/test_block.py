@@ -1,3 +1,5 @@
+"""A transformer's block in the benchmark: contenders agree, and operations are counted."""
+
 import pytest
 
 from seqfuse.bench import block
@@ -18,7 +20,6 @@ def test_every_contender_computes_the_same(work):
             assert disagreement(contender.read(contender.run()), wanted) is None, contender.name
 
 
-@pytest.mark.once
 def test_operations_are_those_of_four_projections_the_feed_forward_and_attention():
     B, N, E, H = shape = BlockShape(2, 5, 12, 3)
     projections, feed_forward, attention = 2 * B * N * 4 * E * E, 2 * B * N * 2 * E * 4 * E, 2 * B * N * N * 2 * E
@@ -28,6 +29,5 @@ def test_operations_are_those_of_four_projections_the_feed_forward_and_attention
     assert H == 3
 
 
-@pytest.mark.once
 def test_the_shape_is_that_of_a_small_transformer():
     assert block.SHAPES == (BlockShape(16, 256, 256, 4),)

@@ -1,6 +1,10 @@
+"""Measured bounds of this machine: arithmetic and reading."""
+
 import pytest
 
 from seqfuse.bench import bounds
+
+pytestmark = pytest.mark.serial  # it measures
 
 SHORT = 1e-4  # seconds: what is tested is what is called, not how fast it is
 
@@ -9,7 +13,6 @@ def test_arithmetic_is_measured_on_this_machine():
     assert bounds.ARITHMETIC.measure(1, 1, SHORT) > 1e8
 
 
-@pytest.mark.once
 def test_arithmetic_is_that_of_one_core_times_threads(monkeypatch):
     class Kernels:
         def peak_flops(self, dtype, seconds):
@@ -19,8 +22,7 @@ def test_arithmetic_is_that_of_one_core_times_threads(monkeypatch):
     assert bounds.ARITHMETIC.measure(1, 3, SHORT) == 15.0
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("amount", [1, 1000, 1 << 20])
+@pytest.mark.parametrize(("amount", "threads"), [(1, 2), (1000, 1), (1 << 20, 2)])
 def test_reading_is_measured_on_this_machine(amount, threads):
     assert bounds.READING.measure(amount, threads, SHORT) > 0
 

@@ -1,11 +1,11 @@
+"""Cases of the benchmark and their contenders."""
+
 import numpy as np
 import pytest
 
 from seqfuse.bench import attention
 from seqfuse.bench.case import Contender, size_of
 from seqfuse.bench.peers import PEERS
-
-pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize(

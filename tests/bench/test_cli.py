@@ -1,3 +1,5 @@
+"""The benchmark's command line: its tables, the cases that it chooses, and what it refuses."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""Decoding with cached keys in the benchmark: contenders agree, and bytes are counted."""
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,6 @@ def test_every_contender_computes_the_same(shape):
             assert disagreement(contender.read(contender.run()), wanted) is None, contender.name
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("shape", SHAPES)
 def test_expected_of_a_row_at_a_time_is_that_of_all(shape):
     problem = make("decode", shape)
@@ -32,12 +33,10 @@ def test_expected_of_a_row_at_a_time_is_that_of_all(shape):
     np.testing.assert_allclose(y, all_, rtol=0, atol=1e-12)  # sums in another order, of numbers near 1
 
 
-@pytest.mark.once
 def test_amount_is_each_key_and_value_once():
     assert make("decode", DecodeShape(3, 6, 2, 19, 8)).amount("step") == 3 * 2 * 19 * (8 + 8) * 4
 
 
-@pytest.mark.once
 def test_shapes_have_one_row_and_eight_plain_and_grouped_heads_and_three_lengths():
     assert {(shape.B, shape.Hq, shape.Hk) for shape in decode.SHAPES} == {(b, h, 8) for b in (1, 8) for h in (8, 32)}
     assert {shape.Tk for shape in decode.SHAPES} == {512, 4096, 16384}

@@ -1,3 +1,5 @@
+"""Contenders are checked before they are timed."""
+
 import numpy as np
 import pytest
 

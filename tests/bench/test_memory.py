@@ -1,3 +1,5 @@
+"""The memory that a contender takes, measured in a process of its own."""
+
 import sys
 
 import numpy as np
@@ -10,6 +12,7 @@ from seqfuse.bench.case import Case, Contender
 from seqfuse.bench.tables import ATTENTION
 
 pytestmark = [
+    pytest.mark.serial,
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
     pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps memory that was freed"),
 ]
@@ -33,8 +36,7 @@ def grown(before, during, kept):
     return size
 
 
-@pytest.mark.once
-@pytest.mark.parametrize(("before", "during", "kept"), [(0, 20, 1), (100, 20, 1), (0, 3, 10), (30, 0, 0)])
+@pytest.mark.parametrize(("before", "during", "kept"), [(100, 20, 1), (0, 3, 10), (30, 0, 0)])
 def test_growth_is_the_peak_meanwhile_whatever_was_there_before(before, during, kept):
     size = memory.in_a_new_process(grown, before, during, kept)
     assert size == pytest.approx(max(during, kept) * MB, abs=SLACK)
@@ -60,7 +62,6 @@ def gives_ten_and_takes_twenty(problem):
     return result
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(("run", "beyond"), [(gives_ten, 0), (gives_ten_and_takes_twenty, 20 * MB)])
 def test_weight_leaves_out_what_is_given_and_given_back(run, beyond):
     weight = memory.in_a_new_process(measured, "seqfuse", run)
@@ -74,7 +75,6 @@ def test_weighed_has_ours_and_every_peer_of_a_case():
     assert list(found.beyond) == ["seqfuse"]
 
 
-@pytest.mark.once
 def test_weighed_leaves_out_a_peer_that_memory_is_refused(monkeypatch, capsys):
     def refused(function, table, case, name):
         if name == "pytorch":
@@ -87,7 +87,6 @@ def test_weighed_leaves_out_a_peer_that_memory_is_refused(monkeypatch, capsys):
     assert "pytorch left out of attention causal+backward (1, 2, 256, 64), threads 1" in capsys.readouterr().err
 
 
-@pytest.mark.once
 def test_weighed_fails_when_ours_does(monkeypatch):
     def refused(*_):
         raise MemoryError

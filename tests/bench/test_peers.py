@@ -1,9 +1,7 @@
-import pytest
+"""The libraries beside which the benchmark runs."""
 
 import seqfuse as sf
 from seqfuse.bench import peers
-
-pytestmark = pytest.mark.once
 
 
 def test_versions_leave_out_what_is_missing(monkeypatch):

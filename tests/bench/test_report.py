@@ -1,3 +1,5 @@
+"""What the benchmark prints and saves."""
+
 import json
 
 import pytest
@@ -7,7 +9,6 @@ from seqfuse.bench.case import Case
 from seqfuse.bench.recurrent.shapes import Shape
 from seqfuse.bench.timing import Timing
 
-pytestmark = pytest.mark.once
 AXES = Shape._fields
 # 2,516,582,400 operations in 20 ms: 125.8 GFLOP/s, a quarter of 500
 MEASURED = report.Measured(

@@ -1,4 +1,4 @@
-import pytest
+"""Timing in rounds: who is called, and which numbers are compared."""
 
 from seqfuse.bench.timing import measure, ratios
 
@@ -33,6 +33,5 @@ def test_measure_takes_the_median_of_the_peaks_of_all_rounds():
     assert len(found) == 3
 
 
-@pytest.mark.once
 def test_ratios_are_taken_round_by_round():
     assert ratios([2.0, 30.0, 4.0], [1.0, 10.0, 4.0]) == [2.0, 3.0, 1.0]

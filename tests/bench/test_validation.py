@@ -1,9 +1,8 @@
+"""When two results disagree."""
+
 import numpy as np
-import pytest
 
 from seqfuse.bench.validation import disagreement
-
-pytestmark = pytest.mark.once
 
 
 def test_disagreement_accepts_rounding_and_nothing_else():

@@ -15,7 +15,6 @@ from seqfuse.bench.recurrent.shapes import Shape
 from seqfuse.bench.tables import TABLES
 from seqfuse.bench.timing import Timing
 
-pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parents[2]
 SELF = AttentionShape(4, 8, 512, 64)
 PAGE = "before\n<!-- table {} -->\nold\n<!-- end of table -->\nafter\n<!-- end of table -->\n"

@@ -1,9 +1,9 @@
+"""A callback hears the methods that it overrides; History keeps the numbers of every epoch."""
+
 import pytest
 
 from callbacks.fitting import compiled, x, y
 from seqfuse.callbacks import Callback, History
-
-pytestmark = pytest.mark.once
 
 
 class Told(Callback):

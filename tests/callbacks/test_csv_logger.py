@@ -1,9 +1,9 @@
+"""CSVLogger: the rows that it writes and appends."""
+
 import pytest
 
 from callbacks.fitting import compiled, x, y
 from seqfuse.callbacks import CSVLogger
-
-pytestmark = pytest.mark.once
 
 
 def test_csv_logger_writes_a_line_an_epoch(tmp_path):

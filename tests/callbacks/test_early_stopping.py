@@ -1,10 +1,10 @@
+"""EarlyStopping: when it stops, and which weights it leaves."""
+
 import numpy as np
 import pytest
 
 from callbacks.fitting import compiled, tell_epochs, x, y
 from seqfuse.callbacks import EarlyStopping
-
-pytestmark = pytest.mark.once
 
 FALLING_THEN_FLAT = [5.0, 4.0, 3.0, 3.5, 3.4, 3.3, 2.0]
 

@@ -1,9 +1,9 @@
+"""LambdaCallback: functions in place of methods."""
+
 import pytest
 
 from callbacks.fitting import compiled, x, y
 from seqfuse.callbacks import LambdaCallback
-
-pytestmark = pytest.mark.once
 
 
 def test_lambda_callback_calls_its_functions():

@@ -1,10 +1,10 @@
+"""LearningRateScheduler and ReduceLROnPlateau: the rates that they set."""
+
 import pytest
 
 from callbacks.fitting import compiled, tell_epochs, x, y
 from seqfuse.callbacks import LearningRateScheduler, ReduceLROnPlateau
 from seqfuse.optimizers import SGD, schedules
-
-pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""The number that a callback watches: its direction, its best value, and names that there are not."""
+
 import math
 
 import pytest
@@ -5,8 +7,6 @@ import pytest
 from callbacks.fitting import compiled, tell_epochs
 from seqfuse.callbacks import EarlyStopping
 from seqfuse.callbacks.monitor import Monitor
-
-pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
+"""TerminateOnNaN: a loss that is not finite ends the training."""
+
 import numpy as np
 import pytest
 
 from callbacks.fitting import compiled, x, y
 from seqfuse.callbacks import TerminateOnNaN
-
-pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

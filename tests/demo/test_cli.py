@@ -1,3 +1,5 @@
+"""The demo's command line: what it prints, how it is stopped, and what it refuses before it trains."""
+
 import pytest
 
 from seqfuse.demo import cli, main
@@ -9,7 +11,7 @@ from seqfuse.demo.train import Epoch
 @pytest.fixture
 def short(monkeypatch):
     """The beginning of the documentation instead of all of it."""
-    characters = corpus()[:30_000]
+    characters = corpus()[:12_000]
     monkeypatch.setattr(cli, "corpus", lambda: characters)
 
 

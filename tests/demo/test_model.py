@@ -1,10 +1,11 @@
+"""The demo's model: its sizes, first weights and learning rate."""
+
 import numpy as np
 import pytest
 
 from seqfuse.demo.model import Settings, compiled
 from seqfuse.demo.text import split
 
-pytestmark = pytest.mark.once
 TEXT = split("abcdbc" * 400)
 SETTINGS = Settings(embedding=8, hidden=16, batch=4, chunk=16, epochs=3)
 

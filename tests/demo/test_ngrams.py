@@ -1,3 +1,5 @@
+"""The n-grams beside the demo's model: their probabilities against the equation as it is written."""
+
 from collections import Counter
 
 import numpy as np
@@ -5,8 +7,6 @@ import pytest
 
 from seqfuse.demo.ngrams import NGrams
 from seqfuse.demo.text import corpus, split
-
-pytestmark = pytest.mark.once
 
 
 def brute_force(text: str, vocabulary: str, context: str, character: str) -> float:

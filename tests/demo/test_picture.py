@@ -1,10 +1,12 @@
+"""The learning curve of the demo as a picture."""
+
 import numpy as np
 import pytest
 
 from seqfuse.demo.picture import can_draw, draw
 from seqfuse.demo.train import Epoch
 
-pytestmark = [pytest.mark.once, pytest.mark.skipif(not can_draw(), reason="needs matplotlib")]
+pytestmark = pytest.mark.skipif(not can_draw(), reason="needs matplotlib")
 
 
 def test_draw_saves_a_picture(tmp_path):

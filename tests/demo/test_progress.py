@@ -1,11 +1,11 @@
+"""The demo's progress: with tqdm, without it, and where there is no terminal."""
+
 import importlib.util
 import sys
 
 import pytest
 
 from seqfuse.demo.progress import Progress
-
-pytestmark = pytest.mark.once
 
 
 def be_a_terminal(monkeypatch):

@@ -1,9 +1,9 @@
+"""The demo's text: where it comes from, what is held out, and how it is cut into streams."""
+
 import numpy as np
 import pytest
 
 from seqfuse.demo.text import corpus, split, streams
-
-pytestmark = pytest.mark.once
 
 
 def test_corpus_is_the_running_pythons_documentation():

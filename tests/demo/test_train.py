@@ -1,3 +1,5 @@
+"""The demo's training: what it learns and reports, for any number of threads."""
+
 import numpy as np
 import pytest
 

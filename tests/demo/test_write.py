@@ -1,3 +1,5 @@
+"""The paragraph that the demo's model writes."""
+
 import numpy as np
 
 from seqfuse.demo.model import Settings, compiled

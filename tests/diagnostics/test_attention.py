@@ -1,3 +1,5 @@
+"""Attention weights of a model against their equation, and the picture of them."""
+
 import io
 
 import numpy as np
@@ -16,8 +18,6 @@ from seqfuse.layers import (
     TransformerEncoder,
 )
 from seqfuse.models import Model
-
-pytestmark = pytest.mark.once
 
 B, T, I = 2, 5, 4
 

@@ -1,11 +1,11 @@
+"""Pictures: what they say without matplotlib, and that importing them imports none of it."""
+
 import sys
 
 import numpy as np
 import pytest
 
 from seqfuse.diagnostics import Saturation, plot_attention, plot_gate_saturation, plot_gradient_norms, plot_history
-
-pytestmark = pytest.mark.once
 
 CALLS = {
     "plot_attention": lambda: plot_attention(np.ones((2, 2))),

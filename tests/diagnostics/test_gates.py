@@ -1,3 +1,5 @@
+"""Saturation of gates against gates computed by hand, and the picture of it."""
+
 import io
 
 import numpy as np
@@ -7,8 +9,6 @@ from seqfuse.diagnostics import Saturation, gate_saturation, plot_gate_saturatio
 from seqfuse.layers import GRU, LSTM, Bidirectional, Dense, Input, Masking, SimpleRNN
 from seqfuse.models import Sequential
 from seqfuse.utils import set_random_seed
-
-pytestmark = pytest.mark.once
 
 B, T, I, H = 6, 5, 3, 16
 

@@ -1,3 +1,5 @@
+"""Norms of gradients over time against central differences, and the picture of them."""
+
 import io
 
 import numpy as np
@@ -21,8 +23,6 @@ from seqfuse.layers import (
 from seqfuse.models import Model, Sequential
 from seqfuse.regularizers import L2
 from seqfuse.utils import set_random_seed
-
-pytestmark = pytest.mark.once
 
 B, T, I, H = 3, 5, 2, 4
 FUNCTIONS = {SimpleRNN: F.rnn, LSTM: F.lstm, GRU: F.gru}

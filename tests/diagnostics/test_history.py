@@ -1,3 +1,5 @@
+"""The picture of a training's history."""
+
 import io
 
 import numpy as np
@@ -6,8 +8,6 @@ import pytest
 from seqfuse.diagnostics import plot_history
 from seqfuse.layers import Dense, Input
 from seqfuse.models import Sequential
-
-pytestmark = pytest.mark.once
 
 
 @pytest.fixture(autouse=True)

@@ -1,3 +1,5 @@
+"""Statistics of weights and gradients against their definition."""
+
 import numpy as np
 import pytest
 
@@ -5,8 +7,6 @@ from seqfuse.diagnostics import gradient_statistics, weight_statistics
 from seqfuse.layers import LSTM, Dense, Input
 from seqfuse.models import Sequential
 from seqfuse.regularizers import L2
-
-pytestmark = pytest.mark.once
 
 
 def one_weight(value):

@@ -1,3 +1,5 @@
+"""The article's programs: as printed but for the changes that they need, and what the printed one is told."""
+
 import ast
 import importlib.util
 import runpy
@@ -8,8 +10,6 @@ import numpy as np
 import pytest
 
 from . import printed
-
-pytestmark = pytest.mark.once
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "article"
 

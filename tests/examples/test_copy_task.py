@@ -11,8 +11,6 @@ from seqfuse import num_threads
 from seqfuse.decoding import beam_search, greedy_search
 from seqfuse.utils import set_random_seed
 
-pytestmark = pytest.mark.once
-
 PATH = Path(__file__).resolve().parents[2] / "examples" / "copy_task.py"
 
 
@@ -39,7 +37,7 @@ def test_drawn_sequences_are_what_they_should_be(example):
         assert mirrored[row, n] == example.END
 
 
-@pytest.mark.parametrize(("kind", "epochs"), [("lstm", 20), ("transformer", 8)])
+@pytest.mark.parametrize(("kind", "epochs"), [("lstm", 12), ("transformer", 5)])
 def test_copy_task_is_learned_and_decoded_exactly(example, kind, epochs):
     set_random_seed(0)
     with num_threads(1):

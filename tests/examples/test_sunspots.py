@@ -1,11 +1,11 @@
+"""The example of the sunspots: its numbers, its forecasts, and what is held out."""
+
 import importlib.util
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytestmark = pytest.mark.once
 
 PATH = Path(__file__).resolve().parents[2] / "examples" / "sunspots.py"
 

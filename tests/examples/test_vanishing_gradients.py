@@ -1,3 +1,5 @@
+"""The example of vanishing gradients: what it tells of each layer."""
+
 import importlib.util
 import runpy
 import sys
@@ -5,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytestmark = pytest.mark.once
 
 PATH = Path(__file__).resolve().parents[2] / "examples" / "vanishing_gradients.py"
 

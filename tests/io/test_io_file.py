@@ -1,3 +1,5 @@
+"""Files that are damaged, hostile or foreign are refused; a file is written whole or not at all."""
+
 import json
 import os
 import signal
@@ -14,8 +16,6 @@ from saved_models import MODELS, inputs_and_targets, same_bits
 import seqfuse as sf
 from seqfuse.io import file
 from seqfuse.models import load_model
-
-pytestmark = pytest.mark.once
 
 MOST = 8 << 20  # bytes that may be allocated for a file of some kilobytes
 

@@ -1,5 +1,6 @@
 """Decisions of EarlyStopping and ReduceLROnPlateau, epoch by epoch, against Keras's on the same numbers."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -7,9 +8,7 @@ from seqfuse import callbacks
 from seqfuse.layers import Dense, Input
 from seqfuse.models import Sequential
 
-keras = pytest.importorskip("keras")
 pytestmark = [
-    pytest.mark.once,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras on NumPy 2
 ]
 

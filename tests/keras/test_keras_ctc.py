@@ -1,15 +1,12 @@
 """The CTC loss and greedy decoding beside Keras's: values and gradients."""
 
+import jax
+import keras
 import numpy as np
 import pytest
 
 from seqfuse import functional as F
 from seqfuse import losses
-
-jax = pytest.importorskip("jax")
-keras = pytest.importorskip("keras")
-
-pytestmark = pytest.mark.once
 
 N, T, C, S = 5, 20, 6, 4
 
@@ -39,8 +36,8 @@ def assert_close(ours, gradient, expected, expected_gradient):
     np.testing.assert_allclose(gradient, expected_gradient, atol=20 * 2e-6)
 
 
-@pytest.mark.parametrize("weights", [None, np.array([0.5, 2.0, 1.5, 0.0, 1.0])], ids=["even", "weights"])
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", None])
+@pytest.mark.parametrize("weights", [None, np.array([0.5, 2.0, 1.5, 0.0, 1.0])], ids=["even", "weights"])
 def test_loss_and_gradient_are_those_of_keras(reduction, weights):
     y_true, y_pred = draw()
     theirs_too = keras.losses.CTC(reduction=reduction)

@@ -2,32 +2,18 @@
 
 import warnings
 
+import keras
 import numpy as np
 import pytest
+from beside import compare, numbers, pair
+from support.pairwise import pairwise
 
 from seqfuse import layers
-
-keras = pytest.importorskip("keras")
-
-from beside_keras import check_beside_keras  # noqa: E402  (where there is no Keras, it cannot be imported)
-
-pytestmark = pytest.mark.once
 
 MASK = np.array([[True, False, True, True], [False, True, False, False]])
 
 
-def drawn(*shape):
-    return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
-
-
-def pair(name, *arguments, **others):
-    """Our layer and Keras's, made with the same arguments."""
-    return getattr(layers, name)(*arguments, **others), getattr(keras.layers, name)(*arguments, **others)
-
-
-@pytest.mark.parametrize("mask_zero", [False, True])
-@pytest.mark.parametrize("dtype", ["int32", "int8", "float32"])
-@pytest.mark.parametrize("shape", [(6,), (2, 6), (2, 3, 2)])
+@pairwise(mask_zero=[False, True], dtype=["int32", "int8", "float32"], shape=[(6,), (2, 6), (2, 3, 2)])
 def test_embedding_as_keras(mask_zero, dtype, shape):
     x = np.random.default_rng(2).integers(0, 5, shape).astype(dtype)
     ours, theirs = pair("Embedding", 5, 3, mask_zero=mask_zero)
@@ -37,23 +23,23 @@ def test_embedding_as_keras(mask_zero, dtype, shape):
         ours.set_weights([np.asarray(weight.value) for weight in theirs.weights])
         assert np.array_equal(ours(x), theirs(x))
     else:
-        check_beside_keras(ours, theirs, x)
+        compare(ours, theirs, x)
 
 
 @pytest.mark.parametrize("mask_value", [0.0, -1.0, 0.1])
 def test_masking_as_keras(mask_value):
-    x = drawn(2, 4, 3)
+    x = numbers(2, 4, 3)
     x[0, 1:] = mask_value
     x[1, 2, 0] = mask_value
-    check_beside_keras(*pair("Masking", mask_value), x)
-    check_beside_keras(*pair("Masking", mask_value), x, MASK)
+    compare(*pair("Masking", mask_value), x)
+    compare(*pair("Masking", mask_value), x, mask=MASK, carried=True)
 
 
 def test_dropout_as_keras():
-    x = drawn(2, 4, 3)
-    check_beside_keras(*pair("Dropout", 0.5), x, MASK)
-    check_beside_keras(*pair("Dropout", 0.0), x, training=True)
-    check_beside_keras(*pair("Dropout", 1.0), x, training=True)
+    x = numbers(2, 4, 3)
+    compare(*pair("Dropout", 0.5), x, mask=MASK, carried=True)
+    compare(*pair("Dropout", 0.0), x, training=True)
+    compare(*pair("Dropout", 1.0), x, training=True)
     assert np.isclose(layers.Dropout(0.75, seed=1).forward(x, training=True)[0].max(), 4 * x.max(), rtol=0.9)
 
 
@@ -61,65 +47,68 @@ def test_dropout_as_keras():
 def test_activation_as_keras(name):
     ours, theirs = pair("Activation", name)
     if name == "gelu":
-        check_beside_keras(ours, keras.layers.Activation(lambda x: keras.activations.gelu(x)), drawn(2, 4, 3))
-    check_beside_keras(ours, theirs, drawn(2, 4, 3), MASK)
+        compare(ours, keras.layers.Activation(lambda x: keras.activations.gelu(x)), numbers(2, 4, 3))
+    compare(ours, theirs, numbers(2, 4, 3), mask=MASK, carried=True)
 
 
-@pytest.mark.parametrize("max_value", [None, 0.7, 6.0])
-@pytest.mark.parametrize("negative_slope", [0.0, 0.3])
-@pytest.mark.parametrize("threshold", [0.0, 0.4])
+@pairwise(max_value=[None, 0.7, 6.0], negative_slope=[0.0, 0.3], threshold=[0.0, 0.4])
 def test_relu_as_keras(max_value, negative_slope, threshold):
-    check_beside_keras(*pair("ReLU", max_value, negative_slope, threshold), drawn(2, 40, 3))
+    compare(*pair("ReLU", max_value, negative_slope, threshold), numbers(2, 40, 3))
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1])
 def test_softmax_as_keras(axis):
-    check_beside_keras(*pair("Softmax", axis), drawn(2, 4, 3))
-    check_beside_keras(*pair("Softmax", axis), drawn(2, 4), MASK, carried=False)
+    compare(*pair("Softmax", axis), numbers(2, 4, 3))
+    compare(*pair("Softmax", axis), numbers(2, 4), mask=MASK)
 
 
-@pytest.mark.parametrize(("name", "argument"), [("Flatten", None), ("Reshape", (2, -1)), ("Reshape", (12,))])
-@pytest.mark.parametrize("shape", [(2, 4, 3), (2, 12), (2, 2, 3, 2)])
+@pytest.mark.parametrize(
+    ("name", "argument", "shape"),
+    [
+        ("Flatten", None, (2, 2, 3, 2)),
+        ("Flatten", None, (2, 12)),
+        ("Reshape", (2, -1), (2, 4, 3)),
+        ("Reshape", (12,), (2, 4, 3)),
+    ],
+)
 def test_reshaping_as_keras(name, argument, shape):
-    check_beside_keras(*pair(name, argument), drawn(*shape))
+    compare(*pair(name, argument), numbers(*shape))
 
 
 def test_flatten_of_numbers_as_keras():
-    check_beside_keras(*pair("Flatten"), drawn(3))
+    compare(*pair("Flatten"), numbers(3))
 
 
 def test_repeat_vector_as_keras():
-    check_beside_keras(*pair("RepeatVector", 3), drawn(2, 4))
+    compare(*pair("RepeatVector", 3), numbers(2, 4))
 
 
 @pytest.mark.parametrize("name", ["Flatten", "GlobalMaxPooling1D"])
 def test_masks_end_as_in_keras(name):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        check_beside_keras(*pair(name), drawn(2, 4, 3), MASK)
+        compare(*pair(name), numbers(2, 4, 3), mask=MASK, carried=True)
     assert {"the mask of its input ends here" in str(w.message) for w in said} == {True, False}  # ours, and Keras's
 
 
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_pooling_as_keras(keepdims):
-    x = drawn(2, 4, 3)
-    check_beside_keras(*pair("GlobalAveragePooling1D", keepdims=keepdims), x)
-    check_beside_keras(*pair("GlobalAveragePooling1D", keepdims=keepdims), x, MASK, carried=False)
-    check_beside_keras(*pair("GlobalMaxPooling1D", keepdims=keepdims), x)
-    check_beside_keras(*pair("GlobalMaxPooling1D", keepdims=keepdims), np.round(x))  # ties
+    x = numbers(2, 4, 3)
+    compare(*pair("GlobalAveragePooling1D", keepdims=keepdims), x)
+    compare(*pair("GlobalAveragePooling1D", keepdims=keepdims), x, mask=MASK)
+    compare(*pair("GlobalMaxPooling1D", keepdims=keepdims), x)
+    compare(*pair("GlobalMaxPooling1D", keepdims=keepdims), np.round(x))  # ties
 
 
-@pytest.mark.parametrize("axis", [-1, 2, [1, 2], (-1, -2)])
-@pytest.mark.parametrize("center", [True, False])
-@pytest.mark.parametrize("scale", [True, False])
+@pairwise(axis=[-1, 2, [1, 2], (-1, -2)], center=[True, False], scale=[True, False])
 def test_layer_normalization_as_keras(axis, center, scale):
     others = {"gamma_initializer": "uniform", "beta_initializer": "normal", "center": center, "scale": scale}
-    check_beside_keras(*pair("LayerNormalization", axis, 0.01, **others), drawn(2, 4, 3), MASK)
+    compare(*pair("LayerNormalization", axis, 0.01, **others), numbers(2, 4, 3), mask=MASK, carried=True)
 
 
 @pytest.mark.parametrize("skip", [True, False])
 def test_readout_is_a_sum_of_dense_layers(skip):
-    h, x = drawn(2, 4, 5), drawn(2, 4, 3)
+    h, x = numbers(2, 4, 5), numbers(2, 4, 3)
     of_h, of_x = keras.layers.Dense(3, use_bias=False), keras.layers.Dense(3, bias_initializer="normal")
     ours = layers.Readout(3, "tanh", use_bias=skip)
     wanted = keras.ops.tanh(of_h(h) + of_x(x) if skip else of_h(h))

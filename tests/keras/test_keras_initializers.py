@@ -2,14 +2,12 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from seqfuse import _names, initializers, regularizers
-
-keras = pytest.importorskip("keras")
-
-pytestmark = pytest.mark.once
 
 NAMES = [
     name
@@ -45,13 +43,21 @@ def test_names_that_keras_finds_are_found(identifier):
     assert type(initializers.get(identifier)).__name__ == type(keras.initializers.get(identifier)).__name__
 
 
-@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
-@pytest.mark.parametrize("distribution", ["uniform", "truncated_normal"])
-@pytest.mark.parametrize(
-    ("shape", "axes"),
-    [((40, 90), (None, None)), ((3000,), (None, None)), ((5, 20, 60), (None, None)), ((60, 5, 20), ([0], [1, 2]))],
+AXES = ([0], [1, 2])
+
+
+@pairwise(
+    mode=["fan_in", "fan_out", "fan_avg"],
+    distribution=["uniform", "truncated_normal"],
+    place=[
+        ((40, 90), (None, None)),
+        ((3000,), (None, None)),
+        ((5, 20, 60), (None, None)),
+        ((60, 5, 20), ([0], [1, 2])),
+    ],
 )
-def test_variance_scaling_has_the_bound_of_keras(mode, distribution, shape, axes):
+def test_variance_scaling_has_the_bound_of_keras(mode, distribution, place):
+    shape, axes = place
     arguments = {"scale": 1.5, "mode": mode, "distribution": distribution, "seed": 1}
     arguments |= {"input_axes": axes[0], "output_axes": axes[1]}
     ours = abs(initializers.VarianceScaling(**arguments)(shape)).max()

@@ -1,20 +1,16 @@
 """Whole models beside Keras's: the order of weights, 50 steps of training, validations, weights of samples, history."""
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
+from beside import OURS, THEIRS, models
 
-from seqfuse import layers, models, optimizers
+from seqfuse import optimizers
 
 pytestmark = [
-    pytest.mark.once,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras's variables, with NumPy 2
 ]
 
-OURS = SimpleNamespace(L=layers, Model=models.Model, Sequential=models.Sequential)
-THEIRS = SimpleNamespace(L=keras.layers, Model=keras.Model, Sequential=keras.Sequential)
 N, T = 128, 6  # whole batches of 16, also in three quarters: JAX compiles once for every shape
 
 
@@ -26,16 +22,6 @@ X = rng().normal(size=(N, T, 3)).astype(np.float32)
 Y = rng(1).normal(size=(N, 1)).astype(np.float32)
 WORDS = np.where(np.arange(T) < rng(2).integers(1, T + 1, N)[:, None], rng(3).integers(1, 9, (N, T)), 0)
 CLASSES = rng(4).integers(0, 4, N)
-
-
-def beside(build, seed=0):
-    """The same model twice, ours and Keras's, with the same weights."""
-    keras.utils.set_random_seed(seed)
-    ours, theirs = build(OURS), build(THEIRS)
-    if not theirs.built:
-        raise AssertionError("build it with an Input")
-    ours.set_weights(theirs.get_weights())
-    return ours, theirs
 
 
 def assert_near(ours, theirs, rtol=2e-3, atol=2e-4):
@@ -55,7 +41,7 @@ def assert_same_numbers(ours, theirs, rtol=2e-4):
 
 
 def fitted_beside(build, compiled, x, y, **options):
-    ours, theirs = beside(build)
+    ours, theirs = models(build)
     for model in (ours, theirs):
         model.compile(**compiled)
     options = {"batch_size": 16, "epochs": 7, "shuffle": False, "verbose": 0, **options}
@@ -122,7 +108,7 @@ def test_a_masked_loss_of_every_step_follows_keras(weights):
 @pytest.mark.parametrize("weights", [None, rng(5).uniform(size=(N, T))], ids=["", "weighted"])
 def test_metrics_of_every_step_leave_masked_ones_out_as_keras_does_in_evaluate(weights):
     """In `fit` Keras's step on JAX loses the mask before its metrics; on its other backends, and here, it does not."""
-    ours, theirs = beside(words_to_words)
+    ours, theirs = models(words_to_words)
     for model in (ours, theirs):
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], weighted_metrics=["accuracy"])
     options = {"sample_weight": weights, "batch_size": 16, "verbose": 0, "return_dict": True}
@@ -176,7 +162,7 @@ def test_several_inputs_and_outputs_follow_keras():
 
 
 def test_a_batch_is_told_as_in_keras():
-    ours, theirs = beside(an_lstm)
+    ours, theirs = models(an_lstm)
     for model in (ours, theirs):
         model.compile("sgd", "mse", metrics=["mae"])
     for _ in range(3):
@@ -189,7 +175,7 @@ def test_a_batch_is_told_as_in_keras():
 
 def test_averaged_and_accumulated_updates_follow_keras():
     for options in ({"use_ema": True, "ema_momentum": 0.9}, {"gradient_accumulation_steps": 3}):
-        ours, theirs = beside(a_simple_rnn)
+        ours, theirs = models(a_simple_rnn)
         for model, module in ((ours, optimizers), (theirs, keras.optimizers)):
             model.compile(module.Adam(0.01, **options), "mse")
             model.fit(X, Y, batch_size=16, epochs=4, shuffle=False, verbose=0)
@@ -239,6 +225,6 @@ def test_weights_of_models_inside_a_model_come_in_keras_s_order():
 
     names = [[weight.path.split("/")[-2:] for weight in build(K).weights] for K in (OURS, THEIRS)]
     assert names[0] == names[1]
-    ours, theirs = beside(build)
+    ours, theirs = models(build)
     x = rng().normal(size=(5, 2)).astype(np.float32)
     np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), rtol=1e-5, atol=1e-6)

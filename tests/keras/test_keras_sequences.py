@@ -1,22 +1,22 @@
 """Padding, classes and windows beside Keras's."""
 
+import keras
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from seqfuse import utils
-
-keras = pytest.importorskip("keras")
-
-pytestmark = pytest.mark.once
 
 SEQUENCES = [[1], [], [2, 3], [4, 5, 6, 7, 8]]
 
 
-@pytest.mark.parametrize("maxlen", [None, 1, 3, 7])
-@pytest.mark.parametrize("padding", ["pre", "post"])
-@pytest.mark.parametrize("truncating", ["pre", "post"])
-@pytest.mark.parametrize("steps", [(), (2,)])
-@pytest.mark.parametrize("dtype", ["int32", "float32"])
+@pairwise(
+    maxlen=[None, 1, 3, 7],
+    padding=["pre", "post"],
+    truncating=["pre", "post"],
+    steps=[(), (2,)],
+    dtype=["int32", "float32"],
+)
 def test_pad_sequences_as_keras(maxlen, padding, truncating, steps, dtype):
     given = [np.multiply.outer(s, np.ones(steps, int)) for s in SEQUENCES if s] if steps else SEQUENCES
     arguments = {"maxlen": maxlen, "dtype": dtype, "padding": padding, "truncating": truncating, "value": -1}
@@ -33,10 +33,13 @@ def test_to_categorical_as_keras(x, num_classes):
     assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize(("count", "start", "end"), [(None, None, None), (30, None, 20), (15, None, None), (30, 5, 25)])
-@pytest.mark.parametrize("batch_size", [None, 4])
-@pytest.mark.parametrize(("length", "stride", "rate"), [(3, 1, 1), (4, 2, 3), (2, 5, 1)])
-def test_timeseries_dataset_as_keras(count, start, end, batch_size, length, stride, rate):
+@pairwise(
+    part=[(None, None, None), (30, None, 20), (15, None, None), (30, 5, 25)],
+    batch_size=[None, 4],
+    window=[(3, 1, 1), (4, 2, 3), (2, 5, 1)],
+)
+def test_timeseries_dataset_as_keras(part, batch_size, window):
+    (count, start, end), (length, stride, rate) = part, window
     pytest.importorskip("tensorflow")
     data, targets = np.arange(60.0).reshape(30, 2), None if count is None else np.arange(100, 100 + count)
     arguments = (data, targets, length, stride, rate, batch_size, False, None, start, end)

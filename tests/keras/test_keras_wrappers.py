@@ -1,14 +1,12 @@
 """Bidirectional and TimeDistributed beside Keras's: outputs, states and gradients of every option."""
 
+import keras
 import numpy as np
 import pytest
-from beside import assert_same, numbers, pair, share
+from beside import built, compare, from_states, numbers, pair
+from support.pairwise import pairwise
 
 from seqfuse import layers
-
-keras = pytest.importorskip("keras")
-
-pytestmark = pytest.mark.once
 
 T, B, I, H = 4, 3, 2, 3
 KINDS = pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
@@ -19,18 +17,21 @@ MASKS = {
 }
 
 
-@pytest.mark.parametrize("name", MASKS)
-@pytest.mark.parametrize("sequences", [False, True])
-@pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", None])
-@KINDS
+@pairwise(
+    kind=["SimpleRNN", "LSTM", "GRU"], mode=["concat", "sum", "mul", "ave", None], sequences=[False, True], name=MASKS
+)
 def test_bidirectional_as_keras(kind, mode, sequences, name):
     def inner(where):
         return getattr(where, kind)(H, return_sequences=sequences, return_state=name == "holes", name="inner")
 
-    ours, theirs = pair("Bidirectional", (B, T, I), inner=inner, merge_mode=mode)
+    ours, theirs = built(*pair("Bidirectional", inner=inner, merge_mode=mode), (B, T, I))
     assert [w.path.split("/")[-3] for w in theirs.weights] == [w.path.split("/")[-2] for w in ours.weights]
-    states = [numbers(B, H, seed=7 + i) for i in range(4 if kind == "LSTM" else 2)] if name == "right" else ()
-    assert_same(ours, theirs, numbers(B, T, I), states=states, mask=MASKS[name])
+    if name != "right":
+        compare(ours, theirs, numbers(B, T, I), mask=MASKS[name])
+        return
+    states = [numbers(B, H, seed=7 + i) for i in range(4 if kind == "LSTM" else 2)]
+    masks = [MASKS[name], *[None] * len(states)]
+    compare(ours, theirs, [numbers(B, T, I), *states], mask=masks, call=from_states(MASKS[name]))
 
 
 @KINDS
@@ -42,10 +43,7 @@ def test_bidirectional_with_another_layer_back_as_keras(kind):
     others = {where: both(where) for where in (layers, keras.layers)}
     ours = layers.Bidirectional(others[layers][0], backward_layer=others[layers][1])
     theirs = keras.layers.Bidirectional(others[keras.layers][0], backward_layer=others[keras.layers][1])
-    for layer in (ours, theirs):
-        layer.build((B, T, I))
-    share(ours, theirs)
-    assert_same(ours, theirs, numbers(B, T, I), mask=MASKS["holes"])
+    compare(ours, theirs, numbers(B, T, I), mask=MASKS["holes"])
 
 
 @KINDS
@@ -53,7 +51,7 @@ def test_bidirectional_stateful_as_keras(kind):
     def inner(where):
         return getattr(where, kind)(H, stateful=True, return_sequences=True)
 
-    ours, theirs = pair("Bidirectional", (B, T, I), inner=inner)
+    ours, theirs = built(*pair("Bidirectional", inner=inner), (B, T, I))
     for seed in range(2):
         x = numbers(B, T, I, seed=seed)
         np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-6)
@@ -73,11 +71,11 @@ def test_bidirectional_stateful_as_keras(kind):
     ],
 )
 def test_time_distributed_as_keras(inner, shape, masked):
-    ours, theirs = pair("TimeDistributed", shape, inner=inner)
+    ours, theirs = pair("TimeDistributed", inner=inner)
     mask = None
     if masked:
         mask = np.random.default_rng(2).random(shape[:3] if masked == "steps" else shape[:2]) < 0.5
-    assert_same(ours, theirs, numbers(*shape), mask=mask)
+    compare(ours, theirs, numbers(*shape), mask=mask)
 
 
 def test_time_distributed_in_a_model_as_keras():

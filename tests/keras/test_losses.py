@@ -2,15 +2,13 @@
 
 import itertools
 
+import jax
+import keras
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from seqfuse import losses
-
-jax = pytest.importorskip("jax")
-keras = pytest.importorskip("keras")
-
-pytestmark = pytest.mark.once
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight", None)
 SOFT = [
@@ -82,8 +80,16 @@ def assert_as_keras(*call, **more):
         np.testing.assert_allclose(actual, expected, rtol=5e-7, atol=1e-9, err_msg=kind)
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@EACH_CASE
+# The reduction is one switch of all losses: each shows one, and one of numbers and one of classes show all.
+WITH_REDUCTIONS = pytest.mark.parametrize(
+    ("name", "options", "reduction"),
+    [(*case, reduction) for case, reduction in zip(CASES, itertools.cycle(REDUCTIONS))]
+    + [(*case, reduction) for case in (CASES[0], CASES[-1]) for reduction in REDUCTIONS],
+    ids=str,
+)
+
+
+@WITH_REDUCTIONS
 def test_loss_and_gradient_are_those_of_keras(name, options, reduction):
     rng = np.random.default_rng(1)
     y_true, y_pred = draw(name, options, (N, T))
@@ -100,8 +106,7 @@ def test_loss_and_gradient_are_those_of_keras(name, options, reduction):
         assert_as_keras(name, options, reduction, y_true, y_pred, weights=weights, mask=mask)
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@EACH_CASE
+@WITH_REDUCTIONS
 def test_one_row_a_sample_is_as_in_keras(name, options, reduction):
     rng = np.random.default_rng(2)
     y_true, y_pred = draw(name, options, (N,))
@@ -117,12 +122,13 @@ def test_other_names_of_reductions_are_those_of_keras(reduction):
     assert_as_keras("MeanSquaredError", {}, reduction, y_true, y_pred, weights=y_true[..., 0] ** 2)
 
 
-@pytest.mark.parametrize("reduction", ["sum", "sum_over_batch_size", None])
-@pytest.mark.parametrize(
-    ("true", "pred"), [((N,), (N, 1)), ((N, 1), (N,)), ((N, T), (N, T, 1)), ((N, T, 1), (N, T)), ((N,), (N,))], ids=str
+@pairwise(
+    name=["MeanSquaredError", "MeanAbsoluteError", "Huber", "BinaryCrossentropy"],
+    shapes=[((N,), (N, 1)), ((N, 1), (N,)), ((N, T), (N, T, 1)), ((N, T, 1), (N, T)), ((N,), (N,))],
+    reduction=["sum", "sum_over_batch_size", None],
 )
-@pytest.mark.parametrize("name", ["MeanSquaredError", "MeanAbsoluteError", "Huber", "BinaryCrossentropy"])
-def test_ranks_are_brought_together_as_in_keras(name, true, pred, reduction):
+def test_ranks_are_brought_together_as_in_keras(name, shapes, reduction):
+    true, pred = shapes
     rng = np.random.default_rng(3)
     y_true, y_pred = rng.integers(2, size=true), rng.uniform(0.1, 0.9, size=pred)
     assert_as_keras(name, {}, reduction, y_true, y_pred)

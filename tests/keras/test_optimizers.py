@@ -1,13 +1,11 @@
 """Optimizers follow Keras's weights for 50 steps of the same gradients, and schedules its learning rates."""
 
+import jax
+import keras
 import numpy as np
 import pytest
 
 from seqfuse import optimizers
-
-keras = pytest.importorskip("keras")
-jax = pytest.importorskip("jax")
-pytestmark = pytest.mark.once
 
 SHAPES = {"kernel": (5, 7), "bias": (7,), "gamma": (3,)}
 SIZES = {name: int(np.prod(shape)) for name, shape in SHAPES.items()}

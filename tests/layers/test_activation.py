@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse import functional as F
 from seqfuse.layers import Activation, ReLU, Softmax
 from seqfuse.layers.activations import NAMES
 
-# No pytest.mark.once: these call kernels.
 X = np.random.default_rng(4).standard_normal((3, 5))
 
 
@@ -31,9 +31,7 @@ def test_activation_refuses_names():
         Activation("gelo")
 
 
-@pytest.mark.parametrize("max_value", [None, 1.0])
-@pytest.mark.parametrize("negative_slope", [0.0, 0.25])
-@pytest.mark.parametrize("threshold", [0.0, 0.5])
+@pairwise(max_value=[None, 1.0], negative_slope=[0.0, 0.25], threshold=[0.0, 0.5])
 def test_relu_backward_matches_central_differences(max_value, negative_slope, threshold):
     layer = ReLU(max_value, negative_slope, threshold, dtype="float64")
     assert_gradients(layer, X.copy())

@@ -6,7 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse.layers import activations
 
-pytestmark = pytest.mark.once
 X = np.array([[-2.6, -0.7, 0.3], [0.9, 2.0, 4.0]])
 
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse.layers import AdditiveAttention, Attention, Input
-
-pytestmark = pytest.mark.once
 
 B, Tq, T, D, Dv = 2, 3, 4, 3, 2
 FLAG = [False, True]
@@ -19,11 +18,7 @@ def inputs():
     return [rng.normal(size=shape) for shape in ((B, Tq, D), (B, T, Dv), (B, T, D))]
 
 
-@pytest.mark.parametrize("scores", FLAG)
-@pytest.mark.parametrize("causal", FLAG)
-@pytest.mark.parametrize("mask", [None, [QUERY_MASK, VALUE_MASK, None]])
-@pytest.mark.parametrize("scale", FLAG)
-@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pairwise(rate=[0.0, 0.4], scale=FLAG, mask=[None, [QUERY_MASK, VALUE_MASK, None]], causal=FLAG, scores=FLAG)
 def test_additive_attention_backward_matches_central_differences(rate, scale, mask, causal, scores):
     layer = AdditiveAttention(scale, rate, seed=1, dtype="float64")
     how = {"use_causal_mask": causal, "return_attention_scores": scores}

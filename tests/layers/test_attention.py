@@ -2,22 +2,14 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse.layers import LSTM, Attention, Input
 from seqfuse.models import Model
 
-pytestmark = pytest.mark.once
-
 B, Tq, T, D, Dv = 2, 3, 4, 3, 2
-FORMS = [
-    {"use_scale": scale, "score_mode": mode, "dropout": rate, "seed": 1}
-    for scale in (False, True)
-    for mode in ("dot", "concat")
-    for rate in (0.0, 0.4)
-]
-EACH = pytest.mark.parametrize("options", FORMS, ids=lambda o: f"{o['score_mode']}-{o['use_scale']}-{o['dropout']}")
-FLAG = [False, True]
+FLAG, MODES, RATES = [False, True], ["dot", "concat"], [0.0, 0.4]
 QUERY_MASK = np.array([[1, 1, 0], [0, 1, 1]], bool)
 VALUE_MASK = np.array([[1, 1, 0, 1], [0, 1, 0, 0]], bool)
 
@@ -39,23 +31,22 @@ def inputs(key=True):
     return [numbers(B, Tq, D), numbers(B, T, Dv, seed=1), numbers(B, T, D, seed=2)]
 
 
-@pytest.mark.parametrize("scores", FLAG)
-@pytest.mark.parametrize("causal", FLAG)
-@pytest.mark.parametrize("key", FLAG)
-@EACH
-def test_attention_backward_matches_central_differences(options, key, causal, scores):
+@pytest.mark.parametrize("mode", MODES)
+@pairwise(scale=FLAG, rate=RATES, key=FLAG, causal=FLAG, scores=FLAG)
+def test_attention_backward_matches_central_differences(mode, scale, rate, key, causal, scores):
     how = {"use_causal_mask": causal, "return_attention_scores": scores}
-    ys = assert_gradients(made(**options), inputs(key), training=True, **how)
+    layer = made(use_scale=scale, score_mode=mode, dropout=rate, seed=1)
+    ys = assert_gradients(layer, inputs(key), training=True, **how)
     assert [y.shape for y in ys] == [(B, Tq, Dv if key else D)] + [(B, Tq, T)] * scores
 
 
-@pytest.mark.parametrize("scores", FLAG)
-@pytest.mark.parametrize("masks", [(True, True), (True, False), (False, True)])
-@EACH
-def test_attention_backward_matches_central_differences_with_masks(options, masks, scores):
+@pytest.mark.parametrize("mode", MODES)
+@pairwise(scale=FLAG, rate=RATES, masks=[(True, True), (True, False), (False, True)], scores=FLAG)
+def test_attention_backward_matches_central_differences_with_masks(mode, scale, rate, masks, scores):
+    layer = made(use_scale=scale, score_mode=mode, dropout=rate, seed=1)
     mask = [one if there else None for one, there in zip((QUERY_MASK, VALUE_MASK, None), (*masks, False))]
     y, *weights = assert_gradients(
-        made(**options), inputs(), mask=mask, use_causal_mask=True, training=True, return_attention_scores=scores
+        layer, inputs(), mask=mask, use_causal_mask=True, training=True, return_attention_scores=scores
     )
     if masks[0]:
         assert not y[~QUERY_MASK].any()
@@ -63,14 +54,14 @@ def test_attention_backward_matches_central_differences_with_masks(options, mask
         assert not weights[0][np.broadcast_to(~VALUE_MASK[:, None], (B, Tq, T))].any()
 
 
-@EACH
-def test_attention_nan_at_masked_steps_reaches_nothing(options):
+@pairwise(mode=MODES, scale=FLAG)
+def test_attention_nan_at_masked_steps_reaches_nothing(mode, scale):
     query, value, key = inputs()
     mask = [QUERY_MASK, VALUE_MASK, None]
     spoilt = [np.where(one[..., None], x, np.nan) for one, x in zip((QUERY_MASK, VALUE_MASK, VALUE_MASK), inputs())]
     found = []
     for x in ([query, value, key], spoilt):
-        layer = made(**options | {"dropout": 0.0})
+        layer = made(use_scale=scale, score_mode=mode)
         y, tape = layer.forward(x, mask=mask)
         dx, grads = layer.backward(tape, np.ones_like(y))
         found.append([y, *dx, *grads])
@@ -78,19 +69,19 @@ def test_attention_nan_at_masked_steps_reaches_nothing(options):
         np.testing.assert_array_equal(a, b)
 
 
-@EACH
-def test_attention_weights_are_those_of_the_values(options):
+@pairwise(mode=MODES, rate=RATES)
+def test_attention_weights_are_those_of_the_values(mode, rate):
     query, value, key = inputs()
-    y, weights = made(**options)([query, value, key], training=True, return_attention_scores=True)
+    layer = made(score_mode=mode, dropout=rate, seed=1)
+    y, weights = layer([query, value, key], training=True, return_attention_scores=True)
     np.testing.assert_allclose((weights[..., None] * value[:, None]).sum(2), y, atol=1e-12)
-    if not options["dropout"]:
+    if not rate:
         np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-12)
 
 
-@pytest.mark.parametrize("which", [0, 1])
-@EACH
-def test_attention_backward_takes_none_for_what_nothing_comes_back_to(options, which):
-    layer = made(**options)
+@pairwise(mode=MODES, rate=RATES, which=[0, 1])
+def test_attention_backward_takes_none_for_what_nothing_comes_back_to(mode, rate, which):
+    layer = made(use_scale=True, score_mode=mode, dropout=rate, seed=1)
     (y, weights), tape = layer.forward(inputs(), return_attention_scores=True)
     whole = [np.zeros_like(y), np.zeros_like(weights)]
     whole[which] += 1

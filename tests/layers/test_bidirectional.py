@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse.initializers import RandomNormal
 from seqfuse.layers import GRU, LSTM, Bidirectional, Dense, Input, SimpleRNN
 from seqfuse.models import Model
 
-pytestmark = pytest.mark.once
-
 T, B, I, H = 4, 3, 2, 3
 FLAG = [False, True]
-MODES = pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", None])
-KINDS = pytest.mark.parametrize("kind", [SimpleRNN, LSTM, GRU])
+MODES = ["concat", "sum", "mul", "ave", None]
+KINDS = [SimpleRNN, LSTM, GRU]
 MASK = np.array([[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0]], bool)
 
 
@@ -28,10 +27,7 @@ def made(inner, mode="concat", **options):
     return layer
 
 
-@pytest.mark.parametrize("state", FLAG)
-@pytest.mark.parametrize("sequences", FLAG)
-@MODES
-@KINDS
+@pairwise(kind=KINDS, mode=MODES, sequences=FLAG, state=FLAG)
 def test_bidirectional_backward_matches_central_differences(kind, mode, sequences, state):
     layer = made(kind(H, return_sequences=sequences, return_state=state, dtype="float64"), mode)
     ys = assert_gradients(layer, numbers(B, T, I))
@@ -41,9 +37,7 @@ def test_bidirectional_backward_matches_central_differences(kind, mode, sequence
     assert [y.shape for y in ys] == [first] * (2 if mode is None else 1) + [(B, H)] * states
 
 
-@pytest.mark.parametrize("sequences", FLAG)
-@MODES
-@KINDS
+@pairwise(kind=[SimpleRNN, LSTM], mode=MODES, sequences=FLAG)
 def test_bidirectional_backward_matches_central_differences_with_masks_and_states(kind, mode, sequences):
     layer = made(kind(H, return_sequences=sequences, return_state=True, dtype="float64"), mode)
     states = [numbers(B, H, seed=i) for i in range(2 * (2 if kind is LSTM else 1))]
@@ -60,10 +54,9 @@ def test_bidirectional_backward_matches_central_differences_with_another_layer_b
     assert y.shape == (B, T, H + 5) == layer.compute_output_shape((B, T, I))
 
 
-@MODES
-@KINDS
-def test_bidirectional_is_both_layers_merged(kind, mode):
-    layer, x = made(kind(H, return_sequences=True), mode), numbers(B, T, I)
+@pytest.mark.parametrize("mode", MODES)
+def test_bidirectional_is_both_layers_merged(mode):
+    layer, x = made(GRU(H, return_sequences=True), mode), numbers(B, T, I)
     first, second = layer.forward_layer(x), layer.backward_layer(x)[:, ::-1]
     merged = {
         "concat": np.concatenate([first, second], -1),
@@ -75,11 +68,10 @@ def test_bidirectional_is_both_layers_merged(kind, mode):
     np.testing.assert_array_equal(layer(x), merged)
 
 
-@KINDS
-def test_bidirectional_turns_the_second_output_whichever_layer_reads_backwards(kind):
+def test_bidirectional_turns_the_second_output_whichever_layer_reads_backwards():
     x = numbers(B, T, I)
-    layer = kind(H, return_sequences=True, go_backwards=True)
-    other = kind(H, return_sequences=True)
+    layer = GRU(H, return_sequences=True, go_backwards=True)
+    other = GRU(H, return_sequences=True)
     both = made(layer, "sum", backward_layer=other)
     expected = both.forward_layer(x) + other(x)[:, ::-1]  # as Keras
     np.testing.assert_array_equal(both(x), expected)
@@ -97,7 +89,7 @@ def test_bidirectional_backward_takes_none_for_what_nothing_comes_back_to(which)
         np.testing.assert_array_equal(a, b)
 
 
-@KINDS
+@pytest.mark.parametrize("kind", KINDS)
 def test_bidirectional_stateful_goes_on_where_the_batch_before_ended(kind):
     x = numbers(B, T, I)
     layer = made(kind(H, return_sequences=True, stateful=True))

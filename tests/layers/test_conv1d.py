@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse import num_threads
 from seqfuse.layers import Conv1D, Input
-
-pytestmark = pytest.mark.once
 
 B, T, I, O = 2, 7, 4, 6
 
@@ -39,10 +38,11 @@ def by_hand(x, layer):
     return y
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("padding", ["valid", "same", "causal"])
-@pytest.mark.parametrize(("size", "strides", "dilation"), [(1, 1, 1), (3, 1, 1), (2, 3, 1), (4, 2, 1), (3, 1, 2)])
-def test_conv1d_is_its_sum_and_backward_matches_central_differences(size, strides, dilation, padding, groups):
+@pairwise(
+    window=[(1, 1, 1), (3, 1, 1), (2, 3, 1), (4, 2, 1), (3, 1, 2)], padding=["valid", "same", "causal"], groups=[1, 2]
+)
+def test_conv1d_is_its_sum_and_backward_matches_central_differences(window, padding, groups):
+    size, strides, dilation = window
     layer = Conv1D(
         O, size, strides, padding, dilation_rate=dilation, groups=groups, dtype="float64", bias_initializer="normal"
     )
@@ -52,8 +52,7 @@ def test_conv1d_is_its_sum_and_backward_matches_central_differences(size, stride
     assert layer.weights[0].shape == (size, I // groups, O)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "softmax", "gelu"])
-@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize(("activation", "use_bias"), [("relu", True), ("softmax", False), ("gelu", True)])
 def test_conv1d_backward_matches_central_differences_with_activations(activation, use_bias):
     layer = Conv1D(O, 3, activation=activation, use_bias=use_bias, dtype="float64")
     assert_gradients(layer, numbers(B, T, I))

@@ -2,21 +2,19 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse.layers import Dense, Input
 
-pytestmark = pytest.mark.once
-ACTIVATIONS = [None, "tanh", "sigmoid", "relu", "elu", "softplus", "softmax", "gelu", "silu", ("leaky_relu", 0.3)]
+ACTIVATIONS = [None, "tanh", "relu", "softmax", "gelu", ("leaky_relu", 0.3)]  # each another way to its derivative
 
 
 def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
-@pytest.mark.parametrize("use_bias", [True, False])
-@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4)])
+@pairwise(activation=ACTIVATIONS, use_bias=[True, False], shape=[(3, 4), (2, 3, 4)])
 def test_dense_backward_matches_central_differences(activation, use_bias, shape):
     layer = Dense(5, activation, use_bias, bias_initializer="normal", dtype="float64")
     assert_gradients(layer, rng().normal(size=shape))

@@ -6,8 +6,6 @@ import pytest
 from layers.gradients import assert_gradients
 from seqfuse.layers import Dropout
 
-pytestmark = pytest.mark.once
-
 
 def test_dropout_does_nothing_without_training():
     layer, x = Dropout(0.5), np.ones((3, 4), np.float32)
@@ -16,8 +14,10 @@ def test_dropout_does_nothing_without_training():
     assert layer.backward(tape, x) == (x, [])
 
 
-@pytest.mark.parametrize("rate", [0, 1e-3, 0.3, 1.0])
-@pytest.mark.parametrize("noise_shape", [None, (None, 1, None), (1, 3, 1), (4,)])
+@pytest.mark.parametrize(
+    ("rate", "noise_shape"),
+    [(0, None), (1.0, None), (0.3, None), (0.3, (None, 1, None)), (0.3, (1, 3, 1)), (1.0, (4,)), (0, (4,))],
+)
 def test_dropout_backward_matches_central_differences(rate, noise_shape):
     x = np.random.default_rng(3).standard_normal((2, 3, 4))
     assert_gradients(Dropout(rate, noise_shape, seed=5, dtype="float64"), x, training=True)

@@ -6,8 +6,6 @@ import pytest
 from layers.gradients import assert_gradients
 from seqfuse.layers import Embedding, Input
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64", ">i4", "float32", "float64", "bool"])
 def test_embedding_looks_up_any_type_that_is_whole(dtype):

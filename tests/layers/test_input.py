@@ -4,8 +4,6 @@ import pytest
 
 from seqfuse.layers import Dense, Input, InputLayer
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     ("arguments", "shape"),

@@ -7,8 +7,6 @@ from layers.gradients import assert_gradients
 from seqfuse.layers import GRU, Add, Dense, Input, Layer
 from seqfuse.models import Model, Sequential
 
-pytestmark = pytest.mark.once
-
 
 class Scale(Layer):
     """A layer as a user writes it."""

@@ -2,16 +2,13 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse.layers import LayerNormalization
 
-# No pytest.mark.once: these call kernels.
 
-
-@pytest.mark.parametrize("center", [True, False])
-@pytest.mark.parametrize("scale", [True, False])
-@pytest.mark.parametrize("axis", [-1, 2, [-1], (-1, -2), [1, 2]])
+@pairwise(axis=[-1, 2, [-1], (-1, -2), [1, 2]], scale=[True, False], center=[True, False])
 def test_layer_normalization_backward_matches_central_differences(axis, center, scale):
     x = np.random.default_rng(1).standard_normal((2, 3, 4))
     layer = LayerNormalization(

@@ -6,8 +6,6 @@ import pytest
 from layers.gradients import assert_gradients
 from seqfuse.layers import Masking
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("value", [0.0, -1, 0.1])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse.initializers import RandomNormal
 from seqfuse.layers import Input, MultiHeadAttention
 from seqfuse.models import Model
-
-pytestmark = pytest.mark.once
 
 B, Tq, T, E, Ev, Ek = 2, 3, 4, 3, 2, 4
 H, D, Dv = 2, 2, 3
@@ -36,11 +35,11 @@ def inputs(key=True):
     return [numbers(B, Tq, E), numbers(B, T, Ev, seed=1), numbers(B, T, Ek, seed=2)]
 
 
-@pytest.mark.parametrize("scores", FLAG)
-@pytest.mark.parametrize("causal", FLAG)
-@pytest.mark.parametrize("key", FLAG)
-@pytest.mark.parametrize(
-    "options", [{}, {"use_bias": False, "output_shape": 5}, {"dropout": 0.4, "seed": 1}, {"sliding_window": 2}], ids=str
+@pairwise(
+    options=[{}, {"use_bias": False, "output_shape": 5}, {"dropout": 0.4, "seed": 1}, {"sliding_window": 2}],
+    key=FLAG,
+    causal=FLAG,
+    scores=FLAG,
 )
 def test_multi_head_attention_backward_matches_central_differences(options, key, causal, scores):
     x = inputs(key)
@@ -49,9 +48,7 @@ def test_multi_head_attention_backward_matches_central_differences(options, key,
     assert [y.shape for y in ys] == [(B, Tq, options.get("output_shape", E))] + [(B, H, Tq, T)] * scores
 
 
-@pytest.mark.parametrize("scores", FLAG)
-@pytest.mark.parametrize("given", FLAG)
-@pytest.mark.parametrize("pairs", [None, PAIRS, PAIRS[:, 0], PAIRS[0, 0].astype(int)], ids=["none", "4", "3", "2"])
+@pairwise(pairs=[None, PAIRS, PAIRS[:, 0], PAIRS[0, 0].astype(int)], given=FLAG, scores=FLAG)
 def test_multi_head_attention_backward_matches_central_differences_with_masks(pairs, given, scores):
     x = inputs()
     masks = {"query_mask": QUERY_MASK, "value_mask": VALUE_MASK, "key_mask": KEY_MASK}

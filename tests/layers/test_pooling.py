@@ -8,8 +8,6 @@ import pytest
 from layers.gradients import assert_gradients
 from seqfuse.layers import GlobalAveragePooling1D, GlobalMaxPooling1D, Input
 
-pytestmark = pytest.mark.once
-
 MASK = np.array([[True, False, True, False], [False, True, False, False]])
 
 

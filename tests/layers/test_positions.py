@@ -8,8 +8,6 @@ from seqfuse import functional as F
 from seqfuse.layers import Add, Embedding, Input, PositionEmbedding, SinePositionEncoding
 from seqfuse.models import Model
 
-pytestmark = pytest.mark.once
-
 B, T, D = 2, 3, 5
 POSITIONS = np.array([[4, 0, 2], [2, 2, 1]])
 

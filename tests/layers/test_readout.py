@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse import functional as F
 from seqfuse.layers import Input, Readout
-
-# No pytest.mark.once: these call kernels.
 
 
 def drawn(*shapes):
@@ -15,9 +14,7 @@ def drawn(*shapes):
     return [rng.standard_normal(shape) for shape in shapes]
 
 
-@pytest.mark.parametrize("activation", [None, "tanh", "softmax", ("leaky_relu", 0.5)])
-@pytest.mark.parametrize("use_bias", [True, False])
-@pytest.mark.parametrize("leading", [(3,), (2, 3)])
+@pairwise(activation=[None, "tanh", "softmax", ("leaky_relu", 0.5)], use_bias=[True, False], leading=[(3,), (2, 3)])
 def test_readout_backward_matches_central_differences(activation, use_bias, leading):
     h, x = drawn((*leading, 4), (*leading, 2))
     for inputs, names in (([h, x], ["W", "V"]), (h, ["W"])):

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse.layers import GRU, LSTM, Input, SimpleRNN
 from seqfuse.models import Model
-
-pytestmark = pytest.mark.once
 
 T, B, I, H = 4, 3, 2, 3
 FORMS = [
@@ -21,7 +20,8 @@ FORMS = [
     (GRU, {"update_gate": "candidate", "reset_after": False, "use_bias": False}),
 ]
 EACH = pytest.mark.parametrize(("kind", "options"), FORMS)
-KINDS = pytest.mark.parametrize("kind", [SimpleRNN, LSTM, GRU])
+ALL = [SimpleRNN, LSTM, GRU]
+KINDS = pytest.mark.parametrize("kind", ALL)
 MASKS = {
     "all": np.ones((B, T), bool),
     "right": np.arange(T) < np.array([4, 2, 1])[:, None],
@@ -41,20 +41,15 @@ def made(kind, **options):
     return layer
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("sequences", [False, True])
-@EACH
-def test_recurrent_backward_matches_central_differences(kind, options, sequences, backwards):
+@pairwise(form=FORMS, sequences=[False, True], backwards=[False, True])
+def test_recurrent_backward_matches_central_differences(form, sequences, backwards):
+    kind, options = form
     layer = made(kind, return_sequences=sequences, go_backwards=backwards, return_state=sequences, **options)
     ys = assert_gradients(layer, numbers(B, T, I))
     assert ys[0].shape == ((B, T, H) if sequences else (B, H))
 
 
-@pytest.mark.parametrize("zero", [False, True])
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("sequences", [False, True])
-@pytest.mark.parametrize("name", MASKS)
-@KINDS
+@pairwise(kind=ALL, name=MASKS, sequences=[False, True], backwards=[False, True], zero=[False, True])
 def test_recurrent_backward_matches_central_differences_with_masks(kind, name, sequences, backwards, zero):
     how = {"return_sequences": sequences, "go_backwards": backwards, "zero_output_for_mask": zero}
     states = [numbers(B, H, seed=i) for i in range(2 if kind is LSTM else 1)]
@@ -62,9 +57,7 @@ def test_recurrent_backward_matches_central_differences_with_masks(kind, name, s
     assert_gradients(layer, [numbers(B, T, I), *states], mask=[MASKS[name], None, None])
 
 
-@pytest.mark.parametrize("name", MASKS)
-@pytest.mark.parametrize("zero", [False, True])
-@KINDS
+@pairwise(kind=ALL, zero=[False, True], name=["right", "left", "holes"])
 def test_recurrent_outputs_at_unreal_steps_are_the_carried_state_or_zeros(kind, zero, name):
     mask, x = MASKS[name], numbers(B, T, I)
     layer = made(kind, return_sequences=True, return_state=True, zero_output_for_mask=zero)
@@ -77,9 +70,7 @@ def test_recurrent_outputs_at_unreal_steps_are_the_carried_state_or_zeros(kind, 
     np.testing.assert_array_equal(h, carried)
 
 
-@pytest.mark.parametrize("sequences", [False, True])
-@pytest.mark.parametrize("zero", [False, True])
-@KINDS
+@pairwise(kind=ALL, zero=[False, True], sequences=[False, True])
 def test_recurrent_nan_at_unreal_steps_reaches_nothing(kind, zero, sequences):
     mask = MASKS["holes"]
     x = numbers(B, T, I)
@@ -94,19 +85,17 @@ def test_recurrent_nan_at_unreal_steps_reaches_nothing(kind, zero, sequences):
     assert not dx[~mask].any()
 
 
-@KINDS
-def test_recurrent_takes_masks_of_any_numbers(kind):
+def test_recurrent_takes_masks_of_any_numbers():
     x, mask = numbers(B, T, I), MASKS["holes"]
-    layer = made(kind, return_sequences=True)
+    layer = made(GRU, return_sequences=True)
     for given in (mask.astype(int), mask.astype("f4"), mask.tolist()):
         np.testing.assert_array_equal(layer(x, mask=given), layer(x, mask=mask))
 
 
-@pytest.mark.parametrize("k", [1, 2, 3])
-@EACH
-def test_recurrent_checkpoint_gives_the_same_bits(kind, options, k):
+@pairwise(kind=ALL, k=[1, 3])
+def test_recurrent_checkpoint_gives_the_same_bits(kind, k):
     x = numbers(B, T, I)
-    whole, thin = (made(kind, return_sequences=True, checkpoint=c, **options) for c in (None, k))
+    whole, thin = (made(kind, return_sequences=True, checkpoint=c) for c in (None, k))
     (y, tape), (z, of_thin) = whole.forward(x), thin.forward(x)
     np.testing.assert_array_equal(y, z)
     (dx, grads), (dz, others) = whole.backward(tape, y), thin.backward(of_thin, y)
@@ -118,7 +107,7 @@ def test_recurrent_checkpoint_gives_the_same_bits(kind, options, k):
 
 
 @pytest.mark.parametrize("rates", [(0.5, 0.0), (0.0, 0.5), (0.4, 0.3)])
-@EACH
+@pytest.mark.parametrize(("kind", "options"), [*((kind, {}) for kind in ALL), (GRU, {"reset_after": False})])
 def test_recurrent_backward_matches_central_differences_with_dropout(kind, options, rates):
     layer = made(kind, dropout=rates[0], recurrent_dropout=rates[1], seed=3, return_sequences=True, **options)
     assert_gradients(layer, numbers(B, T, I), training=True)
@@ -246,25 +235,23 @@ def test_recurrent_shapes_and_masks_that_a_model_sees(kind):
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "message"),
+    ("kind", "options", "error", "message"),
     [
-        ({"units": 0}, ValueError, "units must be"),
-        ({"activation": "tahn"}, ValueError, "Did you mean .tanh"),
-        ({"dropout": 1.0}, ValueError, "dropout must be"),
-        ({"recurrent_dropout": -0.1}, ValueError, "recurrent_dropout must be"),
-        ({"kernel_constraint": "non_neg"}, ValueError, "kernel_constraint must be None"),
-        ({"return_sequence": True}, TypeError, "return_sequence"),
+        (SimpleRNN, {"units": 0}, ValueError, "SimpleRNN: units must be"),
+        *((kind, {"activation": "tahn"}, ValueError, "Did you mean .tanh") for kind in ALL),
+        (LSTM, {"dropout": 1.0}, ValueError, "LSTM: dropout must be"),
+        (GRU, {"recurrent_dropout": -0.1}, ValueError, "GRU: recurrent_dropout must be"),
+        (LSTM, {"kernel_constraint": "non_neg"}, ValueError, "LSTM: kernel_constraint must be None"),
+        *((kind, {"return_sequence": True}, TypeError, "return_sequence") for kind in ALL),
     ],
 )
-@KINDS
 def test_recurrent_refuses_what_it_cannot_do(kind, options, error, message):
     with pytest.raises(error, match=message):
         kind(**{"units": H} | options)
 
 
-@KINDS
-def test_recurrent_refuses_inputs_by_its_name(kind):
-    layer = kind(H, name="third")
+def test_recurrent_refuses_inputs_by_its_name():
+    layer = SimpleRNN(H, name="third")
     with pytest.raises(ValueError, match=r"third: the input must be \(batch, T, I\); got \(3, 4\).*return_sequences"):
         layer(np.ones((3, 4)))
     layer(np.ones((3, 4, I)))

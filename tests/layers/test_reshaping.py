@@ -6,8 +6,6 @@ import pytest
 from layers.gradients import assert_gradients
 from seqfuse.layers import Flatten, Input, RepeatVector, Reshape
 
-pytestmark = pytest.mark.once
-
 ROWS = {(2, 3, 4): (2, 12), (2,): (2, 1), (0, 3): (0, 3), (2, 1, 3): (2, 3)}
 
 

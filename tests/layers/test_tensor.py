@@ -7,8 +7,6 @@ from seqfuse.layers import LSTM, Dense, Input
 from seqfuse.layers.tensor import Node, Tensor
 from seqfuse.models import Model
 
-pytestmark = pytest.mark.once
-
 
 def test_a_node_gives_one_tensor_or_a_list_of_them():
     layer = Dense(2, name="d")

@@ -7,8 +7,6 @@ from layers.gradients import assert_gradients
 from seqfuse.layers import GRU, LSTM, Dense, Input, TimeDistributed
 from seqfuse.models import Model, Sequential
 
-pytestmark = pytest.mark.once
-
 B, T, S, I = 2, 3, 4, 2
 F64 = {"dtype": "float64"}
 

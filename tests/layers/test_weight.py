@@ -12,8 +12,6 @@ from seqfuse.layers import Dense, Input
 from seqfuse.layers.weight import LINE, Gradients, Parameters, Weight, count
 from seqfuse.models import Sequential
 
-pytestmark = pytest.mark.once
-
 
 def weights(dtype=np.float32):
     shapes = {"kernel": (3, 5), "bias": (5,), "none": (0, 4), "one": (1,), "line": (LINE // np.dtype(dtype).itemsize,)}

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 from layers.gradients import assert_gradients
 from seqfuse.layers import AveragePooling1D, Input, MaxPooling1D
-
-pytestmark = pytest.mark.once
 
 KINDS = pytest.mark.parametrize("kind", [AveragePooling1D, MaxPooling1D])
 FORMS = [(2, None), (3, 1), (2, 3), (3, 2), (1, 1), (9, 4)]
@@ -16,10 +15,9 @@ def drawn():
     return np.random.default_rng(1).standard_normal((2, 7, 3))
 
 
-@KINDS
-@pytest.mark.parametrize("padding", ["valid", "same"])
-@pytest.mark.parametrize(("size", "strides"), FORMS)
-def test_pooling_is_that_of_its_steps_and_backward_matches_central_differences(kind, size, strides, padding):
+@pairwise(form=FORMS, padding=["valid", "same"], kind=[AveragePooling1D, MaxPooling1D])
+def test_pooling_is_that_of_its_steps_and_backward_matches_central_differences(form, padding, kind):
+    size, strides = form
     if size > 7 and padding == "valid":
         with pytest.raises(ValueError, match="p: the input must have at least 9 steps, those of a window; got 7"):
             kind(size, name="p")(drawn())

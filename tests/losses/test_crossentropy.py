@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import losses
 
-pytestmark = pytest.mark.once
-
 log = np.log
 
 

@@ -5,12 +5,11 @@ import re
 import numpy as np
 import pytest
 from cases import assert_gradient, central_differences
+from support.pairwise import pairwise
 
 import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse import layers, losses, models, optimizers
-
-pytestmark = pytest.mark.once
 
 Y_TRUE = np.array([[1, 2, 0, 0], [2, 2, 1, 3], [0, 0, 0, 0]])
 MASK = np.arange(9) < np.array([9, 7, 4])[:, None]
@@ -33,9 +32,11 @@ def test_values_are_those_of_the_function(mask):
     np.testing.assert_array_equal(losses.ctc(Y_TRUE, y_pred), F.ctc_loss(y_pred, Y_TRUE, **{**options, "mask": None}))
 
 
-@pytest.mark.parametrize("weights", [None, np.array([0.5, 2.0, 1.5])], ids=["even", "weights"])
-@pytest.mark.parametrize("mask", [None, MASK], ids=["all", "mask"])
-@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", None])
+@pairwise(
+    reduction=["sum_over_batch_size", "sum", "mean_with_sample_weight", None],
+    mask=[None, MASK],
+    weights=[None, np.array([0.5, 2.0, 1.5])],
+)
 def test_backward_matches_central_differences(reduction, mask, weights):
     loss, y_pred = losses.CTC(reduction), draw()
     value, tape = loss.forward(Y_TRUE, y_pred, weights, mask)

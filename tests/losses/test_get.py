@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import losses
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     ("identifier", "cls"),
@@ -78,16 +76,15 @@ def test_get_says_what_is_wrong(identifier, error, message):
         losses.get(identifier)
 
 
-@pytest.mark.parametrize("identifier", ["crossentropy", "ce", "CE"])
 @pytest.mark.parametrize(
-    ("true", "pred", "cls"),
+    ("identifier", "true", "pred", "cls"),
     [
-        ((4,), (4, 1), losses.BinaryCrossentropy),
-        ((4, 1), (4, 1), losses.BinaryCrossentropy),
-        ((4,), (4, 3), losses.SparseCategoricalCrossentropy),
-        ((4, 1), (4, 3), losses.SparseCategoricalCrossentropy),
-        ((4, 2), (4, 2, 3), losses.SparseCategoricalCrossentropy),
-        ((4, 3), (4, 3), losses.CategoricalCrossentropy),
+        ("crossentropy", (4,), (4, 1), losses.BinaryCrossentropy),
+        ("ce", (4, 1), (4, 1), losses.BinaryCrossentropy),
+        ("CE", (4,), (4, 3), losses.SparseCategoricalCrossentropy),
+        ("crossentropy", (4, 1), (4, 3), losses.SparseCategoricalCrossentropy),
+        ("ce", (4, 2), (4, 2, 3), losses.SparseCategoricalCrossentropy),
+        ("CE", (4, 3), (4, 3), losses.CategoricalCrossentropy),
     ],
 )
 def test_resolve_takes_the_crossentropy_that_fits(identifier, true, pred, cls):

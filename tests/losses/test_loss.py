@@ -7,8 +7,6 @@ import pytest
 
 from seqfuse import losses
 
-pytestmark = pytest.mark.once
-
 TRUE, PRED = np.zeros((2, 2, 1)), np.array([[[1.0], [2.0]], [[3.0], [4.0]]])  # squares 1, 4, 9, 16
 MASK = np.array([[True, True], [True, False]])
 

@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import losses
 
-pytestmark = pytest.mark.once
-
 TRUE, PRED = [[0.0, 1.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 1.5]]  # errors 1, 2 and 0, -0.5
 
 

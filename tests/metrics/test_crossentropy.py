@@ -7,8 +7,6 @@ import pytest
 
 from seqfuse import losses, metrics
 
-pytestmark = pytest.mark.once
-
 
 def draw(seed, shape, C=5):
     rng = np.random.default_rng(seed)

@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import metrics
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     ("cls", "expected"),

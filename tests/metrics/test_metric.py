@@ -7,8 +7,6 @@ import pytest
 
 from seqfuse import metrics
 
-pytestmark = pytest.mark.once
-
 VALUES = np.array([[1.0, 2.0], [3.0, 6.0]])
 MASK = np.array([[True, True], [True, False]])
 

@@ -7,8 +7,6 @@ import pytest
 
 from seqfuse import metrics
 
-pytestmark = pytest.mark.once
-
 SCORES = np.array([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3], [0.4, 0.4, 0.4]])
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from seqfuse.models.batches import ArrayBatches, IterableBatches, are_arrays, arrays, flat, split, unpack
 
-pytestmark = pytest.mark.once
 X, Y = np.arange(7), np.arange(7) * 10
 
 

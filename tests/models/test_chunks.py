@@ -9,8 +9,6 @@ from seqfuse.layers import GRU, LSTM, Add, Bidirectional, Dense, Embedding, Inpu
 from seqfuse.models import Model, Sequential
 from seqfuse.optimizers import SGD
 
-pytestmark = pytest.mark.once
-
 
 def stacked():
     return Sequential(

@@ -7,8 +7,6 @@ from seqfuse.layers import LSTM, Add, Dense, Input
 from seqfuse.models import Model
 from seqfuse.models.graph import graph_of
 
-pytestmark = pytest.mark.once
-
 
 def test_every_step_reads_what_an_earlier_one_has_written():
     a, b = Input((4, 3)), Input((3,))

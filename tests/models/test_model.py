@@ -20,7 +20,6 @@ from seqfuse.layers import (
 )
 from seqfuse.models import Model, Sequential
 
-pytestmark = pytest.mark.once
 D = {"dtype": "float64"}
 
 

@@ -15,7 +15,6 @@ from seqfuse.models import Sequential
 from seqfuse.models import progress as module
 from seqfuse.models.progress import Progress, told
 
-pytestmark = pytest.mark.once
 TIME = r"[\d.e+]+ (s|ms|us)"
 TERMINAL = types.SimpleNamespace(stderr=types.SimpleNamespace(isatty=lambda: True))
 LINE = rf"Epoch 1/2: {TIME}, {TIME} a step - loss: \d+\.\d{{4}}\S* - mae: \d+\.\d{{4}}\S* - val_loss: .*"

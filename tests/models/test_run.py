@@ -1,13 +1,10 @@
 """Holds how arrays, masks and gradients go from place to place."""
 
 import numpy as np
-import pytest
 
 from seqfuse.layers import LSTM, Add, Dense, Embedding, Input, Layer
 from seqfuse.models import Model
 from seqfuse.models.run import wanted_places
-
-pytestmark = pytest.mark.once
 
 
 class Seen(Layer):

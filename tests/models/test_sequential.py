@@ -7,8 +7,6 @@ from models.whole import assert_training_gradient, compiled, rng
 from seqfuse.layers import LSTM, Activation, Dense, Embedding, Input, SimpleRNN
 from seqfuse.models import Model, Sequential
 
-pytestmark = pytest.mark.once
-
 
 def test_a_sequential_without_an_input_is_built_by_its_first_array():
     model = compiled(Sequential([LSTM(3, dtype="float64"), Dense(1, dtype="float64")]))

@@ -8,7 +8,6 @@ from seqfuse.layers import GRU, Dense, Input, SimpleRNN
 from seqfuse.models import Model, Sequential
 from seqfuse.optimizers import SGD, Adam
 
-pytestmark = pytest.mark.once
 X, Y = rng().normal(size=(6, 4, 2)), rng(1).normal(size=(6, 1))
 
 

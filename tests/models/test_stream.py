@@ -1,3 +1,5 @@
+"""Model.stream: the bits of predict a step at a time, its state, and the models that cannot go step by step."""
+
 import numpy as np
 import pytest
 
@@ -113,7 +115,6 @@ def test_stream_of_one_row_gives_the_bits_of_a_batch_for_any_number_of_threads(n
         assert one.tobytes() == last(all_rows)[1:2].tobytes()
 
 
-@pytest.mark.once
 def test_stream_resets_rows_and_goes_on_from_a_state():
     model = MODELS["stack"]()
     stream = model.stream(B)
@@ -133,8 +134,7 @@ def test_stream_resets_rows_and_goes_on_from_a_state():
         stream.state = state[:1]
 
 
-@pytest.mark.once
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["stack", "norm", "words", "convolution", "branches"])
 def test_stream_does_not_see_what_is_learnt_later(name):
     model, given = MODELS[name](), inputs_of(name)
     stream, before = model.stream(B), listed(model.predict(so_far(given, 0)))
@@ -177,7 +177,6 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("what", REFUSED)
 def test_stream_refuses_by_name_and_reason(what):
     make, reason = REFUSED[what]
@@ -185,7 +184,6 @@ def test_stream_refuses_by_name_and_reason(what):
         make().stream()
 
 
-@pytest.mark.once
 def test_stream_refuses_what_is_no_step():
     stream = MODELS["lstm and dense"]().stream(B)
     first = stream.step(x[:, 0])
@@ -208,7 +206,6 @@ def test_stream_refuses_what_is_no_step():
         branches().stream(B).step([x[:, 0]] * 3)
 
 
-@pytest.mark.once
 def test_stream_takes_a_dict_and_one_feature_without_its_axis():
     stream, again = branches().stream(B), branches().stream(B)
     y, z = stream.step([x[:, 0], x[:, 1]]), again.step({"b": x[:, 1], "a": x[:, 0]})
@@ -217,7 +214,6 @@ def test_stream_takes_a_dict_and_one_feature_without_its_axis():
     assert one.stream(B).step(x[:, 0, :1]).tobytes() == one.stream(B).step(x[:, 0, 0]).tobytes()
 
 
-@pytest.mark.once
 def test_stream_refuses_padding_and_stays_where_it_was():
     stream = MODELS["masked words"]().stream(B)
     with pytest.raises(ValueError, match=r"embedding.*: a step must be real in every row; got padding"):

@@ -1,12 +1,9 @@
 """Holds what a summary says."""
 
 import numpy as np
-import pytest
 
 from seqfuse.layers import GRU, LSTM, Add, Dense, Input
 from seqfuse.models import Model, Sequential
-
-pytestmark = pytest.mark.once
 
 
 def summary(model, **options):

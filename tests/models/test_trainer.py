@@ -11,8 +11,6 @@ from seqfuse.layers import GRU, LSTM, Dense, Dropout, Embedding, GlobalAveragePo
 from seqfuse.models import Model, Sequential
 from seqfuse.optimizers import SGD
 
-pytestmark = pytest.mark.once
-
 
 def test_fit_is_a_loop_of_train_on_batch():
     fitted, by_hand = twins(optimizer="adam")

@@ -10,8 +10,6 @@ from models.small import Told, X, Y, model_of
 from seqfuse.callbacks import Callback
 from seqfuse.layers import LSTM, Dense
 
-pytestmark = pytest.mark.once
-
 
 def test_callbacks_are_told_in_keras_s_order():
     told = Told()
@@ -95,6 +93,7 @@ def test_ctrl_c_leaves_a_usable_model_and_the_history_of_finished_epochs(event):
     assert model.history.epoch == [0]
 
 
+@pytest.mark.serial
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread")
 def test_a_signal_ends_fit_and_leaves_a_usable_model():
     class Fire(Callback):

@@ -8,8 +8,6 @@ from models.whole import rng
 from seqfuse.layers import LSTM, Dense, Embedding, Input, SimpleRNN
 from seqfuse.models import Sequential
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
 def test_a_model_that_is_not_compiled_says_so(call):

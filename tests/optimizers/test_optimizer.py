@@ -6,11 +6,16 @@ import pytest
 from seqfuse import optimizers
 from seqfuse.optimizers import SGD, Adam, AdamW, schedules
 
-rng = np.random.default_rng(0)
 SEGMENTS = [("a/kernel", 0, 30), ("a/bias", 30, 35), ("empty", 35, 35), ("b/kernel", 40, 77), ("b/bias", 77, 80)]
 N = 80
-START = rng.normal(size=N)
+START, G = np.random.default_rng(0).normal(size=(2, N))
+G[77:] /= 10
 GAP = slice(35, 40)
+
+
+def drawn(calls):
+    """Gradients of so many calls."""
+    return np.random.default_rng(1).normal(size=(calls, N))
 
 
 def trained(optimizer, gradients, segments=SEGMENTS):
@@ -26,8 +31,6 @@ def moved(**options):
     return START - trained(SGD(1.0, **options), [G])
 
 
-G = rng.normal(size=N)
-G[77:] /= 10
 INSIDE = np.r_[0:35, 40:80]
 
 
@@ -108,7 +111,7 @@ def test_names_of_layers_exclude_nothing():
 
 
 def test_accumulation_moves_by_the_mean_at_every_third_call():
-    gradients = rng.normal(size=(7, N))
+    gradients = drawn(7)
     means = [gradients[:3].mean(axis=0), gradients[3:6].mean(axis=0)]
     optimizer = Adam(0.1, gradient_accumulation_steps=3, global_clipnorm=1.0)
     got, wanted = trained(optimizer, gradients), trained(Adam(0.1, global_clipnorm=1.0), means)
@@ -138,7 +141,7 @@ def test_the_average_replaces_parameters_in_the_end_or_every_so_often():
     [{}, {"gradient_accumulation_steps": 2}, {"use_ema": True, "ema_overwrite_frequency": 2}, {"amsgrad": True}],
 )
 def test_training_goes_on_from_a_state_with_the_same_bits(options):
-    gradients = rng.normal(size=(7, N))
+    gradients = drawn(7)
     optimizer = Adam(schedules.CosineDecay(0.1, 9), **options)
     halfway = trained(optimizer, gradients[:3])
     saved = {name: array.copy() for name, array in optimizer.state.items()}

@@ -1,14 +1,15 @@
 """Every rule: the kernel against the reference, with any number of threads, on every instruction set."""
 
 import inspect
+from itertools import cycle
 
 import numpy as np
 import pytest
+from support.pairwise import pairwise
 
 import seqfuse as sf
 from seqfuse import _backend, optimizers, reference
 
-DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
 TIMES = 3 if _backend.isa == "x86_64_v2" else 2  # without fused multiply-adds, as in accuracy.py
 
@@ -41,9 +42,8 @@ RULES = {
     ),
     "adagrad": (optimizers.Adagrad(0.1), reference.adagrad_update, {"v": "accumulator"}),
 }
-EACH = pytest.mark.parametrize("name", RULES)
-# A packet of 2 to 16 numbers less one, whole, plus one; a cache line; what several threads share.
-SIZES = [1, 3, 15, 16, 17, 31, 129, 33001]
+# Less than a packet of numbers, whole ones, one more and less; what several threads share.
+SIZES = [3, 16, 17, 31, 33001]
 
 
 def draw(n, dtype, steps, seed=0):
@@ -80,9 +80,8 @@ def test_every_rule_has_a_case():
     assert {name: optimizer._rule().name for name, (optimizer, _, _) in RULES.items()} == {name: name for name in RULES}
 
 
-@DTYPES
-@pytest.mark.parametrize("n", SIZES)
-@EACH
+@pytest.mark.each_isa
+@pairwise(name=RULES, n=SIZES, dtype=[np.float32, np.float64])
 def test_updates_are_as_accurate_as_the_reference(name, n, dtype):
     """As accuracy.py rules: twice the error of the reference and 1 ulp; a few numbers are drawn often, against luck."""
     drawn = [draw(n, dtype, 12, seed) for seed in range(max(1, 300 // n))]
@@ -101,8 +100,8 @@ def test_updates_are_as_accurate_as_the_reference(name, n, dtype):
         assert error.max() <= TIMES * limit.max() + 1, key
 
 
-@pytest.mark.parametrize("limit", ["clipnorm", "clipvalue", "global_clipnorm"])
-@EACH
+@pytest.mark.each_isa
+@pytest.mark.parametrize(("name", "limit"), list(zip(RULES, cycle(["clipnorm", "clipvalue", "global_clipnorm"]))))
 def test_any_number_of_threads_gives_the_same_bits(name, limit):
     parameters, gradients = draw(100_003, np.float32, 3)
     results = []
@@ -117,11 +116,8 @@ def test_any_number_of_threads_gives_the_same_bits(name, limit):
 FUSED = [isa for isa in _backend.available() if isa != "x86_64_v2"]
 
 
-@pytest.mark.once
 @pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add is here")
-@pytest.mark.parametrize("limit", ["clipnorm", "clipvalue"])
-@DTYPES
-@EACH
+@pairwise(name=RULES, dtype=[np.float32, np.float64], limit=["clipnorm", "clipvalue"])
 def test_instruction_sets_agree(name, dtype, limit, monkeypatch):
     parameters, gradients = draw(20_011, dtype, 3)
     results = []
@@ -141,6 +137,7 @@ def test_the_kernel_refuses_what_is_no_rule():
         _backend.kernels.optimizer_update("adam", one, one, (), *rest, (), 1.0, "none", 0.0, 0.0, 0.0, 1)
 
 
+@pytest.mark.each_isa
 def test_a_variance_is_never_below_0_when_gradients_hardly_change():
     optimizer = optimizers.RMSprop(0.01, centered=True)
     optimizer.build("float32", [("kernel", 0, 40)])

@@ -4,8 +4,6 @@ import pytest
 
 from seqfuse.optimizers import schedules
 
-pytestmark = pytest.mark.once
-
 
 def test_cosine_decay_goes_down_half_a_wave_and_stays():
     rate = schedules.CosineDecay(0.5, 10, alpha=0.1)

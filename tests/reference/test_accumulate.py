@@ -1,11 +1,8 @@
 """`into`: what is added to, what is returned."""
 
 import numpy as np
-import pytest
 
 from seqfuse.reference.accumulate import accumulate
-
-pytestmark = pytest.mark.once
 
 
 def test_accumulate_without_into_returns_the_gradients():

@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 
 def test_adam_update_is_its_formula():
     rng = np.random.default_rng(0)

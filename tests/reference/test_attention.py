@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from attention_cases import (
-    PAIRS,
     SETTINGS,
     Setting,
     assert_gradients,
@@ -16,7 +15,7 @@ from attention_cases import (
 from seqfuse import reference
 from seqfuse._results import AttentionOutput
 
-pytestmark = pytest.mark.once
+from .settings import ATTENTION
 
 
 def by_hand(case):
@@ -44,7 +43,7 @@ def by_hand(case):
     return AttentionOutput(y, lse)
 
 
-@pytest.mark.parametrize("settings", SETTINGS + PAIRS)
+@pytest.mark.parametrize("settings", ATTENTION)
 def test_attention_is_its_equations_query_by_query(settings):
     case = make_attention_case(settings, Tq=4)
     out, expected = case.forward(reference)[0], by_hand(case)
@@ -57,7 +56,7 @@ def test_attention_backward_matches_central_differences(settings):
     assert_gradients(make_attention_case(settings, Hq=2, Hk=1, Tq=3, D=2), reference)
 
 
-@pytest.mark.parametrize("settings", PAIRS)
+@pytest.mark.parametrize("settings", ATTENTION)
 def test_attention_backward_matches_central_differences_along_a_line(settings):
     assert_gradients_along_a_line(make_attention_case(settings, Tq=4), reference)
 
@@ -111,8 +110,23 @@ def test_attention_is_pytorchs(settings):
         np.testing.assert_allclose(getattr(grads, f"d{name}"), leaves[name].grad.numpy(), rtol=1e-10, atol=1e-13)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-@pytest.mark.parametrize("settings", SETTINGS)
+REPRESENTATIVES = [
+    *(Setting("mask", mask) for mask in ("bool:qk", "added:bhqk", "-inf:qk")),
+    *(Setting(option, value) for option, value in (("scale", 0.7), ("softcap", 1.5), ("dropout", 0.3))),
+    *(Setting(option) for option in ("lengths", "dlse")),
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "dtype"),
+    [
+        ((), np.float64),
+        ((), np.longdouble),
+        ((Setting("mask", "added:bhqk"), Setting("dropout", 0.3)), np.longdouble),
+        *(((setting,), np.float32) for setting in REPRESENTATIVES),
+    ],
+    ids=str,
+)
 def test_attention_computes_in_the_type_of_its_arguments(settings, dtype):
     case = make_attention_case(settings, dtype=dtype)
     narrow = {name: a.astype(np.float16) if name in ("q", "k") else a for name, a in case.arguments.items()}

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from attention_cases import PAIRS, SETTINGS, make_attention_case
+from attention_cases import make_attention_case
 
 from seqfuse import reference
 from seqfuse.reference.attention_pairs import attended, kept, sum_over_keys
 
-pytestmark = pytest.mark.once
+from .settings import ATTENTION
 
 
-@pytest.mark.parametrize("settings", SETTINGS + PAIRS)
+@pytest.mark.parametrize("settings", ATTENTION)
 def test_attended_is_what_the_options_say_pair_by_pair(settings):
     case = make_attention_case(settings, B=3, Tq=6)
     options = {name: case.options[name] for name in ("causal", "window", "lengths") if name in case.options}

@@ -7,8 +7,6 @@ from ctc_cases import CALLS, case_of, probabilities
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("blank", [0, 1, 2])
 @pytest.mark.parametrize("steps", range(6))

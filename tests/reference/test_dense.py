@@ -6,8 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 3), (0, 3), (4, 0)])

@@ -6,8 +6,6 @@ import pytest
 from seqfuse import reference
 from seqfuse.reference.dropout import kept
 
-pytestmark = pytest.mark.once
-
 # counter, key, words: the known answers of philox4x32-10 that Random123 carries (tests/kat_vectors)
 KNOWN = [
     ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),

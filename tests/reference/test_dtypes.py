@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse.reference.dtypes import computed_dtype
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize(
     ("given", "computed"),

@@ -6,8 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("shape", [(), (4,), (3, 7), (0,), (2, 0)])
 def test_embedding_backward_matches_central_differences(shape):

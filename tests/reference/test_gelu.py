@@ -8,8 +8,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 FORMS = pytest.mark.parametrize("approximate", [False, True], ids=["exact", "tanh"])
 
 

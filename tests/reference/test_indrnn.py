@@ -7,7 +7,6 @@ from cases import CALLS, Setting, make_case
 from seqfuse import reference
 from seqfuse._cells import CELLS
 
-pytestmark = pytest.mark.once
 INDRNN = CELLS["indrnn"]
 
 

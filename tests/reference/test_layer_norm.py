@@ -6,8 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 WEIGHTS = pytest.mark.parametrize("names", [(), ("gamma",), ("beta",), ("gamma", "beta")], ids=str)
 
 

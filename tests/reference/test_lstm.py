@@ -10,7 +10,6 @@ from seqfuse._cells import CELLS
 
 from .torch_cell import assert_same_as_torch
 
-pytestmark = pytest.mark.once
 LSTM = CELLS["lstm"]
 
 

@@ -8,7 +8,6 @@ from seqfuse import reference
 from seqfuse._activations import sigmoid
 from seqfuse._cells import CELLS
 
-pytestmark = pytest.mark.once
 MINGRU = CELLS["mingru"]
 
 

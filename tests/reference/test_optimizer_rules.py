@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 # The function, its settings, how many states it has and what they begin with; the same in PyTorch.
 CASES = {
     "sgd": (reference.sgd_update, {}, [], "SGD", {}),

@@ -1,16 +1,12 @@
-"""Every option of every cell, alone and with every other: gradients, and what an option must change or leave alone."""
+"""Every option of every cell, alone and with the others: gradients, and what an option must change or leave alone."""
 
 import numpy as np
 import pytest
 from cases import (
-    OPTIONS,
-    PAIRS,
     VARIANTS,
     Setting,
-    assert_gradient,
     assert_gradients_along_a_line,
     assert_same_bits,
-    central_differences,
     make_case,
     make_smooth_case,
 )
@@ -18,10 +14,11 @@ from cases import (
 from seqfuse import reference
 from seqfuse._cells import CELLS
 
-pytestmark = pytest.mark.once
+from .settings import OPTIONS, TOGETHER, alone
 
 TINY = {"T": 4, "B": 2, "I": 2, "H": 3}
 EACH_OPTION = pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+EACH_CELL = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 EACH_VARIANT = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 
 
@@ -43,35 +40,33 @@ def assert_same_results(case, expected):
 
 @EACH_OPTION
 def test_backward_matches_central_differences_with_each_option(cell, settings):
-    case = make_smooth_case(cell, settings=settings, **TINY)
-    grads = case.run(reference)[2]
-    for name, array in case.differentiable.items():
-        numeric = central_differences(lambda: case.loss(reference), array)
-        assert_gradient(f"d{name}", getattr(grads, f"d{name}"), numeric)
-
-
-@pytest.mark.parametrize(("cell", "settings"), PAIRS)
-def test_backward_matches_central_differences_with_two_options(cell, settings):
     assert_gradients_along_a_line(make_smooth_case(cell, settings=settings, **TINY), reference)
 
 
-@EACH_OPTION
-def test_every_option_changes_the_outputs_but_checkpoint(cell, settings):
-    plain, case = (make_case(cell, settings=s) for s in ([], settings))
-    if "batch_first" in case.call:
-        case = case.with_argument("x", plain.arguments["x"].swapaxes(0, 1))
-    y, y_plain = (c.forward(reference)[0].y for c in (case, plain))
-    same = y.shape == y_plain.shape and np.allclose(y, y_plain)
-    assert same == (settings[0].option == "checkpoint")
+@pytest.mark.parametrize(("cell", "settings"), TOGETHER)
+def test_backward_matches_central_differences_with_several_options(cell, settings):
+    assert_gradients_along_a_line(make_smooth_case(cell, settings=settings, **{**TINY, "B": 3}), reference)
 
 
-@EACH_OPTION
-def test_results_have_the_type_of_the_arguments_with_each_option(cell, settings):
-    for dtype in (np.float32, np.longdouble):
-        case = make_case(cell, settings=settings, dtype=dtype)
-        out, tape, grads = case.run(reference)
+@EACH_CELL
+def test_every_option_changes_the_outputs_but_checkpoint(cell):
+    plain = make_case(cell)
+    for setting in alone(cell):
+        case = make_case(cell, settings=[setting])
+        if "batch_first" in case.call:
+            case = case.with_argument("x", plain.arguments["x"].swapaxes(0, 1))
+        y, y_plain = (c.forward(reference)[0].y for c in (case, plain))
+        same = y.shape == y_plain.shape and np.allclose(y, y_plain)
+        assert same == (setting.option == "checkpoint"), setting
+
+
+@EACH_CELL
+@pytest.mark.parametrize("dtype", [np.float32, np.longdouble])
+def test_results_have_the_type_of_the_arguments_with_each_option(cell, dtype):
+    for setting in alone(cell):
+        out, tape, grads = make_case(cell, settings=[setting], dtype=dtype).run(reference)
         results = (*out, *grads, *tape.states().values(), *tape.gates().values())
-        assert {a.dtype for a in results if a is not None} == {np.dtype(dtype)}
+        assert {a.dtype for a in results if a is not None} == {np.dtype(dtype)}, setting
 
 
 @EACH_VARIANT
@@ -84,12 +79,12 @@ def test_defaults_written_out_are_the_defaults(cell, options):
 
 
 @EACH_VARIANT
-@pytest.mark.parametrize("checkpoint", [1, 3, 100])
-def test_checkpoint_changes_no_bit(cell, options, checkpoint):
+def test_checkpoint_changes_no_bit(cell, options):
     case = make_case(cell, options, call="all")
-    thin = make_case(cell, options, call="all", settings=[Setting("checkpoint", checkpoint)])
-    assert thin.keeping == {"checkpoint": checkpoint}
-    assert_same_results(thin, case)
+    for checkpoint in (1, 3, 100):
+        thin = make_case(cell, options, call="all", settings=[Setting("checkpoint", checkpoint)])
+        assert thin.keeping == {"checkpoint": checkpoint}
+        assert_same_results(thin, case)
 
 
 # ---- clip --------------------------------------------------------------------------------------------------------
@@ -102,11 +97,11 @@ def test_clip_that_is_never_reached_changes_nothing(cell, options):
         assert_same_results(make_case(cell, {**options, "clip": clip}), case)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.longdouble])
 @taking("clip")
-def test_clip_of_numpy_keeps_the_type_of_the_arguments(cell, options, dtype):
-    out, grads = run(make_case(cell, {**options, "clip": np.float64(0.7)}, dtype=dtype))
-    assert {a.dtype for a in (*out, *grads) if a is not None} == {np.dtype(dtype)}
+def test_clip_of_numpy_keeps_the_type_of_the_arguments(cell, options):
+    for dtype in (np.float32, np.longdouble):
+        out, grads = run(make_case(cell, {**options, "clip": np.float64(0.7)}, dtype=dtype))
+        assert {a.dtype for a in (*out, *grads) if a is not None} == {np.dtype(dtype)}
 
 
 @taking("clip")
@@ -173,7 +168,7 @@ def test_dpeephole_is_new_when_the_other_gradients_are_added_to_arrays():
     np.testing.assert_array_equal(added.dW, 1 + grads.dW)
 
 
-@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+@EACH_CELL
 def test_unknown_activation_is_refused_by_name(cell):
     case = make_case(cell)
     for argument in cell.activations:

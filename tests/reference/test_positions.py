@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("D", [1, 2, 7, 8])
 @pytest.mark.parametrize("how", [{}, {"base": 100.0, "offset": 3}], ids=str)

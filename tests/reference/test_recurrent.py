@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 from cases import BIASES, CALLS, VARIANTS, assert_gradient, central_differences, make_case, make_smooth_case
+from support.pairwise import rows
 
 from seqfuse import reference
+from seqfuse._cells import CELLS
 from seqfuse.reference.recurrent import real_steps
 
-pytestmark = [pytest.mark.once, pytest.mark.parametrize(("cell", "options"), VARIANTS)]
+# Of the GRU's variants all but its step is the same.
+PLAIN = [param for param in VARIANTS if param.id in CELLS or param.id == "gru-reset_after=True-update_gate=previous"]
+EACH = pytest.mark.parametrize(("cell", "options"), PLAIN)
 
-NASTY = [(1, 1, 1, 1), (2, 1, 3, 2), (3, 7, 1, 5), (0, 2, 3, 2), (3, 0, 3, 2), (3, 2, 0, 2)]
+NASTY = [(1, 1, 1, 1), (3, 7, 1, 2), (0, 2, 3, 2), (3, 0, 3, 2), (3, 2, 0, 2)]
 
 
 def in_time_order(case, a):
@@ -21,8 +25,13 @@ def assert_same(actual, expected):
         np.testing.assert_array_equal(a, e, err_msg=name)
 
 
-@pytest.mark.parametrize("bias", BIASES)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("cell", "options", "call", "bias"),
+    [
+        pytest.param(*variant.values, call, bias, id=f"{variant.id}-{call}-{bias}")
+        for variant, call, bias in rows(variant=VARIANTS, call=CALLS, bias=BIASES)
+    ],
+)
 def test_backward_matches_central_differences(cell, options, call, bias):
     case = make_smooth_case(cell, options, T=4, B=3, I=2, H=3, call=call, bias=bias, states=bias != "none")
     grads = case.run(reference)[2]
@@ -31,6 +40,7 @@ def test_backward_matches_central_differences(cell, options, call, bias):
         assert_gradient(f"d{name}", getattr(grads, f"d{name}"), numeric)
 
 
+@EACH
 @pytest.mark.parametrize(("T", "B", "I", "H"), NASTY)
 def test_backward_matches_central_differences_at_nasty_sizes(cell, options, T, B, I, H):
     case = make_smooth_case(cell, options, T=T, B=B, I=I, H=H)
@@ -44,6 +54,7 @@ def test_backward_matches_central_differences_at_nasty_sizes(cell, options, T, B
         np.testing.assert_array_equal(grads.dh0, case.doutputs["dh"])
 
 
+@EACH
 @pytest.mark.parametrize("call", ["lengths", "mask", "all"])
 def test_nan_in_the_padding_reaches_nothing(cell, options, call):
     case = make_case(cell, options, call=call)
@@ -58,6 +69,7 @@ def test_nan_in_the_padding_reaches_nothing(cell, options, call):
     assert not in_time_order(case, grads.dx)[~case.real].any()
 
 
+@EACH
 def test_nan_in_a_real_step_reaches_its_row_from_there_on(cell, options):
     case = make_case(cell, options)
     y = case.forward(reference)[0].y
@@ -69,6 +81,7 @@ def test_nan_in_a_real_step_reaches_its_row_from_there_on(cell, options):
     np.testing.assert_allclose(poisoned[~reached], y[~reached], rtol=1e-13)
 
 
+@EACH
 def test_row_with_length_0_returns_its_initial_state(cell, options):
     case = make_case(cell, options, call="lengths")
     n = np.flatnonzero(case.call["lengths"] == 0)
@@ -79,6 +92,7 @@ def test_row_with_length_0_returns_its_initial_state(cell, options):
         np.testing.assert_array_equal(getattr(grads, f"d{state}0")[n], case.doutputs[f"d{state}"][n])
 
 
+@EACH
 def test_lengths_and_the_mask_they_mean_are_the_same(cell, options):
     case = make_case(cell, options, call="lengths")
     masked = make_case(cell, options, call="lengths")
@@ -88,6 +102,7 @@ def test_lengths_and_the_mask_they_mean_are_the_same(cell, options):
         assert_same(one, other)
 
 
+@EACH
 @pytest.mark.parametrize("reverse", [False, True])
 def test_lengths_are_the_same_as_rows_cut_short(cell, options, reverse):
     case = make_case(cell, options, call="lengths")
@@ -100,6 +115,7 @@ def test_lengths_are_the_same_as_rows_cut_short(cell, options, reverse):
         np.testing.assert_allclose(out.h[n], row.h[0], rtol=1e-13)
 
 
+@EACH
 def test_reverse_is_forward_over_the_reversed_input(cell, options):
     case = make_case(cell, options, call="mask")
     out, tape = case.forward(reference, reverse=True)
@@ -111,6 +127,7 @@ def test_reverse_is_forward_over_the_reversed_input(cell, options):
     assert_same(grads._replace(dx=grads.dx[::-1]), grads_turned)
 
 
+@EACH
 def test_batch_first_exchanges_two_axes_and_nothing_else(cell, options):
     case = make_case(cell, options, call="mask")
     out, _, grads = case.run(reference)
@@ -121,6 +138,7 @@ def test_batch_first_exchanges_two_axes_and_nothing_else(cell, options):
     assert_same(grads_turned._replace(dx=grads_turned.dx.swapaxes(0, 1)), grads)
 
 
+@EACH
 def test_chunks_that_carry_the_state_are_the_whole(cell, options):
     case = make_case(cell, options, T=6)
     whole, _, grads = case.run(reference)
@@ -138,6 +156,7 @@ def test_chunks_that_carry_the_state_are_the_whole(cell, options):
         np.testing.assert_allclose(getattr(dfirst, name), getattr(grads, name), rtol=1e-11, atol=1e-13)
 
 
+@EACH
 def test_forward_is_the_call_without_its_tape(cell, options):
     case = make_case(cell, options, call="all")
     run = getattr(reference, cell.name)
@@ -147,12 +166,14 @@ def test_forward_is_the_call_without_its_tape(cell, options):
     np.testing.assert_array_equal(out.h, case.forward(reference)[0].h)
 
 
+@EACH
 def test_backward_twice_gives_the_same(cell, options):
     case = make_case(cell, options, call="all")
     _, tape, grads = case.run(reference)
     assert_same(case.backward(reference, tape), grads)
 
 
+@EACH
 def test_backward_takes_missing_gradients_for_zeros(cell, options):
     case = make_case(cell, options)
     _, tape = case.forward(reference)
@@ -162,6 +183,7 @@ def test_backward_takes_missing_gradients_for_zeros(cell, options):
         assert_same(back(tape, **{name: d}), back(tape, **{**zeros, name: d}))
 
 
+@EACH
 @pytest.mark.parametrize("bias", BIASES)
 def test_backward_adds_into_arrays_and_returns_them(cell, options, bias):
     case = make_case(cell, options, bias=bias)
@@ -177,14 +199,16 @@ def test_backward_adds_into_arrays_and_returns_them(cell, options, bias):
             np.testing.assert_array_equal(total, 1 + alone)
 
 
-@pytest.mark.parametrize("call", ["plain", "all"])
-def test_inputs_are_not_written(cell, options, call):
-    case = make_case(cell, options, call=call)
-    for a in (*case.arguments.values(), *case.doutputs.values()):
-        a.flags.writeable = False
-    case.run(reference)
+@EACH
+def test_inputs_are_not_written(cell, options):
+    for call in ("plain", "all"):
+        case = make_case(cell, options, call=call)
+        for a in (*case.arguments.values(), *case.doutputs.values()):
+            a.flags.writeable = False
+        case.run(reference)
 
 
+@pytest.mark.parametrize(("cell", "options"), PLAIN[1:3])
 @pytest.mark.parametrize(
     ("given", "computed"),
     [("i4", "f4"), ("?", "f4"), ("f2", "f4"), (">f4", "f4"), ("f4", "f4"), ("f8", "f8"), (">f8", "f8"), ("g", "g")],
@@ -195,6 +219,7 @@ def test_results_have_the_widest_type_of_the_arguments(cell, options, given, com
     assert {a.dtype for a in (*out, *grads) if a is not None} == {np.dtype(computed)}
 
 
+@EACH
 def test_longdouble_is_the_truth_of_float64(cell, options):
     case = make_case(cell, options, T=20, H=11)
     out, truth = case.run(reference)[0].y, case.astype(np.longdouble).run(reference)[0].y
@@ -203,7 +228,7 @@ def test_longdouble_is_the_truth_of_float64(cell, options):
     assert error > 0 or np.finfo(np.longdouble).eps == np.finfo(np.float64).eps
 
 
-def test_real_steps_are_those_of_lengths_and_mask_both(cell, options):
+def test_real_steps_are_those_of_lengths_and_mask_both():
     mask = np.array([[1, 1, 0], [0, 1, 1]], dtype=bool)  # (T, B)
     expected = np.array([[1, 0, 0], [0, 0, 1]], dtype=bool)
     np.testing.assert_array_equal(real_steps(2, 3, np.array([2, 0, 2], np.uint8), mask, False), expected)

@@ -6,8 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 GAMMA = pytest.mark.parametrize("with_gamma", [False, True], ids=["", "gamma"])
 
 

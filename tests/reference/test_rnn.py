@@ -9,7 +9,6 @@ from seqfuse._cells import CELLS
 
 from .torch_cell import assert_same_as_torch
 
-pytestmark = pytest.mark.once
 RNN = CELLS["rnn"]
 
 

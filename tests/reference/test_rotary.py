@@ -6,8 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 B, H, T, D = 2, 3, 5, 8
 LAYOUTS = pytest.mark.parametrize("interleaved", [False, True], ids=["halves", "pairs"])
 POSITIONS = pytest.mark.parametrize(

@@ -6,8 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 
 def test_silu_is_its_formula():
     x = np.linspace(-30, 30, 601)

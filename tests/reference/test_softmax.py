@@ -6,8 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 
 def draw(shape, dtype=np.float64):
     return np.random.default_rng(0).normal(size=(2, *shape)).astype(dtype)

@@ -6,8 +6,6 @@ from cases import assert_gradient, central_differences
 
 from seqfuse import functional, reference
 
-pytestmark = pytest.mark.once
-
 
 def draw(shape, C=5):
     rng = np.random.default_rng(0)

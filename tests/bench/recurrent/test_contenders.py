@@ -1,3 +1,5 @@
+"""Contenders of the recurrent benchmark compute the same."""
+
 import pytest
 
 from seqfuse._cells import CELLS as DEFINED

@@ -1,3 +1,5 @@
+"""Variations of a recurrent problem: every option of its cell, and lengths."""
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,6 @@ from seqfuse.bench.recurrent.options import lengths, variations, with_lengths
 from seqfuse.bench.recurrent.problem import make
 from seqfuse.bench.recurrent.shapes import CELLS, LENGTHS_SHAPES, Shape
 
-pytestmark = pytest.mark.once
 SHAPE = Shape(10, 4, 2, 3)
 NAMES = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "leaky_relu")
 EVERY = {"lengths", "mask", "clip", "checkpoint=sqrt(T)"}

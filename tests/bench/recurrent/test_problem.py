@@ -1,10 +1,11 @@
+"""Problems of the recurrent benchmark: their arrays, what is expected, and the gates' order at a peer."""
+
 import numpy as np
 import pytest
 
 from seqfuse.bench.recurrent.problem import STEPS, from_peer, make, to_peer
 from seqfuse.bench.recurrent.shapes import CELLS, GATES, Shape
 
-pytestmark = pytest.mark.once
 SHAPE = Shape(4, 3, 2, 5)
 
 

@@ -1,9 +1,9 @@
+"""Shapes of the recurrent benchmark, and the operations that they cost."""
+
 import pytest
 
 from seqfuse.bench.case import Case
 from seqfuse.bench.recurrent.shapes import CELLS, SHAPES, Shape, flops, step_shape
-
-pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""Settings of cells and of both attentions that the tests of the reference go over: each alone, and rows of pairs."""
+
+import attention_cases
+import multi_head_cases
+import pytest
+from cases import CELLS, Setting, settings_of
+from support.pairwise import settings
+
+# They stand for all functions, which tests of their own hold: one without and one with a constant.
+FUNCTIONS = ("softsign", ("elu", 0.7))
+
+
+def values_of(cell):
+    """The values of every option that a cell takes, by the option."""
+    values = {argument: list(FUNCTIONS) for argument in cell.activations}
+    for option, value in settings_of(cell):
+        if option not in cell.activations:
+            values.setdefault(option, []).append(value)
+    return values
+
+
+def alone(cell):
+    """Every option at every value, one at a time."""
+    return [Setting(option, value) for option, values in values_of(cell).items() for value in values]
+
+
+OPTIONS = [pytest.param(c, (s,), id=f"{c.name}-{s}") for c in CELLS.values() for s in alone(c)]
+TOGETHER = [
+    pytest.param(c, *row.values, id=f"{c.name}-{row.id}")
+    for c in CELLS.values()
+    for row in settings(values_of(c), Setting)
+]
+ATTENTION = settings(
+    # of masks each kind, and each axis that they may lack
+    {**attention_cases.VALUES, "mask": ["bool:bhqk", "added:hqk", "-inf:qk", "bool:bk", "added:", "-inf:bhk"]},
+    attention_cases.Setting,
+    attention_cases.go_together,
+)
+MULTI_HEAD = settings(multi_head_cases.VALUES, attention_cases.Setting, multi_head_cases.go_together)

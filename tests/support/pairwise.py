@@ -1,0 +1,80 @@
+"""Pairwise combinations of options stand for their product: any two values of different options meet in one row.
+
+`rows(a=[1, 2], b="xyz", c=[False, True])` are 6 rows (a, b, c) instead of 12. `pairwise` parametrizes a test with
+them. `settings` makes them of options that may be left out, as the modules of cases want them.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+DEFAULT = object()  # in place of a value: the option is left out
+
+
+def rows(*, fits: Callable[[dict[str, Any]], bool] | None = None, **options: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Return rows, one value of each option, in which every two values of different options meet.
+
+    Each row begins with the first pair that has not met yet; its other options get, one after the other, the value
+    that meets most values of the row for the first time, and of those the value that was taken least often. `fits`
+    says of some options whether they go together; the first value of each option must then go with all others.
+    """
+    names, values = list(options), [list(chosen) for chosen in options.values()]
+    places = range(len(values))
+    if len(values) == 1:
+        return [(value,) for value in values[0]]
+
+    def possible(row: dict[int, int]) -> bool:
+        return fits is None or fits({names[i]: values[i][a] for i, a in row.items()})
+
+    missing = {
+        ((i, a), (j, b)): None
+        for i, j in combinations(places, 2)
+        for a in range(len(values[i]))
+        for b in range(len(values[j]))
+        if possible({i: a, j: b})
+    }
+    taken = {(i, a): 0 for i in places for a in range(len(values[i]))}
+
+    def gain(row: dict[int, int], place: tuple[int, int]) -> tuple[int, int]:
+        meets = sum((min(place, other), max(place, other)) in missing for other in row.items())
+        return meets, -taken[place]
+
+    found = []
+    while missing:
+        row = dict(next(iter(missing)))
+        for i in places:
+            if i not in row:
+                left = [a for a in range(len(values[i])) if possible({**row, i: a})]
+                row[i] = max(left, key=lambda a: gain(row, (i, a)))
+        for pair in combinations(sorted(row.items()), 2):
+            missing.pop(pair, None)
+        for place in row.items():
+            taken[place] += 1
+        found.append(tuple(values[i][row[i]] for i in places))
+    return found
+
+
+def pairwise(**options: Iterable[Any]) -> pytest.MarkDecorator:
+    """Return the mark that parametrizes a test with the rows."""
+    return pytest.mark.parametrize(tuple(options), rows(**options))
+
+
+def settings(
+    options: dict[str, Iterable[Any]],
+    make: Callable[[str, Any], Any],
+    fits: Callable[[tuple[Any, ...]], bool] = lambda chosen: True,
+) -> list[Any]:
+    """Return params of tuples of `make(option, value)`, in which any two options meet at all values, or left out."""
+
+    def made(row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(make(option, value) for option, value in row.items() if value is not DEFAULT)
+
+    found = rows(fits=lambda row: fits(made(row)), **{name: [DEFAULT, *values] for name, values in options.items()})
+    chosen = [made(dict(zip(options, row))) for row in found]
+    return [pytest.param(one, id="-".join(map(str, one)) or "plain") for one in chosen]
