@@ -5,11 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from cases import FUNCTIONS, central_differences
+from support.cases import FUNCTIONS, central_differences
 
 from seqfuse._activations import DEFINITIONS, Activation, parse
-
-pytestmark = pytest.mark.once
 
 EACH = pytest.mark.parametrize("written", FUNCTIONS, ids=str)
 POINTS = [-700.0, -30.0, -4.0, -3.0, -1.5, -0.5, -1e-9, 0.0, 1e-9, 0.25, 1.0, 2.9, 3.1, 30.0, 700.0]

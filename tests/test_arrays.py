@@ -7,8 +7,6 @@ import pytest
 from seqfuse import _arrays
 from seqfuse._arrays import FLOAT32, FLOAT64, Targets
 
-pytestmark = pytest.mark.once
-
 AXES = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
 

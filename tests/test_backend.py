@@ -4,13 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import seqfuse
-from seqfuse import _backend, _cpu
+from seqfuse import _backend, _kernels
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.serial
 
 
 def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -21,33 +22,41 @@ def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_cpu_supported_is_ascending_and_known():
+def test_supported_sets_are_ascending_and_known():
     known = ["baseline", "x86_64_v2", "x86_64_v3", "x86_64_v4"]
-    assert _cpu.supported() == [name for name in known if name in _cpu.supported()]
+    assert _backend.supported() == [name for name in known if name in _backend.supported()]
+
+
+def test_table_of_instruction_sets_says_name_flags_and_fused_multiply_add():
+    rows = {row.name: row for row in _kernels.instruction_sets()}
+    assert set(_backend.supported()) <= set(rows)
+    if "x86_64_v3" in rows:
+        assert [rows[name].has_fma for name in ("x86_64_v2", "x86_64_v3", "x86_64_v4")] == [False, True, True]
+        assert rows["x86_64_v3"].flags == "-march=x86-64-v3"
 
 
 def test_available_is_supported_and_installed():
     assert _backend.available()
-    assert set(_backend.available()) <= set(_cpu.supported())
+    assert set(_backend.available()) <= set(_backend.supported())
 
 
 def test_backend_takes_the_best_when_nothing_is_said():
-    process = run("from seqfuse import _backend as b; print(b.isa, b.kernels.__name__)", SEQFUSE_ISA="")
+    process = run("from seqfuse import _backend as b; print(b.isa, b.kernels.instruction_set)", SEQFUSE_ISA="")
     best = _backend.available()[-1]
-    assert process.stdout.split() == [best, f"seqfuse._kernels_{best}"], process.stderr
+    assert process.stdout.split() == [best, best], process.stderr
 
 
 @pytest.mark.parametrize("isa", _backend.available())
 def test_seqfuse_isa_overrides(isa):
-    process = run("from seqfuse import _backend as b; print(b.isa, b.kernels.__name__)", SEQFUSE_ISA=isa)
-    assert process.stdout.split() == [isa, f"seqfuse._kernels_{isa}"], process.stderr
+    process = run("from seqfuse import _backend as b; print(b.isa, b.kernels.instruction_set)", SEQFUSE_ISA=isa)
+    assert process.stdout.split() == [isa, isa], process.stderr
 
 
 def test_seqfuse_isa_names_what_there_is_when_it_cannot_be_had():
     process = run("import seqfuse", SEQFUSE_ISA="mmx")
     assert process.returncode != 0
     last = process.stderr.strip().splitlines()[-1]
-    assert last.startswith("ImportError: seqfuse: SEQFUSE_ISA=mmx cannot be had")
+    assert last.startswith("ImportError: seqfuse: SEQFUSE_ISA=mmx cannot be loaded")
     assert last.endswith(f"available: {', '.join(_backend.available())}")
 
 
@@ -57,27 +66,37 @@ def test_load_refuses_what_there_is_not():
 
 
 def test_load_says_that_the_cpu_is_the_reason(monkeypatch):
-    monkeypatch.setattr(_cpu, "supported", list)
+    monkeypatch.setattr(_backend, "supported", list)
     with pytest.raises(ImportError, match="CPU or operating system cannot run it; available: none"):
         _backend.load(_backend.isa)
 
 
 def test_backend_says_so_when_nothing_runs(monkeypatch):
-    monkeypatch.setattr(_cpu, "supported", list)
+    monkeypatch.setattr(_backend, "supported", list)
     monkeypatch.delenv("SEQFUSE_ISA", raising=False)
-    with pytest.raises(ImportError, match="no kernel module is installed that this CPU can run"):
+    with pytest.raises(ImportError, match=r"do not run on this CPU, which supports: none\. .*SEQFUSE_ISAS=all pip"):
         _backend._choose()
 
 
-def test_all_kernel_modules_load_into_one_process():
-    modules = [_backend.load(isa) for isa in _backend.available()]
-    assert len({module.__file__ for module in modules}) == len(modules)
+def test_all_libraries_load_into_one_process():
+    assert [_backend.load(isa).instruction_set for isa in _backend.available()] == _backend.available()
     assert _backend.load(_backend.isa) is _backend.kernels
 
 
-def test_every_kernel_module_has_the_same_names():
-    names = [{name for name in dir(_backend.load(isa)) if name[0] != "_"} for isa in _backend.available()]
-    assert all(n == names[0] for n in names)
+def test_load_refuses_a_library_without_kernels(tmp_path):
+    with pytest.raises(ImportError, match=r"no\.so"):
+        _kernels.load(str(tmp_path / "no.so"))
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    libraries = [line.split()[-1] for line in maps if "libc.so" in line]
+    with pytest.raises(ImportError, match=r"does not hold version 1 of the kernels\. Install seqfuse again"):
+        _kernels.load(libraries[0])
+
+
+def test_a_library_exports_one_function():
+    exported = subprocess.run(
+        ["nm", "-D", "--defined-only", str(_backend.library(_backend.isa))], capture_output=True, text=True, check=True
+    ).stdout
+    assert [line.split()[-1] for line in exported.splitlines()] == ["seqfuse_kernel_table"]
 
 
 def test_import_leaves_denormals_alone():

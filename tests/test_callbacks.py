@@ -5,7 +5,6 @@ import pytest
 from seqfuse.callbacks import Callback, CallbackList, History
 from seqfuse.models import Sequential
 
-pytestmark = pytest.mark.once
 EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
 
 

@@ -4,7 +4,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from cases import (
+from support.cases import (
     CALLS,
     OPTIONS,
     VARIANTS,
@@ -20,8 +20,6 @@ from cases import (
 
 from seqfuse import reference
 from seqfuse._cells import CELLS
-
-pytestmark = pytest.mark.once
 
 
 def test_central_differences_of_a_cubic_restore_their_argument():

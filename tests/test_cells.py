@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import OPTIONS, VARIANTS, assert_gradient, central_differences, name_of
+from support.cases import OPTIONS, VARIANTS, assert_gradient, central_differences, name_of
 
 from seqfuse._activations import DEFINITIONS, parse
 from seqfuse._cells import CELLS, Weights, variants
-
-pytestmark = pytest.mark.once
 
 B, I, H = 3, 2, 5
 EACH_CELL = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)

@@ -8,8 +8,6 @@ import pytest
 from seqfuse import _checks
 from seqfuse import functional as F
 
-pytestmark = pytest.mark.once
-
 TRANSPOSED = "PyTorch stores weights transposed: pass weight_"
 
 
@@ -37,28 +35,28 @@ def test_of_two_wrong_weights_the_one_is_named_that_the_caller_must_change(W, U,
 
 @pytest.mark.parametrize("dtype", "bhilqBHILQ")
 def test_lengths_of_any_integer_type(dtype):
-    real = _checks.real_steps("f", np.array([2, 0, 3], dtype), None, 3, 3, False)
+    real = _checks.valid_steps("f", np.array([2, 0, 3], dtype), None, 3, 3, False)
     assert real.astype(int).tolist() == [[1, 0, 1], [1, 0, 1], [0, 0, 1]]
 
 
 def test_lengths_and_mask_are_real_where_both_say_so():
     mask = np.array([[1, 1], [0, 1], [1, 1]], bool)
-    real = _checks.real_steps("f", [3, 1], mask, 3, 2, False)
+    real = _checks.valid_steps("f", [3, 1], mask, 3, 2, False)
     assert real.astype(int).tolist() == [[1, 1], [0, 0], [1, 0]]
     assert real.flags.c_contiguous
-    np.testing.assert_array_equal(_checks.real_steps("f", [3, 1], mask.T, 3, 2, True), real)
+    np.testing.assert_array_equal(_checks.valid_steps("f", [3, 1], mask.T, 3, 2, True), real)
 
 
-def test_real_steps_are_our_own():
+def test_valid_steps_are_our_own():
     mask = np.array([[True], [False]])
-    assert not np.shares_memory(_checks.real_steps("f", None, mask, 2, 1, False), mask)
-    assert not np.shares_memory(_checks.real_steps("f", None, mask, 1, 2, True), mask)
+    assert not np.shares_memory(_checks.valid_steps("f", None, mask, 2, 1, False), mask)
+    assert not np.shares_memory(_checks.valid_steps("f", None, mask, 1, 2, True), mask)
 
 
 def test_nothing_is_marked_where_all_steps_are_real():
-    assert _checks.real_steps("f", [3, 3], np.ones((3, 2), bool), 3, 2, False) is None
-    assert _checks.real_steps("f", [], None, 3, 0, False) is None
-    assert _checks.real_steps("f", [0, 0], None, 0, 2, False) is None
+    assert _checks.valid_steps("f", [3, 3], np.ones((3, 2), bool), 3, 2, False) is None
+    assert _checks.valid_steps("f", [], None, 3, 0, False) is None
+    assert _checks.valid_steps("f", [0, 0], None, 0, 2, False) is None
 
 
 @pytest.mark.parametrize(

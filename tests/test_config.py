@@ -7,8 +7,6 @@ import pytest
 
 from seqfuse._config import Configured, made
 
-pytestmark = pytest.mark.once
-
 
 class Pair(Configured):
     def __init__(self, first, second=2, *, third=None):

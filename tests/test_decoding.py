@@ -11,8 +11,6 @@ from seqfuse.decoding import beam_search, greedy_search, recurrent_step, take, t
 from seqfuse.layers import LSTM, Dense, Embedding, Input, SinePositionEncoding, TransformerDecoder
 from seqfuse.models import Model
 
-pytestmark = pytest.mark.once
-
 V, END, START, LONGEST = 4, 0, 1, 4
 
 

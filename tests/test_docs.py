@@ -10,8 +10,6 @@ import pytest
 
 import seqfuse
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).resolve().parent.parent
 BRIDGES = ("seqfuse.bench", "seqfuse.keras", "seqfuse.onnx", "seqfuse.torch")  # need what no test installs
 MODULES = ["seqfuse"] + [

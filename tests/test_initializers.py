@@ -11,8 +11,6 @@ import pytest
 from seqfuse import initializers, utils
 from seqfuse.initializers.scaled import fans
 
-pytestmark = pytest.mark.once
-
 SHAPE = (300, 400)
 DRAWN = {
     "random_uniform": initializers.RandomUniform,

@@ -12,8 +12,6 @@ import pytest
 
 import seqfuse
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "seqfuse"
 CODE = sorted(
@@ -27,8 +25,8 @@ PYTHON = [path for path in CODE if path.suffix in {".py", ".pyi"}]
 
 # From the bottom up: what a module of seqfuse may import stands in its own line or above it.
 LEVELS = [
-    {"_version", "_cpu", "_names", "_activations", "_cells"},
-    {"_arrays", "_backend", "_checks", "_config", "_info", "_kernels", "_results", "_seeds", "_threads"},
+    {"_version", "_names", "_activations", "_cells"},
+    {"_arrays", "_backend", "_checks", "_config", "_info", "_kernels", "_results", "_seeds", "_threads", "_update"},
     {"functional", "reference"},
     {"initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},
@@ -86,7 +84,8 @@ SOURCES = sorted(SOURCE.rglob("*.py"))
 
 
 def test_no_file_is_over_400_lines_and_the_median_at_most_150():
-    lengths = {relative(path): len(path.read_text().splitlines()) for path in CODE}
+    generated = SOURCE / "_kernels.pyi"
+    lengths = {relative(path): len(path.read_text().splitlines()) for path in CODE if path != generated}
     assert {name: n for name, n in lengths.items() if n > 400} == {}
     assert statistics.median(lengths.values()) <= 150
 
@@ -117,29 +116,36 @@ def test_every_module_has_its_level():
     assert sorted({module_of(path) for path in SOURCES} - set(LEVEL)) == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_nothing_looks_up(path):
+def looking_up(path: Path) -> set[str]:
+    """What a file imports from a level above its own."""
     own = module_of(path)
-    looks_up = {name for name in ours(path) - {own} if LEVEL[name] > LEVEL[own]}
-    if own in THIRD_PARTY_ALLOWED:
-        looks_up -= {"__init__"}  # these use seqfuse as its users do
-    assert looks_up == set()
+    names = {name for name in ours(path) - {own} if LEVEL[name] > LEVEL[own]}
+    return names - {"__init__"} if own in THIRD_PARTY_ALLOWED else names  # those use seqfuse as its users do
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if module_of(p) not in {"bench", "reference"}], ids=relative)
-def test_nobody_but_tests_and_bench_imports_the_reference(path):
-    assert "reference" not in ours(path)
+def test_nothing_looks_up():
+    assert {relative(path): names for path in SOURCES if (names := looking_up(path))} == {}
 
 
-@pytest.mark.parametrize("path", sorted((SOURCE / "reference").rglob("*.py")), ids=relative)
-def test_reference_imports_numpy_cells_activations_and_results_alone(path):
-    assert ours(path) <= {"reference", "_activations", "_cells", "_results"}
-    assert {name.split(".")[0] for name in imports(path)} <= {"seqfuse", "numpy", *sys.stdlib_module_names}
+def test_nobody_but_tests_and_bench_imports_the_reference():
+    others = [path for path in SOURCES if module_of(path) not in {"bench", "reference"}]
+    assert [relative(path) for path in others if "reference" in ours(path)] == []
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if module_of(p) not in THIRD_PARTY_ALLOWED], ids=relative)
-def test_numpy_is_the_only_requirement(path):
-    assert {name.split(".")[0] for name in imports(path)} <= {"seqfuse", "numpy", *sys.stdlib_module_names}
+def third_parties(path: Path) -> set[str]:
+    """What a file imports besides seqfuse, NumPy and the standard library."""
+    return {name.split(".")[0] for name in imports(path)} - {"seqfuse", "numpy", *sys.stdlib_module_names}
+
+
+def test_reference_imports_numpy_cells_activations_and_results_alone():
+    allowed = {"reference", "_activations", "_cells", "_results"}
+    files = sorted((SOURCE / "reference").rglob("*.py"))
+    assert {relative(path): more for path in files if (more := ours(path) - allowed | third_parties(path))} == {}
+
+
+def test_numpy_is_the_only_requirement():
+    files = [path for path in SOURCES if module_of(path) not in THIRD_PARTY_ALLOWED]
+    assert {relative(path): more for path in files if (more := third_parties(path))} == {}
 
 
 @pytest.mark.parametrize(
@@ -154,16 +160,16 @@ def test_only_one_file_names(pattern, home):
     assert {relative(path) for path in CPP if re.search(pattern, path.read_text())} <= {home}
 
 
-@pytest.mark.parametrize("path", [p for p in CPP if "bindings" not in p.parts], ids=relative)
-def test_cpp_outside_the_bindings_knows_no_python(path):
-    assert not re.search(r"#\s*include\s*[<\"](Python\.h|pybind11/|numpy/)", path.read_text())
+def test_cpp_outside_the_bindings_knows_no_python():
+    include = re.compile(r"#\s*include\s*[<\"](Python\.h|pybind11/|numpy/)")
+    others = [path for path in CPP if "bindings" not in path.parts]
+    assert [relative(path) for path in others if include.search(path.read_text())] == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "cpp" / "include").rglob("*.hpp")), ids=relative)
-def test_headers_are_included_once_and_can_say_why_they_exist(path):
-    text = path.read_text()
-    assert text.startswith("//")
-    assert "#pragma once" in text
+def test_headers_are_included_once_and_can_say_why_they_exist():
+    headers = {path: path.read_text() for path in sorted((ROOT / "cpp" / "include").rglob("*.hpp"))}
+    assert [relative(path) for path, text in headers.items() if not text.startswith("//")] == []
+    assert [relative(path) for path, text in headers.items() if "#pragma once" not in text] == []
 
 
 EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "data"}
@@ -194,9 +200,8 @@ def test_no_class_or_function_has_a_name_that_says_nothing():
     assert bad == set()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_every_module_says_why_it_exists(path):
-    assert ast.get_docstring(ast.parse(path.read_text()))
+def test_every_module_says_why_it_exists():
+    assert [relative(path) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text()))] == []
 
 
 def test_version_numbers_agree():
@@ -210,7 +215,7 @@ def test_readme_starts_with_the_two_commands():
     text = (ROOT / "README.md").read_text()
     commands = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)[:2]
     assert text.index("```bash") < 600
-    for command, end in zip(commands, ("python -m seqfuse demo\n", "pytest\n"), strict=True):
+    for command, end in zip(commands, ("python -m seqfuse demo\n", "pytest -n auto\n"), strict=True):
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
         assert command.endswith(end)
         assert command.count("\n") == 1

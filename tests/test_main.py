@@ -10,8 +10,6 @@ import seqfuse as sf
 from seqfuse import _backend
 from seqfuse.__main__ import COMMANDS, main
 
-pytestmark = pytest.mark.once
-
 
 def test_info_says_what_is_running():
     info = sf.info()

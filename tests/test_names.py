@@ -4,8 +4,6 @@ import pytest
 
 from seqfuse import _names
 
-pytestmark = pytest.mark.once
-
 TABLE = {"adam": 1, "adamw": 2, "rmsprop": 3, "SGD": 4}
 
 

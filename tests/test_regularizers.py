@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import regularizers
 
-pytestmark = pytest.mark.once
-
 ALL = [
     regularizers.L1(0.3),
     regularizers.L2(0.2),

@@ -9,8 +9,6 @@ import pytest
 
 from seqfuse import _seeds
 
-pytestmark = pytest.mark.once
-
 
 def test_sequence_is_splitmix64():
     generator = _seeds.SeedGenerator(0)

@@ -9,7 +9,7 @@ import pytest
 import seqfuse as sf
 from seqfuse import _threads
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.serial
 
 
 @pytest.fixture(autouse=True)

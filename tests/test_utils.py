@@ -7,8 +7,6 @@ import pytest
 
 from seqfuse import _seeds, utils
 
-pytestmark = pytest.mark.once
-
 
 def test_set_random_seed_starts_all_three_again():
     def drawn():

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from accuracy import WIDER, assert_rule_of_accuracy, results_of
-from attention_cases import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.accuracy import WIDER, assert_rule_of_accuracy, results_of
+from support.attention_cases import (
     PAIRS,
     SETTINGS,
     Setting,
@@ -13,14 +15,14 @@ from attention_cases import (
     laid_out,
     make_attention_case,
 )
-from cases import assert_same_bits
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from support.cases import assert_same_bits
 
 import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse import reference
 from seqfuse._results import AttentionGrads, AttentionOutput
+
+pytestmark = pytest.mark.each_isa
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize("chosen", SETTINGS)

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from attention_cases import Setting, make_attention_case
+from support.attention_cases import Setting, make_attention_case
 
 from seqfuse import functional as F
 from seqfuse import reference
 
+pytestmark = pytest.mark.each_isa
+
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-MODULES = pytest.mark.parametrize(
-    "module", [F, pytest.param(reference, marks=pytest.mark.once)], ids=["kernel", "reference"]
-)
+MODULES = pytest.mark.parametrize("module", [F, reference], ids=["kernel", "reference"])
 
 
 def run(module, q, k, v, dy=None, dlse=None, **options):

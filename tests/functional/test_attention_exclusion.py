@@ -7,16 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attention_cases import Setting, make_attention_case
-from cases import assert_same_bits
+from support.attention_cases import Setting, make_attention_case
+from support.cases import assert_same_bits
 
 from seqfuse import functional as F
 from seqfuse import reference
 
+pytestmark = pytest.mark.each_isa
+
 # The kernel over several blocks of queries and keys; the reference, which holds the meaning, over fewer.
 SIDES = pytest.mark.parametrize(
     ("module", "dtype", "T"),
-    [(F, np.float32, 130), (F, np.float64, 130), pytest.param(reference, np.float64, 20, marks=pytest.mark.once)],
+    [(F, np.float32, 130), (F, np.float64, 130), (reference, np.float64, 20)],
     ids=["float32", "float64", "reference"],
 )
 # With these, some pairs may not attend, in interior blocks of keys and on diagonals that cross blocks.

@@ -2,17 +2,15 @@
 
 import numpy as np
 import pytest
-from accuracy import assert_rule_of_accuracy
-from attention_cases import SETTINGS, Setting, make_attention_case, random_case
-from cases import assert_same_bits
+from support.accuracy import assert_rule_of_accuracy
+from support.attention_cases import SETTINGS, Setting, make_attention_case, random_case
+from support.cases import assert_same_bits
 
 import seqfuse as sf
 from seqfuse import _backend
 from seqfuse import functional as F
 
 from .test_instruction_sets import AVAILABLE, FUSED, needs_two
-
-pytestmark = pytest.mark.once  # goes over the instruction sets itself
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 # Features and keys around packets of 2, 4, 8 and 16; queries around tiles and blocks.

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attention_cases import LAYOUTS, SETTINGS, Setting, make_attention_case
-from cases import assert_same_bits
+from support.attention_cases import LAYOUTS, SETTINGS, Setting, make_attention_case
+from support.cases import assert_same_bits
 
 import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse._results import AttentionOutput
+
+pytestmark = pytest.mark.each_isa
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 THREADS = (1, 2, 3)

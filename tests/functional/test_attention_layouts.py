@@ -7,8 +7,8 @@ from itertools import combinations
 import ml_dtypes
 import numpy as np
 import pytest
-from attention_cases import Setting, make_attention_case
-from cases import assert_same_bits
+from support.attention_cases import Setting, make_attention_case
+from support.cases import assert_same_bits
 
 import seqfuse as sf
 from seqfuse import functional as F

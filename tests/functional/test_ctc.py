@@ -3,12 +3,14 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import assert_accurate, assert_gradient, central_differences
-from ctc_cases import CALLS, Case, case_of, probabilities
+from support.cases import assert_accurate, assert_gradient, central_differences
+from support.ctc_cases import CALLS, Case, case_of, probabilities
 
 import seqfuse as sf
 from seqfuse import _backend, reference
 from seqfuse import functional as F
+
+pytestmark = pytest.mark.each_isa
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH_CALL = pytest.mark.parametrize("call", CALLS)
@@ -225,15 +227,17 @@ def test_nothing_to_spell_and_nothing_at_all(T, B, C, S):
     np.testing.assert_allclose(dlogits, F.softmax(logits) - (np.arange(C) == 0), atol=1e-15)
 
 
-@pytest.mark.skipif(len(_backend.available()) < 3, reason="one instruction set with fused multiply-add is here")
-@pytest.mark.once
+@pytest.mark.skipif(
+    len(set(_backend.available()) & set(_backend.fused())) < 2,
+    reason="one instruction set with fused multiply-add is here",
+)
 @DTYPES
 @SIZES
 @pytest.mark.parametrize("scale", [1, 30])
 def test_instruction_sets_agree(T, C, S, scale, dtype, monkeypatch):
     case, results = case_of("all", T=T, C=C, S=S, dtype=dtype, scale=scale), []
     for isa in _backend.available():
-        if isa == "x86_64_v2":
+        if isa not in _backend.fused():
             continue  # multiplies, rounds, and adds
         monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
         results.append(case.run(F))
@@ -315,7 +319,6 @@ def test_denormals_are_zeros_inside_and_stay_alive_outside(dtype):
     assert (np.full(67, tiny) * dtype(0.25) != 0).all()
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("isa", _backend.available())
 def test_a_tape_keeps_to_the_kernels_that_made_it(isa, monkeypatch):
     case = case_of("all")

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from ctc_cases import CALLS, case_of, probabilities, spelled
+from support.ctc_cases import CALLS, case_of, probabilities, spelled
 
 from seqfuse import functional as F
-
-pytestmark = pytest.mark.once  # NumPy alone
 
 
 def draw(steps, classes, seed=0):

@@ -4,11 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from attention_cases import Setting, make_attention_case
-from cases import VARIANTS, make_case
+from support.attention_cases import Setting, make_attention_case
+from support.cases import VARIANTS, make_case
 
 import seqfuse as sf
 from seqfuse import functional as F
+
+pytestmark = pytest.mark.each_isa
 
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])

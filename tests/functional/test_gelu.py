@@ -6,6 +6,8 @@ import pytest
 from seqfuse import functional as F
 from seqfuse import reference
 
+pytestmark = pytest.mark.each_isa
+
 FORMS = pytest.mark.parametrize("approximate", [False, True], ids=["exact", "tanh"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 

@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
-from cases import CALLS, OPTIONS, VARIANTS, assert_accurate, assert_same_bits, make_case
+from support.cases import CALLS, EVERY_ACTIVATION, OPTIONS, VARIANTS, assert_accurate, assert_same_bits, make_case
 
 import seqfuse as sf
 from seqfuse import _backend, reference
 from seqfuse import functional as F
 
-pytestmark = pytest.mark.once  # goes over the instruction sets itself
-
 AVAILABLE = _backend.available()
-FUSED = [isa for isa in AVAILABLE if isa != "x86_64_v2"]  # x86_64_v2 multiplies, rounds, and adds
+FUSED = [isa for isa in AVAILABLE if isa in _backend.fused()]  # the others multiply, round, and add
 needs_two = pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add is here")
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
@@ -50,7 +48,7 @@ def test_instruction_sets_agree_for_every_call(cell, options, call, dtype, monke
 
 @needs_two
 @DTYPES
-@pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+@pytest.mark.parametrize(("cell", "settings"), OPTIONS + EVERY_ACTIVATION)
 def test_instruction_sets_agree_with_every_option(cell, settings, dtype, monkeypatch):
     assert_all_agree(make_case(cell, settings=settings, T=6, B=7, I=5, H=37, dtype=dtype), monkeypatch)
 

@@ -10,6 +10,10 @@ import pytest
 import seqfuse as sf
 from seqfuse import _backend
 from seqfuse import functional as F
+from seqfuse.functional._attention_tape import AttentionTape
+from seqfuse.functional._scores import ScoreOptions, shape_of
+
+pytestmark = pytest.mark.serial
 
 H = 64
 
@@ -46,13 +50,10 @@ def interrupted(call, *, after=0.3):
 def test_ctrl_c_stops_a_long_call_before_its_end(threads):
     _, W, U = small()
     x = np.broadcast_to(np.full(H, 0.5, np.float32), (4_000_000, 4 * threads, H))  # a minute of work in no memory
-    h, c = np.full((2, x.shape[1], H), np.nan, np.float32)
-    interrupted(
-        lambda: _backend.kernels.recurrent_forward(
-            "lstm", W, U, None, None, False, None, x, None, None, None, None, False, None, h, c, False, 0, threads
-        )
-    )
-    assert np.isnan(h).all(), "the final state is written last: this call came to its end"
+    returned = []
+    with sf.num_threads(threads):
+        interrupted(lambda: returned.append(F.lstm(x, W, U, return_sequences=False)))
+    assert not returned, "this call came to its end"
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -61,10 +62,10 @@ def test_ctrl_c_stops_within_a_step_that_takes_long(threads):
     """Seconds of work in one step: a single product of 137 thousand million multiply-adds."""
     B, units = 8192, 2048
     W, U = np.zeros((1, 4 * units), np.float32), np.zeros((units, 4 * units), np.float32)
-    kernel = _backend.kernels.Recurrent("lstm", W, U, None, None, False, None, threads)
-    x, (h, c) = np.zeros((1, B, 1), np.float32), np.full((2, B, units), np.nan, np.float32)
-    interrupted(lambda: kernel.forward(x, None, None, None, None, False, None, h, c, threads), after=0.1)
-    assert np.isnan(h).all()
+    packed, x, returned = F.pack_lstm(W, U), np.zeros((1, B, 1), np.float32), []
+    with sf.num_threads(threads):
+        interrupted(lambda: returned.append(packed(x, return_sequences=False)), after=0.1)
+    assert not returned
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -105,7 +106,7 @@ def test_ctrl_c_stops_a_long_dense_and_leaves_into_as_it_was():
     assert (W == 3).all()
 
 
-PLAIN = (None, 0.0, -1, -1, False, None, None, 0.0, 0)  # attention without an option
+PLAIN = ScoreOptions(None, 0.0, -1, -1, False, None, None, 0.0, 0)
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -113,9 +114,7 @@ PLAIN = (None, 0.0, -1, -1, False, None, None, 0.0, 0)  # attention without an o
 def test_ctrl_c_stops_a_long_attention(threads):
     q = np.broadcast_to(np.full(64, 0.1, np.float32), (1, threads, 400_000, 64))  # a minute of work in no memory
     y = np.full((1, threads, 400_000, 1), np.nan, np.float32)
-    interrupted(
-        lambda: _backend.kernels.attention_forward(q, q, q[..., :1], PLAIN, y, None, None, None, threads), after=0.3
-    )
+    interrupted(lambda: _backend.kernels.attention_forward(q, q, q[..., :1], PLAIN, y, None, None, threads), after=0.3)
     assert np.isnan(y[0, -1, 0]).all(), "the first query of the last head is written last: this call came to its end"
 
 
@@ -124,12 +123,11 @@ def test_ctrl_c_stops_a_long_attention(threads):
 def test_ctrl_c_stops_a_long_backward_of_attention(threads):
     T = 100_000
     q = np.broadcast_to(np.full(64, 0.1, np.float32), (1, threads, T, 64))  # half a minute of work
-    high, reciprocal = np.full((1, threads, T), 0.08, np.float32), np.full((1, threads, T), 1 / T, np.float32)
+    statistics = np.stack([np.full((1, threads, T), value, np.float32) for value in (0.08, 1 / T)])
+    tape = AttentionTape(_backend.kernels, shape_of("f", q, q, q), PLAIN, q, q, q, q, statistics, None)
     dq, dk, dv = (np.full(q.shape, np.nan, np.float32) for _ in range(3))
     interrupted(
-        lambda: _backend.kernels.attention_backward(
-            q, q, q, PLAIN, q, high, reciprocal, q, None, dq, dk, dv, None, threads
-        ),
+        lambda: _backend.kernels.attention_backward(tape, q, None, dq, dk, dv, None, threads),
         after=0.3,
     )
     assert np.isnan(dk[0, -1, -1]).all(), "the last keys come last: this call came to its end"

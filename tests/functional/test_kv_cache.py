@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from attention_cases import SETTINGS, Setting, make_attention_case
+from support.attention_cases import SETTINGS, Setting, make_attention_case
 
 import seqfuse as sf
 from seqfuse import _backend
@@ -12,6 +12,8 @@ from seqfuse import functional as F
 from .test_attention_invariance import assert_bits
 from .test_instruction_sets import AVAILABLE, FUSED, needs_two
 from .test_layouts import LAYOUTS
+
+pytestmark = pytest.mark.each_isa
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 # Around blocks of 64 keys and 48 queries, and over the capacity of 256 at which a cache starts.
@@ -297,7 +299,6 @@ def test_lists_are_float64():
 
 
 @needs_two
-@pytest.mark.once
 @DTYPES
 @HEADS
 def test_instruction_sets_agree(Hq, Hk, D, Dv, dtype, monkeypatch):
@@ -310,7 +311,6 @@ def test_instruction_sets_agree(Hq, Hk, D, Dv, dtype, monkeypatch):
         assert_bits("y", y, results[0])
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("isa", AVAILABLE)
 def test_a_cache_keeps_to_the_kernels_that_made_it(isa, monkeypatch):
     q, k, v = draw(70)

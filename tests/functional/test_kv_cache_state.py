@@ -19,6 +19,8 @@ from .test_attention_invariance import assert_bits
 from .test_interrupt import interrupted, interruptible  # noqa: F401, a fixture
 from .test_kv_cache import draw, empty_for, filled
 
+pytestmark = pytest.mark.each_isa
+
 
 def measures_memory(test):
     skip = pytest.mark.skipif

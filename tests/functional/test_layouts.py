@@ -1,9 +1,11 @@
 """Arrays of any layout and type give the bits of plain ones; read in place where that can be, never written."""
 
+import dataclasses
+
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import assert_same_bits, make_case
+from support.cases import assert_same_bits, make_case
 
 from seqfuse import _backend
 from seqfuse import functional as F
@@ -130,6 +132,14 @@ def test_a_broadcast_input_is_read_as_often_as_it_is_repeated(cell):
     assert_same_bits(grads, full_grads)
 
 
+def arrays_in(arguments):
+    """All arrays among arguments and in the fields of dataclasses among them."""
+    found = [a for a in arguments if isinstance(a, np.ndarray)]
+    for structure in filter(dataclasses.is_dataclass, arguments):
+        found += arrays_in([getattr(structure, field.name) for field in dataclasses.fields(structure)])
+    return found
+
+
 class Recorder:
     """Kernels that remember the arrays they were given."""
 
@@ -138,7 +148,7 @@ class Recorder:
 
     def __getattr__(self, name):
         def call(*arguments):
-            self.given += [a for a in arguments if isinstance(a, np.ndarray)]
+            self.given += arrays_in(arguments)
             return getattr(self.kernels, name)(*arguments)
 
         return call

@@ -5,8 +5,6 @@ import pytest
 
 from seqfuse import functional as F
 
-pytestmark = pytest.mark.once
-
 
 def draw(*shape, dtype=np.float64):
     return np.random.default_rng(shape).normal(size=shape).astype(dtype)

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from cases import assert_accurate
+from support.cases import assert_accurate
 
 import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse import reference
+
+pytestmark = pytest.mark.each_isa
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 PAIRS = pytest.mark.parametrize(

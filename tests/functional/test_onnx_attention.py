@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from onnx_attention import INPUTS, Outputs, call, options_of, run_node
-from onnx_cases import assert_case, node_cases
+from support.onnx_attention import INPUTS, Outputs, call, options_of, run_node
+from support.onnx_cases import assert_case, node_cases
 
 from seqfuse import functional, reference
 
@@ -37,9 +37,7 @@ local_window_ext_cache_rank3_head_mask local_window_ext_cache_rank4_batch_mask l
 local_window_rank1_boolean_mask local_window_with_past
 """.split()  # noqa: SIM905
 
-both_modules = pytest.mark.parametrize(
-    "module", [functional, pytest.param(reference, marks=pytest.mark.once)], ids=["functional", "reference"]
-)
+both_modules = pytest.mark.parametrize("module", [functional, reference], ids=["functional", "reference"])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,6 @@ def onnx_cases():
     return node_cases(["Attention"])
 
 
-@pytest.mark.once
 def test_onnx_has_these_ninety_three_cases_and_no_other(onnx_cases):
     assert len(NAMES) == 93
     assert sorted(onnx_cases) == sorted(f"attention_{name}" for name in NAMES)
@@ -144,7 +141,6 @@ def test_node_agrees_with_its_definition(kind, window, causal, mask, module):
         assert np.abs(ours[name][finite] - right[finite]).max() <= limit, name
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("attributes", "kind", "options"),
     [
@@ -168,7 +164,6 @@ def test_options_say_it_without_a_mask(attributes, kind, options):
     assert {name: list(value) if name == "lengths" else value for name, value in got.items()} == options
 
 
-@pytest.mark.once
 def test_options_say_a_window_on_both_sides_where_queries_are_keys():
     q = np.zeros((1, 5, 4), np.float32)
     assert options_of({"left_window_size": 1, "right_window_size": 2}, dict.fromkeys("QKV", q), 5, 5) == {
@@ -185,7 +180,6 @@ def test_node_computes_in_float64_where_softmax_precision_says_so(module):
     np.testing.assert_array_equal(y, exact.astype(np.float32), strict=True)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("attributes", "kind", "more", "names"),
     [

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from onnx_nodes import call, run_node
+from support.onnx_nodes import call, run_node
 
 from seqfuse import functional, reference
 
@@ -19,9 +19,7 @@ NAMES = [
 ]  # fmt: skip
 OPERATORS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # gates
 
-both_modules = pytest.mark.parametrize(
-    "module", [functional, pytest.param(reference, marks=pytest.mark.once)], ids=["functional", "reference"]
-)
+both_modules = pytest.mark.parametrize("module", [functional, reference], ids=["functional", "reference"])
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,6 @@ def onnx_cases():
     return {case.name: case for case in cases if any(node.op_type in OPERATORS for node in case.model.graph.node)}
 
 
-@pytest.mark.once
 def test_onnx_has_these_eighteen_cases_and_no_other(onnx_cases):
     assert len(NAMES) == 18
     assert sorted(onnx_cases) == NAMES
@@ -82,7 +79,7 @@ def runtime(operator, attributes, inputs):
     """Y, Y_h and, of the LSTM, Y_c of ONNX Runtime."""
     onnxruntime = pytest.importorskip("onnxruntime")
     from onnx import TensorProto, helper
-    from onnx_nodes import INPUTS
+    from support.onnx_nodes import INPUTS
 
     slots = INPUTS if operator == "LSTM" else INPUTS[:6]
     outputs = ["Y", "Y_h", "Y_c"][: 3 if operator == "LSTM" else 2]
@@ -151,7 +148,6 @@ def test_node_with_batch_first_has_the_same_numbers(operator, module):
             np.testing.assert_array_equal(ours.swapaxes(0, 1), right)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("operator", "attributes", "names"),
     [

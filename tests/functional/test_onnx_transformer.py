@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from onnx_cases import assert_case, node_cases
-from onnx_transformer import OPERATORS, run_node
+from support.onnx_cases import assert_case, node_cases
+from support.onnx_transformer import OPERATORS, run_node
 
 from seqfuse import functional, reference
 
@@ -22,9 +22,7 @@ NAMES = [
     "rotary_embedding_with_rotary_dim",
 ]  # fmt: skip
 
-both_modules = pytest.mark.parametrize(
-    "module", [functional, pytest.param(reference, marks=pytest.mark.once)], ids=["functional", "reference"]
-)
+both_modules = pytest.mark.parametrize("module", [functional, reference], ids=["functional", "reference"])
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +31,6 @@ def onnx_cases():
     return node_cases(OPERATORS)
 
 
-@pytest.mark.once
 def test_onnx_has_these_forty_six_cases_and_no_other(onnx_cases):
     assert len(NAMES) == 46
     assert sorted(onnx_cases) == sorted(NAMES)
@@ -88,7 +85,6 @@ def test_rotation_of_half_numbers(interleaved, module):
     np.testing.assert_allclose(y, right, rtol=0.51 * np.finfo(np.float16).eps, atol=1e-6)  # rounded once, near zero too
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("operator", "attributes", "error", "names"),
     [

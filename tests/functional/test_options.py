@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from accuracy import assert_rule_of_accuracy
-from cases import (
+from support.accuracy import assert_rule_of_accuracy
+from support.cases import (
+    EVERY_ACTIVATION,
     OPTIONS,
     PAIRS,
     assert_gradient,
@@ -17,13 +18,16 @@ from cases import (
 import seqfuse as sf
 from seqfuse import functional as F
 
+pytestmark = pytest.mark.each_isa
+
 SCALE = 0.5  # keeps the powers small that gates without a bound make
 EACH = pytest.mark.parametrize(("cell", "settings"), OPTIONS)
+EACH_ACTIVATION_TOO = pytest.mark.parametrize(("cell", "settings"), OPTIONS + EVERY_ACTIVATION)
 EACH_PAIR = pytest.mark.parametrize(("cell", "settings"), PAIRS)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 
 
-@EACH
+@EACH_ACTIVATION_TOO
 def test_backward_matches_central_differences(cell, settings):
     case = make_smooth_case(cell, settings=settings, T=4, B=2, I=2, H=3, scale=SCALE)
     grads = case.run(F)[2]
@@ -37,7 +41,7 @@ def test_backward_matches_differences_for_every_two_options(cell, settings):
 
 
 @DTYPES
-@EACH
+@EACH_ACTIVATION_TOO
 def test_kernels_keep_the_rule_of_accuracy(cell, settings, dtype):
     def seeds():
         sizes = {"T": 9, "B": 7, "I": 6, "H": 19, "scale": SCALE}

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from cases import BIASES, CALLS, OPTIONS, VARIANTS, Setting, assert_same_bits, make_case
+from support.cases import BIASES, CALLS, OPTIONS, VARIANTS, Setting, assert_same_bits, make_case
 
 from seqfuse import functional as F
 from seqfuse._cells import CELLS
+
+pytestmark = pytest.mark.each_isa
 
 
 def pack(case):

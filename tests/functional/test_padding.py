@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from cases import VARIANTS, assert_same_bits, make_case
+from support.cases import VARIANTS, assert_same_bits, make_case
 
 from seqfuse import functional as F
+
+pytestmark = pytest.mark.each_isa
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)

@@ -6,8 +6,6 @@ import pytest
 from seqfuse import functional as F
 from seqfuse import reference
 
-pytestmark = pytest.mark.once
-
 TABLES = {
     "sinusoidal_positions": lambda module, T, D, **how: [module.sinusoidal_positions(T, D, **how)],
     "sines first": lambda module, T, D, **how: [module.sinusoidal_positions(T, D, interleaved=False, **how)],

@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
-from cases import BIASES, BOUNDED, CALLS, VARIANTS, make_case, name_of, settings_of
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cases import BIASES, BOUNDED, CALLS, VARIANTS, make_case, name_of, settings_of
 
 import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse import reference
+
+pytestmark = pytest.mark.each_isa
 
 SETTINGS = settings(derandomize=True, max_examples=150, deadline=None, database=None)
 NASTY = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33]

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from cases import FUNCTIONS, assert_accurate, assert_gradient, assert_same_bits, central_differences
+from support.cases import FUNCTIONS, assert_accurate, assert_gradient, assert_same_bits, central_differences
 
 import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse import reference
+
+pytestmark = pytest.mark.each_isa
 
 NAMES = ("h", "x", "W", "V", "c")
 # All of it; without the skip; without the bias; without both.

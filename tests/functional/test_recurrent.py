@@ -4,11 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from accuracy import assert_rule_of_accuracy, results_of
-from cases import BIASES, CALLS, VARIANTS, assert_gradient, assert_same_bits, central_differences, make_case
+from support.accuracy import assert_rule_of_accuracy, results_of
+from support.cases import BIASES, CALLS, VARIANTS, assert_gradient, assert_same_bits, central_differences, make_case
 
 from seqfuse import functional as F
 from seqfuse import reference
+
+pytestmark = pytest.mark.each_isa
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
@@ -193,7 +195,8 @@ def test_need_dx_and_into_change_no_bits(cell, options, bias, call):
 def test_backward_again_and_from_other_threads_gives_the_same_bits_and_leaves_the_tape_race(cell, options, call):
     case = make_case(cell, options, T=67, B=9, I=5, H=19, call=call)
     _, tape, grads = case.run(F)
-    arrays = [a for a in (*tape._arguments, tape._y, tape._saved) if isinstance(a, np.ndarray)]
+    kept = [getattr(part, name) for part in (tape._weights, tape._sequence) for name in part.__slots__]
+    arrays = [a for a in (*kept, tape._y, tape._saved) if isinstance(a, np.ndarray)]
     before = [a.tobytes() for a in arrays]
     with ThreadPoolExecutor(3) as pool:
         for again in pool.map(lambda _: case.backward(F, tape), range(6)):

@@ -6,6 +6,8 @@ import pytest
 from seqfuse import _backend, reference
 from seqfuse import functional as F
 
+pytestmark = pytest.mark.each_isa
+
 B, H, T, D = 2, 3, 9, 22
 LAYOUTS = pytest.mark.parametrize("interleaved", [False, True], ids=["halves", "pairs"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])

@@ -5,6 +5,8 @@ import pytest
 
 from seqfuse import functional as F
 
+pytestmark = pytest.mark.each_isa
+
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 WIDTHS = pytest.mark.parametrize("D", [1, 15, 16, 17, 65, 1000])
 

@@ -9,9 +9,11 @@ import time
 
 import numpy as np
 import pytest
-from cases import OPTIONS, VARIANTS, make_case
+from support.cases import OPTIONS, VARIANTS, make_case
 
 from seqfuse import functional as F
+
+pytestmark = pytest.mark.each_isa
 
 LSTM = VARIANTS[1].values
 OF_WEIGHTS = ("activation", "recurrent_activation", "clip", "peephole")

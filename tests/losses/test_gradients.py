@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from cases import assert_gradient, central_differences
+from support.cases import assert_gradient, central_differences
 from support.pairwise import pairwise
 
 from seqfuse import losses

@@ -1,7 +1,7 @@
 """A model held against central differences as a whole: from its parameters to the loss that fit makes smaller."""
 
 import numpy as np
-from cases import assert_gradient, central_differences
+from support.cases import assert_gradient, central_differences
 
 from seqfuse.optimizers import SGD
 

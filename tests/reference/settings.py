@@ -1,9 +1,8 @@
 """Settings of cells and of both attentions that the tests of the reference go over: each alone, and rows of pairs."""
 
-import attention_cases
-import multi_head_cases
 import pytest
-from cases import CELLS, Setting, settings_of
+from support import attention_cases, multi_head_cases
+from support.cases import CELLS, Setting, settings_of
 from support.pairwise import settings
 
 # They stand for all functions, which tests of their own hold: one without and one with a constant.

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from attention_cases import (
+from support.attention_cases import (
     SETTINGS,
     Setting,
     assert_gradients,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attention_cases import make_attention_case
+from support.attention_cases import make_attention_case
 
 from seqfuse import reference
 from seqfuse.reference.attention_pairs import attended, kept, sum_over_keys

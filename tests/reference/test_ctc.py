@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from cases import assert_gradient, central_differences
-from ctc_cases import CALLS, case_of, probabilities
+from support.cases import assert_gradient, central_differences
+from support.ctc_cases import CALLS, case_of, probabilities
 
 from seqfuse import reference
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from cases import assert_gradient, central_differences
+from support.cases import assert_gradient, central_differences
 
 from seqfuse import reference
 

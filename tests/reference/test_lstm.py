@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import Setting, make_case
+from support.cases import Setting, make_case
 
 from seqfuse import reference
 from seqfuse._activations import sigmoid

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from attention_cases import Setting, assert_gradients, assert_gradients_along_a_line
-from multi_head_cases import SETTINGS, make_multi_head_case
+from support.attention_cases import Setting, assert_gradients, assert_gradients_along_a_line
+from support.multi_head_cases import SETTINGS, make_multi_head_case
 
 from seqfuse import functional as F
 from seqfuse import reference

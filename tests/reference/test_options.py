@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import (
+from support.cases import (
     VARIANTS,
     Setting,
     assert_gradients_along_a_line,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import BIASES, CALLS, VARIANTS, assert_gradient, central_differences, make_case, make_smooth_case
+from support.cases import BIASES, CALLS, VARIANTS, assert_gradient, central_differences, make_case, make_smooth_case
 from support.pairwise import rows
 
 from seqfuse import reference

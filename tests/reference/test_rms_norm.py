@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import assert_gradient, central_differences
+from support.cases import assert_gradient, central_differences
 
 from seqfuse import reference
 

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 import numpy as np
-from attention_cases import Setting, make_attention_case
-from cases import make_case
+from support.attention_cases import Setting, make_attention_case
+from support.cases import make_case
 
 import seqfuse as sf
 from seqfuse import functional as F

@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from cases import VARIANTS, make_case
-from transformer_cases import WAYS
+from support.cases import VARIANTS, make_case
+from support.transformer_cases import WAYS
 
 import seqfuse as sf
 from seqfuse import functional as F

@@ -8,6 +8,8 @@ import pytest
 
 from .processes import SANITIZED, results_of_everything, run_in_new_interpreter
 
+pytestmark = pytest.mark.serial
+
 PROCESS = """
     import ctypes, os, signal, sys, threading
     import numpy

@@ -65,7 +65,7 @@ def test_a_call_that_memory_is_refused_raises_and_the_next_one_works(name, threa
 def test_ten_thousand_calls_leave_the_resident_memory_as_it_was(name):
     """Forward and backward, thin tapes, objects made and dropped, streams, and calls that are refused."""
     code = f"""
-    from cases import make_case
+    from support.cases import make_case
     cell = CELLS[{name!r}]
     case = make_case(cell, T=3, B=2, I=4, H=9, dtype=np.float32)
     large = shared_case({name!r})
@@ -131,7 +131,7 @@ def test_attention_that_memory_is_refused_raises_and_the_next_call_works(threads
 def test_ten_thousand_calls_of_attention_leave_the_resident_memory_as_it_was():
     """Forward and backward with a gradient of the mask, copies of arguments, calls that are refused, and large ones."""
     code = """
-    from attention_cases import Setting, make_attention_case
+    from support.attention_cases import Setting, make_attention_case
     settings = (Setting("mask", "-inf:bhqk"), Setting("lengths"), Setting("dropout", 0.3), Setting("dlse"))
     case, large = make_attention_case(settings, Tq=5, D=7, dtype=np.float32), shared_attention()
     transposed = case.with_argument("k", np.asfortranarray(case.arguments["k"]))

@@ -11,6 +11,8 @@ from seqfuse._cells import CELLS
 
 from .processes import results_of, results_of_attention, same_bits, shared_attention, shared_case
 
+pytestmark = pytest.mark.serial
+
 EACH = pytest.mark.parametrize("name", CELLS)
 CALLERS = 4
 

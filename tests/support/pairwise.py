@@ -78,3 +78,30 @@ def settings(
     found = rows(fits=lambda row: fits(made(row)), **{name: [DEFAULT, *values] for name, values in options.items()})
     chosen = [made(dict(zip(options, row))) for row in found]
     return [pytest.param(one, id="-".join(map(str, one)) or "plain") for one in chosen]
+
+
+def pairs_of_product(chosen_values: list[dict[str, Any]]) -> list[int]:
+    """Return the places of combinations in which any two values meet that meet anywhere in `chosen_values`.
+
+    A combination says for each parameter which of its values it has. Those that bring most new pairs are taken first.
+    """
+    pairs = [set(combinations(sorted(each.items(), key=lambda item: item[0]), 2)) for each in chosen_values]
+    missing = set().union(*pairs)
+    if not missing:
+        return list(range(len(chosen_values)))
+    chosen: set[int] = set()
+    for gain in range(max(map(len, pairs)), 0, -1):
+        for place, each in enumerate(pairs):
+            if place not in chosen and len(each & missing) >= gain:
+                chosen.add(place)
+                missing -= each
+    return sorted(chosen)
+
+
+def meetings(options: dict[str, Any]) -> list[tuple[tuple[str, Any], tuple[str, Any]]]:
+    """Return pairs of (option, value) in which any two options meet, and each value of the two at least once."""
+    return [
+        ((a, a_values[i % len(a_values)]), (b, b_values[i % len(b_values)]))
+        for (a, a_values), (b, b_values) in combinations(((name, list(v)) for name, v in options.items()), 2)
+        for i in range(max(len(a_values), len(b_values)))
+    ]

@@ -1,7 +1,7 @@
 """Cases of multi-head attention that the tests of the reference and of the kernels share.
 
     SETTINGS            pytest.param(settings) for every option at every value of interest, one at a time
-    PAIRS               the same for every two settings of different options that go together
+    PAIRS               the same for every two options that go together, each value of the two once at least
     make_multi_head_case(settings, ...)     a MultiHeadCase of a given size, drawn from a seed
     draw_case(choose), laid_out(case, choose)       one of any size and options, and its arrays anywhere in memory
     case.run(module)    (Output, tape, MultiHeadAttentionGrads) of `seqfuse.functional` or the reference
@@ -13,12 +13,13 @@ is self-attention of 4 heads over 2 of keys, with all biases. `source` says whic
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
-from attention_cases import MASKS, Setting, draw_mask
+
+from support.attention_cases import MASKS, Setting, draw_mask
+from support.pairwise import meetings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,9 +58,9 @@ def go_together(settings: Iterable[Setting]) -> bool:
 _ALL = [Setting(option, value) for option, values in VALUES.items() for value in values]
 SETTINGS = [pytest.param((), id="plain"), *(pytest.param((s,), id=str(s)) for s in _ALL)]
 PAIRS = [
-    pytest.param((a, b), id=f"{a}-{b}")
-    for a, b in combinations(_ALL, 2)
-    if a.option != b.option and go_together((a, b))
+    pytest.param((Setting(*a), Setting(*b)), id=f"{Setting(*a)}-{Setting(*b)}")
+    for a, b in meetings(VALUES)
+    if go_together((Setting(*a), Setting(*b)))
 ]
 
 

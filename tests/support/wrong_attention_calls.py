@@ -5,9 +5,9 @@ TABLE       name -> rows (argument, value, error, what the message says of it)
 """
 
 import numpy as np
-from wrong_values import INDICES, KINDS, rows_of_flag, rows_of_numbers, zeros
 
 from seqfuse import functional as F
+from support.wrong_values import INDICES, KINDS, rows_of_flag, rows_of_numbers, zeros
 
 B, HQ, HK, TQ, TK, D, DV = 2, 4, 2, 3, 5, 6, 7
 

@@ -5,7 +5,9 @@ TABLE       name -> rows (argument, value, error, what the message says of it)
 """
 
 import numpy as np
-from wrong_values import (
+
+from seqfuse import functional as F
+from support.wrong_values import (
     INDICES,
     KINDS,
     READ_ONLY,
@@ -18,8 +20,6 @@ from wrong_values import (
     rows_of_numbers,
     zeros,
 )
-
-from seqfuse import functional as F
 
 D, R = 6, 4
 

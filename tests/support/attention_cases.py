@@ -1,7 +1,7 @@
 """Cases of attention that the tests of the reference and of the kernel share, and how to judge their gradients.
 
     SETTINGS            pytest.param(settings) for every option at every value of interest, one at a time
-    PAIRS               the same for every two settings of different options that go together
+    PAIRS               the same for every two options that go together, each value of the two once at least
     make_attention_case(settings, ...)      an AttentionCase of a given size, drawn from a seed
     assert_gradients(case, module), assert_gradients_along_a_line(case, module)     against central differences
     random_case(seed)   one of any size, options, type and layout, which draw_case(choose) and laid_out choose
@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, product
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
-from cases import assert_gradient, central_differences
+
+from support.cases import assert_gradient, central_differences
+from support.pairwise import meetings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -69,9 +71,9 @@ def go_together(settings: Iterable[Setting]) -> bool:
 _ALL = [Setting(option, value) for option, values in VALUES.items() for value in values]
 SETTINGS = [pytest.param((s,), id=str(s)) for s in _ALL]
 PAIRS = [
-    pytest.param((a, b), id=f"{a}-{b}")
-    for a, b in combinations(_ALL, 2)
-    if a.option != b.option and go_together((a, b))
+    pytest.param((Setting(*a), Setting(*b)), id=f"{Setting(*a)}-{Setting(*b)}")
+    for a, b in meetings(VALUES)
+    if go_together((Setting(*a), Setting(*b)))
 ]
 
 

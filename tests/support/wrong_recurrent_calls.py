@@ -5,10 +5,10 @@ TABLE       name -> rows (argument, value, error, what the message says of it)
 """
 
 import numpy as np
-from wrong_values import KINDS, B, H, I, T, rows_of_activation, rows_of_flag, rows_of_numbers, zeros
 
 from seqfuse import functional as F
 from seqfuse._cells import CELLS
+from support.wrong_values import KINDS, B, H, I, T, rows_of_activation, rows_of_flag, rows_of_numbers, zeros
 
 
 def shapes(cell):

@@ -7,10 +7,10 @@ Sizes are those of the calls of attention, whose rows say what is wrong with its
 """
 
 import numpy as np
-from wrong_attention_calls import DV, HK, HQ, OF_MASK, OF_NUMBERS, OF_POSITIONS, TK, TQ, B, D
-from wrong_values import INDICES, KINDS, READ_ONLY, rows_of_flag, rows_of_numbers, zeros
 
 from seqfuse import functional as F
+from support.wrong_attention_calls import DV, HK, HQ, OF_MASK, OF_NUMBERS, OF_POSITIONS, TK, TQ, B, D
+from support.wrong_values import INDICES, KINDS, READ_ONLY, rows_of_flag, rows_of_numbers, zeros
 
 E, EK, EV, O = 8, 9, 10, 11
 

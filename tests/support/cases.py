@@ -4,6 +4,7 @@
     CALLS               names of the ways to call: "plain", "lengths", "mask", "reverse", "batch_first", "all"
     BIASES              "none", "one" (G*H,), "two" (2, G*H)
     OPTIONS             pytest.param(cell, settings) for every cell with every option that it takes, one at a time
+    EVERY_ACTIVATION    the same for every activation of an LSTM and a minGRU
     PAIRS               pytest.param(cell, settings) for every cell with every two settings of different options
     make_case(...)      a Case: arguments, options and gradients of the outputs, drawn from a seed
     make_smooth_case(...)   one that central differences can judge: nothing in it is near a kink
@@ -84,9 +85,9 @@ class Setting(NamedTuple):
         return self.option if self.value is True else f"{self.option}={self.value}"
 
 
-def settings_of(cell: Cell) -> list[Setting]:
-    """Every setting of every option that the cell takes."""
-    settings = [Setting(a, f) for a, default in cell.activations.items() for f in FUNCTIONS if f != default.name]
+def settings_of(cell: Cell, functions: Iterable[Any] = FUNCTIONS) -> list[Setting]:
+    """Every setting of every option that the cell takes, with these of the activations."""
+    settings = [Setting(a, f) for a, default in cell.activations.items() for f in functions if f != default.name]
     settings += [Setting(name, 0.7 if name == "clip" else True) for name in cell.takes]
     settings += [Setting(name, value) for name, values in cell.options.items() for value in values[1:]]
     return [
@@ -100,8 +101,16 @@ def _params(of: Callable[[Cell], list[tuple[Setting, ...]]]) -> list[Any]:
     return [pytest.param(c, s, id="-".join([c.name, *map(str, s)])) for c in CELLS.values() for s in of(c)]
 
 
-OPTIONS = _params(lambda cell: [(setting,) for setting in settings_of(cell)])
-PAIRS = _params(lambda cell: [(a, b) for a, b in combinations(settings_of(cell), 2) if a.option != b.option])
+# Every activation goes through one switch, whatever the cell: a bounded one with constants and an unbounded one stand
+# for all of them. EVERY_ACTIVATION goes through them in two cells that have both kinds of activation.
+REPRESENTATIVES = (("hard_sigmoid", 0.3, 0.4), ("elu", 0.7))
+OPTIONS = _params(lambda cell: [(setting,) for setting in settings_of(cell, REPRESENTATIVES)])
+PAIRS = _params(
+    lambda cell: [(a, b) for a, b in combinations(settings_of(cell, REPRESENTATIVES), 2) if a.option != b.option]
+)
+EVERY_ACTIVATION = _params(
+    lambda cell: [(s,) for s in settings_of(cell) if s.option in cell.activations and cell.name in ("lstm", "mingru")]
+)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ TABLE       name -> rows (argument, value, error, what the message says of it)
 """
 
 import numpy as np
-from wrong_values import INDICES, KINDS, B, C, T, rows_of_flag, rows_of_numbers, zeros
 
 from seqfuse import functional as F
+from support.wrong_values import INDICES, KINDS, B, C, T, rows_of_flag, rows_of_numbers, zeros
 
 S = 3
 LABELS = np.array([[1, 2, 3], [5, 5, 4]])

@@ -20,7 +20,8 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from onnx_cases import attributes_of
+
+from support.onnx_cases import attributes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

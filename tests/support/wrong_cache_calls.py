@@ -5,11 +5,11 @@ TABLE       name -> rows (argument, value, error, what the message says of it)
 """
 
 import numpy as np
-from wrong_attention_calls import DV, HK, HQ, OF_MASK, OF_NUMBERS, OF_POSITIONS, TQ, B, D
-from wrong_attention_calls import TK as T
-from wrong_values import INDICES, KINDS, rows_of_numbers, rows_of_rows, zeros
 
 from seqfuse import functional as F
+from support.wrong_attention_calls import DV, HK, HQ, OF_MASK, OF_NUMBERS, OF_POSITIONS, TQ, B, D
+from support.wrong_attention_calls import TK as T
+from support.wrong_values import INDICES, KINDS, rows_of_numbers, rows_of_rows, zeros
 
 
 def filled(dtype=np.float64):
