@@ -40,9 +40,12 @@ def interrupted(call, *, after=0.3):
     """Make a call that ends by Ctrl-C, pressed `after` seconds, and not otherwise."""
     timer = threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        call()
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    finally:
+        timer.cancel()  # an error before it must not stop the tests
+        timer.join()
 
 
 @pytest.mark.usefixtures("interruptible")

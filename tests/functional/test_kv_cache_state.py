@@ -14,6 +14,7 @@ from safety.test_memory import PROCESS
 
 import seqfuse as sf
 from seqfuse import functional as F
+from seqfuse.functional._scores import ScoreOptions
 
 from .test_attention_invariance import assert_bits
 from .test_interrupt import interrupted, interruptible  # noqa: F401, a fixture
@@ -225,7 +226,7 @@ def test_ctrl_c_in_a_long_attend_leaves_the_cache(threads):
         before = cache.attend(q[:, :, -100:])
         many = np.broadcast_to(q, (1, 512 * threads, 20_000, 64))  # a minute of work
         y = np.full((1, 512 * threads, 20_000, 1), np.nan, np.float32)
-        options = (None, 0.0, -1, 0, True, None, None, 0.0, 0)  # as attend has it: causal, bottom_right
+        options = ScoreOptions(None, 0.0, -1, 0, True, None, None, 0.0, 0)  # as attend has it: causal, bottom_right
         interrupted(lambda: cache._kernel.attend(many, 20_000, options, y, threads))
         assert np.isnan(y[0, 0, 0]).all(), "the first query is written last: this call came to its end"
         assert_bits("y", cache.attend(q[:, :, -100:]), before)
