@@ -92,9 +92,10 @@ class ForwardWork {
     const Index count = tile.rows.size(), K = tile.keys.size();
     for (Index r = 0; r < count; ++r) rows[r] = s_.data() + (tile.rows.begin + r) * kKeys + tile.keys.begin;
     for (Index i = 0; i < padded_; i += kPanelKeys<T>) {
-      multiply<T>(count, std::min<Index>((padded_ - i) / V::kSize, gemm::kPanelPackets), gemm::RowTerms<T>{rows, K},
-                  values + tile.keys.begin * padded_ + i, padded_,
-                  SumTarget<T>{y_.data() + tile.rows.begin * padded_ + i, padded_, softmax_.factor + tile.rows.begin});
+      multiply<T>(
+          count, std::min<Index>((padded_ - i) / V::kSize, gemm::kPanelPackets), gemm::RowTerms<T>{rows, K},
+          values + tile.keys.begin * padded_ + i, padded_,
+          Target<T>::sums(y_.data() + tile.rows.begin * padded_ + i, padded_, softmax_.factor + tile.rows.begin));
     }
   }
 
