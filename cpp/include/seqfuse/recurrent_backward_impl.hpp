@@ -124,8 +124,8 @@ class BackwardDriver {
     if (numbers_.product) U_ = Buffer<T>(out.size(numbers_.first_gates() * padded_));
     if (numbers_.two_stage) U_reset_ = Buffer<T>(out.size(padded_));
     if (args_.dx) W_ = Buffer<T>(in.size(numbers_.gates * padded_));
-    const bool large = (weights_.I + H) * numbers_.gates * H > 131072;
-    parallel::run(large ? args_.threads : 1, [&](int thread, int team) {
+    const auto work = parallel::Work::packs(static_cast<double>((weights_.I + H) * numbers_.gates * H));
+    parallel::run(parallel::threads_for(work, args_.threads), [&](int thread, int team) {
       const Range units = share_of(out.panels(), thread, team);
       if (numbers_.product)
         gemm::pack_rows(out, of_h, numbers_.first_gates(), H, padded_, weights_.U, units, U_.data());
@@ -241,8 +241,9 @@ class BackwardDriver {
 
   // The weights' gradients and dx over `rows` entries.
   void gradients(Index rows) {
-    const bool large = rows * (weights_.I + weights_.H) * numbers_.gates * weights_.H > 400'000;
-    parallel::run(large ? args_.threads : 1, [&](int thread, int team) {
+    const Index of_row = (weights_.I + weights_.H) * numbers_.gates * weights_.H;
+    const auto work = parallel::Work::multiply_adds(static_cast<double>(rows * of_row));
+    parallel::run(parallel::threads_for(work, args_.threads), [&](int thread, int team) {
       gradients_.add(entries(), rows, targets_, thread, team);
       if (args_.dx) input_gradients(share_of(rows, thread, team));
     });

@@ -84,9 +84,8 @@ PackedWeights<T> lay_out_weights(const CellNumbers& numbers, const Weights<T>& w
     packed.W = Buffer<T>(input.size(I));
     if (numbers.product) packed.U = Buffer<T>(recurrent.size(H));
     if (numbers.two_stage) packed.U_reset = Buffer<T>(reset.size(H));
-    // 128k numbers are packed in about 30 us: below that a second thread does not pay.
-    const bool large = (I + H) * G * H > 131072;
-    parallel::run(large ? threads : 1, [&](int thread, int team) {
+    const auto work = parallel::Work::packs(static_cast<double>((I + H) * G * H));
+    parallel::run(parallel::threads_for(work, threads), [&](int thread, int team) {
       gemm::pack_columns(input, column, weights.W, I, share_of(input.panels(), thread, team), packed.W.data());
       if (numbers.product)
         gemm::pack_columns(recurrent, column, weights.U, H, share_of(recurrent.panels(), thread, team),
