@@ -1,4 +1,4 @@
-// Says that the tiles are compiled elsewhere (gemm.cpp): forty of them in every file would triple the build.
+// Says that the tiles are compiled elsewhere (products.cpp): forty of them in every file would triple the build.
 #pragma once
 
 #include "seqfuse/gemm.hpp"

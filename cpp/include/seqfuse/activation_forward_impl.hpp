@@ -13,9 +13,8 @@ namespace seqfuse {
 template <class T>
 void activation_forward(const ActivationArgs<T>& args) {
   using V = Vec<T>;
-  // Numbers that are made in about 10 us: below that a second thread does not pay.
-  constexpr Index kWorthARegion = 32768;
-  parallel::run(args.n < kWorthARegion ? 1 : args.threads, [&](int thread, int team) {
+  const auto work = parallel::Work::updates(static_cast<double>(args.n));
+  parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(divide_up(args.n, kLine<T>), thread, team);
     const Index end = std::min(share.end * kLine<T>, args.n);
     for (Index i = share.begin * kLine<T>; i < end; i += V::kSize) {

@@ -52,8 +52,8 @@ bool attention_backward(const AttentionBackwardArgs<T>& args) {
       });
     };
     each_block([&](Index block) { rows[0].prepare(block); });
-    const double work_of_column = plan.work_of_block * static_cast<double>(plan.blocks) * kKeys /
-                                  static_cast<double>(std::max<Index>(shape.Tk, 1));
+    const parallel::Work work_of_column = plan.work_of_block * (static_cast<double>(plan.blocks) * kKeys /
+                                                                static_cast<double>(std::max<Index>(shape.Tk, 1)));
     if (!plan.for_each(columns_of(unit), work_of_column, args.stop,
                        [&](Index column, int thread) { work[static_cast<std::size_t>(thread)].run(rows[0], column); }))
       return false;

@@ -7,28 +7,6 @@
 
 namespace seqfuse::attention {
 
-// ds (MR, kKeys) = p (factor dp - delta[row]) scale, dp the sums; factor: of dropout, none without.
-template <class T, bool kDropped>
-struct GradientTarget {
-  T* ds;
-  const T* p;
-  const T* factor;
-  const T* delta;
-  T scale;
-
-  template <int MR, int NV, class Terms>
-  static void tile(const Terms& terms, const gemm::Columns<T>& columns, const GradientTarget& to) {
-    using V = Vec<T>;
-    alignas(kAlignment) T sums[MR * NV * V::kSize];
-    const V scale = V::all(to.scale);
-    gemm::multiply<T, MR, 1, NV>(terms, columns, sums, [&](int r, int v, V dp) {
-      const Index at = r * kKeys + v * V::kSize;
-      if constexpr (kDropped) dp = dp * V::load(to.factor + at);
-      (V::load(to.p + at) * (dp - V::all(to.delta[r])) * scale).store(to.ds + at);
-    });
-  }
-};
-
 template <class T>
 class BackwardWork {
  public:
@@ -121,23 +99,19 @@ class BackwardWork {
         (exp_nonpositive(Line<T>::load(p + key) - floor) * scale).store(p + key);
     }
     const T scale = args_.dmask_inout != nullptr || slope_.size() > 0 ? T(1) : args_.options.scale;
-    const auto multiply_values = [&](auto target) {
-      multiply_panels<T>(block.dy + begin, count, args_.shape.Dv, values_.data(), tile.keys, target);
-    };
-    if (args_.options.dropout > 0) {
+    const bool drops = args_.options.dropout > 0;
+    if (drops)
       for (Index r = begin; r < tile.rows.end; ++r)
         dropout_factors(args_.options, block.queries.b, block.queries.head[r], block.queries.query[r], first,
                         factors_.data() + r * kKeys);
-      multiply_values([&](Index key) {
-        return GradientTarget<T, true>{ds_.data() + at + key, p_.data() + at + key, factors_.data() + at + key,
-                                       rows.delta(row + begin), scale};
-      });
-    } else {
-      multiply_values([&](Index key) {
-        return GradientTarget<T, false>{ds_.data() + at + key, p_.data() + at + key, nullptr, rows.delta(row + begin),
-                                        scale};
-      });
-    }
+    multiply_panels<T>(block.dy + begin, count, args_.shape.Dv, values_.data(), tile.keys, [&](Index key) {
+      return Target<T>{.kind = Target<T>::Kind::gradients,
+                       .to = ds_.data() + at + key,
+                       .scale = scale,
+                       .p = p_.data() + at + key,
+                       .dropout = drops ? factors_.data() + at + key : nullptr,
+                       .delta = rows.delta(row + begin)};
+    });
   }
 
   // forward: s = softcap * tanh(q . k * scale / softcap) + mask   =>   dmask = ds, d(q . k) = ds (1 - t^2) scale
@@ -176,7 +150,7 @@ class BackwardWork {
         const Index key = keys.begin + some.begin;
         multiply<T>(some.size(), packets(n - i),
                     gemm::ColumnTerms<T>{weights + rows.begin * kKeys + key, rows.size(), kKeys},
-                    right + rows.begin * n + i, n, SumTarget<T>{to + key * n + i, n, kOnes});
+                    right + rows.begin * n + i, n, Target<T>::sums(to + key * n + i, n, kOnes));
       }
   }
 
@@ -186,7 +160,7 @@ class BackwardWork {
     for (Index r = 0; r < tile.rows.size(); ++r) rows[r] = ds_.data() + (tile.rows.begin + r) * kKeys + tile.keys.begin;
     for (Index i = 0; i < D_; i += kPanelKeys<T>)
       multiply<T>(tile.rows.size(), packets(D_ - i), gemm::RowTerms<T>{rows, tile.keys.size()},
-                  k_.data() + tile.keys.begin * D_ + i, D_, SumTarget<T>{dq + tile.rows.begin * D_ + i, D_, kOnes});
+                  k_.data() + tile.keys.begin * D_ + i, D_, Target<T>::sums(dq + tile.rows.begin * D_ + i, D_, kOnes));
   }
 
   // The same sums where 0 * number may be NaN: the chains leave out what is excluded.

@@ -72,7 +72,7 @@ bool are_finite(const T* x, Index n) {
 
 // `count` <= kKeys rows of n numbers turned into panels; the keys that are missing are zeros.
 template <class T>
-void pack_keys(Heads<const T> k, Index b, Index h, Index first, Index count, Index n, T* to) {
+[[gnu::noinline]] void pack_keys(Heads<const T> k, Index b, Index h, Index first, Index count, Index n, T* to) {
   constexpr Index kWidth = kPanelKeys<T>;
   for (Index begin = 0; begin < kKeys; begin += kWidth, to += n * kWidth) {
     const Index keys = std::clamp<Index>(count - begin, 0, kWidth);
@@ -95,7 +95,8 @@ class KeyBlocks {
 
   // Packs keys block*kKeys .. and their values into place `at`. `selects`: some query may attend to some of the block
   // and not to all of it, so it matters whether the values are finite.
-  void pack(Index at, Heads<const T> k, Heads<const T> v, Index b, Index h, Index block, Index limit, bool selects) {
+  [[gnu::noinline]] void pack(Index at, Heads<const T> k, Heads<const T> v, Index b, Index h, Index block, Index limit,
+                              bool selects) {
     const Index first = block * kKeys, count = std::min(kKeys, limit - first);
     T* keys = keys_.data() + at * kKeys * D_;
     pack_keys(k, b, h, first, count, D_, keys);
@@ -126,8 +127,8 @@ struct QueryBlock {
   Range shared;  // the keys that every row may attend to
   const T* q[kMost];
 
-  void set(const AttentionShape& shape, const KeyInterval& interval, Heads<const T> queries, Index batch,
-           Index key_head, Range of_rows) {
+  [[gnu::noinline]] void set(const AttentionShape& shape, const KeyInterval& interval, Heads<const T> queries,
+                             Index batch, Index key_head, Range of_rows) {
     const Index group = shape.group(), first_head = key_head * group;
     b = batch, hk = key_head, rows = of_rows.size();
     shared = {0, interval.Tk};

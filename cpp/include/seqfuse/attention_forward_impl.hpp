@@ -38,20 +38,24 @@ class ForwardWork {
   // The rows of one (b, hk); block_of(j): key block j of it.
   template <class BlockOf>
   void run(Index b, Index hk, Range rows, BlockOf&& block_of) {
-    queries_.set(args_.shape, args_.options.interval, args_.q, b, hk, rows);
-    softmax_.reset(rows.size());
-    const auto tiles = static_cast<int>(divide_up(rows.size(), kRows));
-    for (int t = 0; t < tiles; ++t) tiles_[t].rows = share_of(rows.size(), t, tiles);
-    std::fill_n(y_.data(), rows.size() * padded_, T(0));
+    begin(b, hk, rows);
     const Range blocks = blocks_of(reach(queries_.keys, rows.size()));
     for (Index block = blocks.begin; block < blocks.end; ++block) add(block, block_of(block));
     finish();
   }
 
  private:
+  [[gnu::noinline]] void begin(Index b, Index hk, Range rows) {
+    queries_.set(args_.shape, args_.options.interval, args_.q, b, hk, rows);
+    softmax_.reset(rows.size());
+    const auto tiles = static_cast<int>(divide_up(rows.size(), kRows));
+    for (int t = 0; t < tiles; ++t) tiles_[t].rows = share_of(rows.size(), t, tiles);
+    std::fill_n(y_.data(), rows.size() * padded_, T(0));
+  }
+
   // One key block for all rows: scores of all tiles, then their softmax, then their outputs. Each of the three finds
   // what it reads in the first-level cache, and no tile waits for the softmax of its own.
-  void add(Index block, const KeyBlock<T>& keys) {
+  [[gnu::noinline]] void add(Index block, const KeyBlock<T>& keys) {
     const Index first = block * kKeys, tiles = divide_up(queries_.rows, kRows);
     for (Index t = 0; t < tiles; ++t) {
       ScoreTile& tile = tiles_[t];
@@ -92,9 +96,10 @@ class ForwardWork {
     const Index count = tile.rows.size(), K = tile.keys.size();
     for (Index r = 0; r < count; ++r) rows[r] = s_.data() + (tile.rows.begin + r) * kKeys + tile.keys.begin;
     for (Index i = 0; i < padded_; i += kPanelKeys<T>) {
-      multiply<T>(count, std::min<Index>((padded_ - i) / V::kSize, gemm::kPanelPackets), gemm::RowTerms<T>{rows, K},
-                  values + tile.keys.begin * padded_ + i, padded_,
-                  SumTarget<T>{y_.data() + tile.rows.begin * padded_ + i, padded_, softmax_.factor + tile.rows.begin});
+      multiply<T>(
+          count, std::min<Index>((padded_ - i) / V::kSize, gemm::kPanelPackets), gemm::RowTerms<T>{rows, K},
+          values + tile.keys.begin * padded_ + i, padded_,
+          Target<T>::sums(y_.data() + tile.rows.begin * padded_ + i, padded_, softmax_.factor + tile.rows.begin));
     }
   }
 
@@ -111,7 +116,7 @@ class ForwardWork {
       }
   }
 
-  void finish() {
+  [[gnu::noinline]] void finish() {
     for (Index r = 0; r < queries_.rows; ++r) {
       const T scale = softmax_.reciprocal(r);
       const Index at = queries_.at(args_.shape, r);

@@ -11,23 +11,21 @@ namespace seqfuse::attention {
 
 // A unit is one (b, hk): the keys of one head, and the rows of queries of the heads that attend to it.
 struct Schedule {
-  Index units, rows, blocks;  // rows of queries of a unit, and blocks of them
-  double work_of_block;       // multiply-adds of a block of queries
+  Index units, rows, blocks;     // rows of queries of a unit, and blocks of them
+  parallel::Work work_of_block;  // of a block of queries
   int threads;
   bool shared;  // all threads work on one unit at a time
 
-  // Multiply-adds: so many are worth a second thread (10 us), worth sharing a unit (two regions, a few us), and lie
-  // at most between two questions whether to stop (about 50 ms).
-  static constexpr double kWorthAThread = 400'000, kWorthSharing = 1 << 24, kPiece = 4e9;
-
   // passes: how often the two products of forward are worth of work.
-  Schedule(const AttentionShape& shape, Index rows_of_block, double passes, int most_threads)
+  Schedule(const AttentionShape& shape, Index rows_of_block, double passes, int max_threads)
       : units(shape.B * shape.Hk), rows(shape.Tq * shape.group()), blocks(divide_up(rows, rows_of_block)) {
-    work_of_block = passes * static_cast<double>(std::min(rows_of_block, rows)) * static_cast<double>(shape.Tk) *
-                    static_cast<double>(shape.D + shape.Dv);
-    const double unit = work_of_block * static_cast<double>(blocks);
-    threads = unit * static_cast<double>(units) < kWorthAThread ? 1 : most_threads;
-    shared = blocks > 1 && (unit > kPiece || (threads > 1 && units < 4 * threads && unit > kWorthSharing));
+    work_of_block =
+        parallel::Work::multiply_adds(passes * static_cast<double>(std::min(rows_of_block, rows)) *
+                                      static_cast<double>(shape.Tk) * static_cast<double>(shape.D + shape.Dv));
+    const parallel::Work unit = work_of_block * static_cast<double>(blocks);
+    threads = parallel::threads_for(unit * static_cast<double>(units), max_threads);
+    shared = blocks > 1 && (unit.ns > parallel::kBetweenChecks ||
+                            (threads > 1 && units < 4 * threads && unit.ns > parallel::kSharingPays));
   }
 
   // Calls f(unit, thread) for every unit, on one thread each. False: stopped.
@@ -38,9 +36,8 @@ struct Schedule {
 
   // Calls f(i, thread) for 0 .. n; a thread that is free takes the next one, in order. False: stopped.
   template <class F>
-  bool for_each(Index n, double work_of_one, const StopCheck& stop, F&& f) const {
-    const auto at_once =
-        static_cast<Index>(std::max(kPiece / std::max(work_of_one, 1.0), static_cast<double>(threads)));
+  bool for_each(Index n, parallel::Work work_of_one, const StopCheck& stop, F&& f) const {
+    const Index at_once = std::max<Index>(parallel::pieces_between_checks(work_of_one), threads);
     for (Index begin = 0; begin < n; begin += at_once) {
       if (stop()) return false;
       const Index end = std::min(n, begin + at_once);

@@ -38,8 +38,8 @@ ScoreTile tile_of(const QueryBlock<T, kMost>& queries, Range rows, Index first, 
 
 // The product of rows 0 .. count with the packed keys (or values) of a tile, panel by panel; target(key): what the panel
 // that begins at this key of the block goes to.
-template <class T, class Target>
-void multiply_panels(const T* const* rows, Index count, Index n, const T* panels, Range keys, Target&& target) {
+template <class T, class TargetOf>
+void multiply_panels(const T* const* rows, Index count, Index n, const T* panels, Range keys, TargetOf&& target) {
   constexpr Index kWidth = kPanelKeys<T>;
   for (Index begin = keys.begin / kWidth * kWidth; begin < keys.end; begin += kWidth) {
     const Index from = std::max(begin, keys.begin), to = std::min(begin + kWidth, keys.end);
@@ -73,7 +73,7 @@ class Scores {
                V* greatest, T* slope) const {
     for (Index r = 0; r < tile.rows.size(); ++r) greatest[r] = V::all(kLowest);
     multiply_panels<T>(queries.q + tile.rows.begin, tile.rows.size(), D_, block.keys, tile.keys,
-                       [&](Index key) { return ScoreTarget<T>{options_.scale, s + key, greatest}; });
+                       [&](Index key) { return Target<T>::scores(s + key, options_.scale, greatest); });
     if (!tile.whole || options_.softcap != T(0)) select_keys(queries, first, tile, s, greatest, slope);
   }
 

@@ -15,7 +15,9 @@
 //   kParameters  numbers of its own per unit (LSTM: peephole weights), gradients of the gates kGateOfParameter
 //   kApart       1 where the last gate's recurrent product is handed over by itself, behind the gates:
 //                a[0 .. kGates) hold x W + h U + b, but a[kGates-1] = x Wn + bn and a[kGates] = h Un + b'n
-//   kTwoStage    the last gate's recurrent product is with (r * h) instead of h, in a second pass
+//   kTwoStage    the last gate's recurrent product is with (r * h) instead of h, in a second pass; then
+//                kPasses      which saved values and gradients each of the two passes owns
+//                kSavedHPrev  which saved value is h_prev: the first pass keeps it for the second
 //   kGrads       gradients of pre-activations per unit; those of the input product are
 //                da[kFirstX .. +kGates), of the gates kGateOfX; those of the recurrent product are
 //                da[kFirstH .. +kGates), of the gates kGateOfH
@@ -29,9 +31,45 @@
 // To check a derivative: each line of backward quotes the line of forward that it differentiates.
 #pragma once
 
+#include <initializer_list>
+
 #include "seqfuse/activation.hpp"
 
 namespace seqfuse {
+
+// A set of small numbers.
+struct IndexSet {
+  unsigned bits = 0;
+
+  constexpr IndexSet(std::initializer_list<int> members) {
+    for (const int i : members) bits |= 1u << i;
+  }
+  static constexpr IndexSet below(int n) {
+    IndexSet all{};
+    all.bits = (1u << n) - 1;
+    return all;
+  }
+  constexpr bool has(int i) const { return (bits >> i & 1u) != 0; }
+};
+
+// What one pass over the units of a step owns. Saved values are counted on into the slopes: kSaved + i is slope i.
+struct Pass {
+  IndexSet saves;           // saved values that forward writes
+  IndexSet loads;           // saved values that forward reads: another pass wrote them
+  IndexSet backward_loads;  // saved values that backward reads
+  IndexSet gradients;       // gradients of pre-activations that backward writes
+};
+
+// Pass 0 or 1 of a cell. A cell with one pass owns all in it.
+template <class Cell>
+constexpr Pass pass_of(int pass) {
+  if constexpr (Cell::kTwoStage) {
+    return Cell::kPasses[pass];
+  } else {
+    const IndexSet all = IndexSet::below(Cell::kSaved + Cell::kSlopes);
+    return {.saves = all, .loads = {}, .backward_loads = all, .gradients = IndexSet::below(Cell::kGrads)};
+  }
+}
 
 // What most cells have, or have not.
 struct CellDefaults {
@@ -174,40 +212,48 @@ struct GruResetBefore : CellDefaults {
   static constexpr bool kTwoStage = true, kCarries = true;
   static constexpr int kSavedGates[] = {0, 1, 2};
   static constexpr Index kGateOfX[] = {0, 1, 2}, kGateOfH[] = {0, 1, 2};
+  static constexpr int kZ = 0, kR = 1, kN = 2, kSavedHPrev = 3;  // of saved; slopes and gradients: the first three
+  static constexpr int kSlopeZ = kSaved + kZ, kSlopeR = kSaved + kR, kSlopeN = kSaved + kN;
+  static constexpr Pass kPasses[] = {{.saves = {kZ, kR, kSavedHPrev, kSlopeZ, kSlopeR},
+                                      .loads = {},
+                                      .backward_loads = {kZ, kN, kSavedHPrev, kSlopeZ, kSlopeN},
+                                      .gradients = {kZ, kN}},
+                                     {.saves = {kN, kSlopeN},
+                                      .loads = {kZ, kSavedHPrev},
+                                      .backward_loads = {kR, kSavedHPrev, kSlopeR},
+                                      .gradients = {kR}}};
 
   // First pass: the gates, and r * h_prev for the second product.
   template <class Act, class V>
   static void forward_reset(const Act& act, const V* a, V p, V* saved, V& reset_h) {
-    V* slope = saved + kSaved;
-    const V r = act.recurrent(a[1], slope[1]);
-    saved[0] = act.recurrent(a[0], slope[0]), saved[1] = r, saved[3] = p;
+    const V r = act.recurrent(a[kR], saved[kSlopeR]);
+    saved[kZ] = act.recurrent(a[kZ], saved[kSlopeZ]), saved[kR] = r, saved[kSavedHPrev] = p;
     reset_h = r * (act.mask * p);
   }
 
-  // Second pass: a[2] is whole now.
+  // Second pass: a[kN] is whole now.
   template <class Act, class V>
   static void forward(const Act& act, const V* a, V p, V*, V& h, V* saved) {
-    saved[2] = act.activation(a[2], saved[kSaved + 2]);
-    h = Update::forward(act.candidate(), saved[0], saved[2], p);
+    saved[kN] = act.activation(a[kN], saved[kSlopeN]);
+    h = Update::forward(act.candidate(), saved[kZ], saved[kN], p);
   }
 
   // First pass: everything but r.
   template <class Act, class V>
   static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dp) {
-    const V* slope = saved + kSaved;
-    const V z = saved[0], n = saved[2], p = saved[3];
+    const V z = saved[kZ], n = saved[kN], p = saved[kSavedHPrev];
     V dz, dn;
     Update::backward(act.candidate(), z, n, p, dh, dz, dn, dp);
-    da[0] = dz * act.recurrent_slope(z, slope[0]);   // forward: z = sigmoid(a[0])
-    da[2] = dn * act.activation_slope(n, slope[2]);  // forward: n = tanh(a[2])
+    da[kZ] = dz * act.recurrent_slope(z, saved[kSlopeZ]);   // forward: z = sigmoid(a[kZ])
+    da[kN] = dn * act.activation_slope(n, saved[kSlopeN]);  // forward: n = tanh(a[kN])
   }
 
   // Second pass: ds = dn Un^T is the gradient of s = r * h_prev, which is written out for dUn.
   template <class Act, class V>
   static void backward_reset(const Act& act, const V* saved, V ds, V* da, V& dp, V& reset_h) {
-    const V r = saved[1], p = act.mask * saved[3];
+    const V r = saved[kR], p = act.mask * saved[kSavedHPrev];
     reset_h = r * p;
-    da[1] = ds * p * act.recurrent_slope(r, saved[kSaved + 1]);  // forward: s = r * p,  r = sigmoid(a[1])
+    da[kR] = ds * p * act.recurrent_slope(r, saved[kSlopeR]);  // forward: s = r * p,  r = sigmoid(a[kR])
     dp = madd(ds * r, act.mask, dp);
   }
 };

@@ -19,9 +19,6 @@ namespace seqfuse {
 
 namespace cross_entropy {
 
-// Exponentials that are made in about 10 us: below that a second thread does not pay.
-inline constexpr Index kWorthARegion = 16384;
-
 template <class T>
 T sum_of_exp(const T* x, Index C, T high) {
   constexpr T kNothing = -std::numeric_limits<T>::infinity();  // which adds nothing to a softmax
@@ -41,8 +38,8 @@ template <class T>
 double softmax_cross_entropy_forward(const CrossEntropyForwardArgs<T>& args) {
   if (args.N == 0) return 0;
   Buffer<double> loss(args.N);
-  const int threads = args.N * args.C < cross_entropy::kWorthARegion ? 1 : args.threads;
-  parallel::run(threads, [&](int thread, int team) {
+  const auto work = parallel::Work::exponentials(static_cast<double>(args.N * args.C));
+  parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) {
       const T* x = args.logits.row(n);
@@ -61,8 +58,8 @@ template <class T>
 void softmax_cross_entropy_backward(const CrossEntropyBackwardArgs<T>& args) {
   using V = Vec<T>;
   const V factor = V::all(static_cast<T>(args.factor));
-  const int threads = args.N * args.C < cross_entropy::kWorthARegion ? 1 : args.threads;
-  parallel::run(threads, [&](int thread, int team) {
+  const auto work = parallel::Work::exponentials(static_cast<double>(args.N * args.C));
+  parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) {
       const T* x = args.logits.row(n);

@@ -38,10 +38,6 @@ namespace seqfuse {
 
 namespace ctc {
 
-// Exponentials that are made in about 10 us: below that a second thread does not pay. And in a few ms: so often it is
-// asked whether to stop.
-inline constexpr Index kWorthARegion = 8192, kPiece = 4 << 20;
-
 template <class T>
 inline constexpr T kNever = -std::numeric_limits<T>::infinity();
 
@@ -86,7 +82,9 @@ struct Row {
     for (Index t = 0; t < batch.T_; ++t) n += real(t);
     return n;
   }
-  Index exponentials_of_step() const { return batch.C + 5 * record.width; }
+  parallel::Work work_of_step() const {
+    return parallel::Work::log_additions(static_cast<double>(batch.C + 5 * record.width));
+  }
 };
 
 // Where the records of each row begin, and after the last one their end.
@@ -281,25 +279,25 @@ void backward(const Row<T>& row, Scratch<T>& scratch, const T* saved, Index step
 // f(row, scratch, go) for every row, on one thread each; a thread that is free takes the next one. False: stopped.
 template <class T, class F>
 bool for_each_row(const CtcBatch<T>& batch, int threads, const StopCheck& stop, F&& f) {
-  Index work = 0;
-  for (Index b = 0; b < batch.B && work < kWorthARegion; ++b) {
+  parallel::Work work;
+  for (Index b = 0; b < batch.B && work.ns < parallel::kRegionPays; ++b) {
     const Row<T> row(batch, b);
-    work += row.steps() * row.exponentials_of_step();
+    work.ns += (row.work_of_step() * static_cast<double>(row.steps())).ns;
   }
-  threads = work < kWorthARegion ? 1 : std::max<int>(1, static_cast<int>(std::min<Index>(threads, batch.B)));
+  threads = std::max<int>(1, static_cast<int>(std::min<Index>(parallel::threads_for(work, threads), batch.B)));
   const Index each = round_up(Scratch<T>::size(batch.S), kLine<T>);
   Buffer<T> memory(checked_product({threads, each}));
   std::atomic<Index> next{0};
   std::atomic<bool> stopped{false};
   parallel::run(threads, [&](int thread, int) {
     Scratch<T> scratch(memory.data() + thread * each, batch.S);
-    Index done = 0;
+    double done = 0;  // ns of work since the last check
     for (Index b; (b = next.fetch_add(1, std::memory_order_relaxed)) < batch.B;) {
       if (stopped.load(std::memory_order_relaxed)) return;
       const Row<T> row(batch, b);
       f(row, scratch, [&] {  // the caller's thread alone asks
-        done += row.exponentials_of_step();
-        if (thread == 0 && done > kPiece) {
+        done += row.work_of_step().ns;
+        if (thread == 0 && done > parallel::kBetweenChecksOfSteps) {
           done = 0;
           if (stop()) stopped.store(true, std::memory_order_relaxed);
         }

@@ -39,12 +39,13 @@ void multiply_rows(const gemm::Layout<T>& layout, const T* panels, const T* b, c
                       });
 }
 
-// Between questions whether to stop lies at most this much work (about 50 ms), where a piece is no more.
 inline Index pieces_at_once(Index multiply_adds_of_one) {
-  return std::max<Index>((Index(1) << 31) / std::max<Index>(multiply_adds_of_one, 1), 1);
+  return parallel::pieces_between_checks(parallel::Work::multiply_adds(static_cast<double>(multiply_adds_of_one)));
 }
 
-inline int dense_threads(int threads, Index N, Index I, Index O) { return N * I * O > 400'000 ? threads : 1; }
+inline int dense_threads(int threads, Index N, Index I, Index O) {
+  return parallel::threads_for(parallel::Work::multiply_adds(static_cast<double>(N * I * O)), threads);
+}
 
 }  // namespace detail
 

@@ -16,13 +16,12 @@ void dropout(const DropoutArgs<T>& args) {
   // 32 counters at a time: two of the widest packets for each of their four words. One leaves the multipliers
   // waiting for its own results: 1.5 ns an element instead of 0.8 (Zen 4, AVX-512).
   constexpr int kCounters = 32, kElements = 4 * kCounters;
-  // Numbers that are made in about 10 us: below that a second thread does not pay.
-  constexpr Index kWorthARegion = 16384;
 
   const auto least = static_cast<std::uint32_t>(std::floor(std::ldexp(args.rate, 32)));
   const T scale = static_cast<T>(1.0 / (1.0 - args.rate));
   const auto key_0 = static_cast<std::uint32_t>(args.seed), key_1 = static_cast<std::uint32_t>(args.seed >> 32);
-  parallel::run(args.n < kWorthARegion ? 1 : args.threads, [&](int thread, int team) {
+  const auto work = parallel::Work::exponentials(static_cast<double>(args.n));  // four words of Philox take as long
+  parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(divide_up(args.n, kElements), thread, team);
     for (Index piece = share.begin; piece < share.end; ++piece) {
       alignas(64) std::uint32_t counter[4][kCounters], word[kElements];

@@ -11,12 +11,9 @@
 
 namespace seqfuse {
 
-// Numbers that are copied in about 10 us: below that a second thread does not pay.
-inline constexpr Index kEmbeddingWorthARegion = 65536;
-
 template <class T>
 void embedding_forward(const EmbeddingForwardArgs<T>& args) {
-  const int threads = args.N * args.D < kEmbeddingWorthARegion ? 1 : args.threads;
+  const int threads = parallel::threads_for(parallel::Work::moves(static_cast<double>(args.N * args.D)), args.threads);
   parallel::run(threads, [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) std::copy_n(args.E.row(args.ids[n]), args.D, args.y.row(n));
@@ -31,7 +28,7 @@ template <class T>
 void embedding_backward(const EmbeddingBackwardArgs<T>& args) {
   using V = Vec<T>;
   constexpr Index kSample = 256;
-  const int threads = args.N * args.D < kEmbeddingWorthARegion ? 1 : args.threads;
+  const int threads = parallel::threads_for(parallel::Work::moves(static_cast<double>(args.N * args.D)), args.threads);
   std::array<std::int64_t, kSample> sample{};
   if (threads > 1) {
     for (Index i = 0; i < kSample; ++i) sample[static_cast<std::size_t>(i)] = args.ids[i * args.N / kSample];

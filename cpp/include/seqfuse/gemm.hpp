@@ -244,16 +244,22 @@ Tile<T> outer_tile(Index rows, Index chunks) {
   return tile_for<T, 1, NC>(rows);
 }
 
+// Blocks of units whose gates make a panel.
+constexpr int blocks_per_panel(int gates) { return gates == 1 ? kPanelPackets : gates == 2 ? kPanelPackets / 2 : 1; }
+
 // How units and gates lie in panels: `blocks` blocks of kSize units, `per_panel` of them with all
 // their `gates` packets in each panel; only the last panel may be narrower.
 template <class T>
 struct Layout {
   Index units = 0;
   int gates = 1;
-  int per_panel = kPanelPackets;
+  int per_panel = kPanelPackets;  // 1, 2 or 4
 
   Index blocks() const { return divide_up(units, Vec<T>::kSize); }
-  Index panels() const { return divide_up(blocks(), per_panel); }
+  Index panels() const { return panels_of(blocks()); }
+  // The panels that hold the first n blocks, the last one perhaps in part. Shifted: a step of a small cell is as short
+  // as a few divisions.
+  Index panels_of(Index n) const { return (n + per_panel - 1) >> (per_panel >> 1); }
   // Blocks of units in panel p, and the elements that one k takes in it.
   Index blocks_of(Index p) const { return std::min<Index>(per_panel, blocks() - p * per_panel); }
   Index width(Index p) const { return blocks_of(p) * gates * Vec<T>::kSize; }
@@ -268,10 +274,10 @@ struct Layout {
 template <class T, class F>
 void for_each_tile(const Layout<T>& layout, const T* panels, Range share, const Terms<T>& terms, Index rows, F&& f) {
   alignas(kAlignment) T sums[kMaxTilePackets * Vec<T>::kSize];
-  const Index end = divide_up(share.end, layout.per_panel);
+  const Index end = layout.panels_of(share.end);
   const int packets = layout.gates * layout.per_panel;
-  const Index tallest = tile_rows(packets), tiles = divide_up(rows, tallest);
-  for (Index p = share.begin / layout.per_panel; p < end;) {
+  const Index tallest = tile_rows(packets), tiles = rows > tallest ? divide_up(rows, tallest) : rows > 0 ? 1 : 0;
+  for (Index p = layout.panels_of(share.begin); p < end;) {
     const T* base[kSingleRowPanels];
     const bool several =
         rows == 1 && p + kSingleRowPanels <= end && layout.blocks_of(p + kSingleRowPanels - 1) == layout.per_panel;
@@ -280,7 +286,7 @@ void for_each_tile(const Layout<T>& layout, const T* panels, Range share, const 
     const Columns<T> columns{base, layout.width(p)};
     const Index blocks = layout.blocks_of(p) * width;
     for (Index t = 0; t < tiles; ++t) {
-      const Range part = share_of(rows, static_cast<int>(t), static_cast<int>(tiles));
+      const Range part = tiles == 1 ? Range{0, rows} : share_of(rows, static_cast<int>(t), static_cast<int>(tiles));
       const Terms<T> some{terms.row + part.begin, terms.K, terms.chunk, terms.chunk_stride};
       const Tile<T> tile =
           several ? single_row_tile<T>(packets) : panel_tile<T>(part.size(), static_cast<int>(blocks) * layout.gates);

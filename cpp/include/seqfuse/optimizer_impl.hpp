@@ -26,9 +26,6 @@ namespace seqfuse {
 
 namespace detail {
 
-// Parameters that Adam updates in about 10 us: below that a second thread does not pay.
-inline constexpr Index kUpdateWorthARegion = 32768;
-
 // Terms of a block of a norm: sums_of_lines has its rounding errors in hand, and blocks are many enough to share.
 inline constexpr Index kNormBlock = 8192;
 
@@ -36,7 +33,7 @@ template <class T>
 int update_threads(const UpdateArgs<T>& args) {
   Index n = 0;
   for (Index r = 0; r < args.n_runs; ++r) n += args.runs[r].end - args.runs[r].begin;
-  return n < kUpdateWorthARegion ? 1 : args.threads;
+  return parallel::threads_for(parallel::Work::updates(static_cast<double>(n)), args.threads);
 }
 
 // squares_out (n_runs,): of each run the sum of (grads * shrink)^2.

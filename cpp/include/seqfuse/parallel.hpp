@@ -18,6 +18,7 @@
 #endif
 
 #include "seqfuse/floating_point.hpp"
+#include "seqfuse/parallel_cost.hpp"
 #include "seqfuse/types.hpp"
 
 namespace seqfuse::parallel {

@@ -17,9 +17,8 @@ namespace pointwise {
 // f(packet number, how many numbers are left) for all packets; threads split cache lines.
 template <class T, class F>
 void for_each_packet(Index n, int threads, F&& f) {
-  // Numbers that are made in about 10 us: below that a second thread does not pay.
-  constexpr Index kWorthARegion = 16384;
-  parallel::run(n < kWorthARegion ? 1 : threads, [&](int thread, int team) {
+  const auto work = parallel::Work::exponentials(static_cast<double>(n));
+  parallel::run(parallel::threads_for(work, threads), [&](int thread, int team) {
     const Range share = share_of(divide_up(n, kLine<T>), thread, team);
     const Index end = std::min(share.end * kLine<T>, n);
     for (Index i = share.begin * kLine<T>; i < end; i += Vec<T>::kSize) f(i, end - i);

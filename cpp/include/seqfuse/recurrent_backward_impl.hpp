@@ -14,41 +14,44 @@
 
 #include <vector>
 
+#include "seqfuse/recurrent_cell_backward_impl.hpp"
 #include "seqfuse/recurrent_replay_impl.hpp"
 #include "seqfuse/recurrent_weight_gradients_impl.hpp"
 
 namespace seqfuse {
 
-template <class Cell, class T>
+template <class T>
 class BackwardDriver {
  public:
-  BackwardDriver(const Weights<T>& weights, const BackwardArgs<T>& args)
-      : weights_(weights),
+  BackwardDriver(const CellKernels<T>& cell, const Weights<T>& weights, const BackwardArgs<T>& args)
+      : cell_(cell),
+        numbers_(cell.numbers),
+        functions_(cell.functions(weights.options)),
+        weights_(weights),
         args_(args),
         seq_(args.tape.sequence),
-        layout_{weights.H},
+        layout_{cell.numbers, weights.H},
         padded_(layout_.padded()),
         steps_(std::clamp<Index>(kSegmentRows / std::max<Index>(seq_.B, 1), 1, std::max<Index>(seq_.T_, 1))),
         schedule_(steps_, seq_.B),
-        replay_(weights, args.tape, steps_, args.threads, args.stop),
-        gradients_(weights.I, weights.H, steps_ * seq_.B, bool(seq_.recurrent_mask)),
-        targets_(args, weights.I, weights.H, Cell::kGates * weights.H, Cell::kParameters,
+        replay_(cell, weights, args.tape, steps_, args.threads, args.stop),
+        gradients_(cell, weights.I, weights.H, steps_ * seq_.B, bool(seq_.recurrent_mask)),
+        targets_(args, weights.I, weights.H, numbers_.gates * weights.H, numbers_.parameters,
                  args.added && seq_.T_ > steps_),
         saved_block_(seq_.B * replay_.values() * kLanes),
         stopping_(args.stop) {
     const Index B = seq_.B, H = weights.H, rows = steps_ * B;
-    split_ = Split::choose(args.threads, seq_.T_, B, kFirst * H * H + H * H * (Cell::kTwoStage ? 1 : 0),
-                           output_layout().panels());
+    split_ = Split::choose(args.threads, seq_.T_, B, numbers_.gates * H * H, output_layout().panels());
     split_.balance(seq_.real, seq_.T_, B);
-    da_ = GateGradients<T>(Cell::kGrads * padded_, rows);
-    carry_ = initial(args.dh), dstate_ = Cell::kStates ? initial(args.dc) : Buffer<T>();
-    if (Cell::kTwoStage) reset_h_ = Buffer<T>(checked_product({rows, H}));
+    da_ = GateGradients<T>(numbers_.grads * padded_, rows);
+    carry_ = initial(args.dh), dstate_ = numbers_.states > 0 ? initial(args.dc) : Buffer<T>();
+    if (numbers_.two_stage) reset_h_ = Buffer<T>(checked_product({rows, H}));
     entries_ = Buffer<Entry<T>>(rows);
     da_rows_ = Buffer<const T*>(rows);
-    for (Index e = 0; e < rows; ++e) da_rows_[e] = da_.at(e, Cell::kFirstX * padded_);
+    for (Index e = 0; e < rows; ++e) da_rows_[e] = da_.at(e, numbers_.first_x * padded_);
     for (int i = 0; i < split_.threads; ++i) workers_.emplace_back(B);
     if (seq_.real != nullptr) find_previous_steps();
-    parameters_ = lay_out_parameters<Cell>(weights);
+    parameters_ = lay_out_parameters(numbers_, weights);
     pack();
   }
 
@@ -64,7 +67,7 @@ class BackwardDriver {
     targets_.sums.store();
     for (Index b = 0; b < seq_.B; ++b) {
       std::copy_n(carry_.data() + b * padded_, weights_.H, args_.dh0.row(b));
-      if (Cell::kStates) std::copy_n(dstate_.data() + b * padded_, weights_.H, args_.dc0.row(b));
+      if (numbers_.states > 0) std::copy_n(dstate_.data() + b * padded_, weights_.H, args_.dc0.row(b));
     }
     return true;
   }
@@ -72,7 +75,6 @@ class BackwardDriver {
  private:
   using V = Vec<T>;
   static constexpr Index kLanes = V::kSize;
-  static constexpr int kFirst = CellLayout<Cell, T>::kFirstGates;
   // Rows of a segment: their gate gradients are still in the second- or third-level cache when the
   // weights' product reads them, and that many rows make the adding to dW small beside the product.
   static constexpr Index kSegmentRows = 512;
@@ -116,19 +118,22 @@ class BackwardDriver {
 
   void pack() {
     const Index H = weights_.H;
-    Index of_x[Cell::kGates], of_h[Cell::kGates];
-    for (int g = 0; g < Cell::kGates; ++g) of_x[g] = Cell::kGateOfX[g] * H, of_h[g] = Cell::kGateOfH[g] * H;
+    Index of_x[kMaxGates], of_h[kMaxGates];
+    for (int g = 0; g < numbers_.gates; ++g) of_x[g] = numbers_.gate_of_x[g] * H, of_h[g] = numbers_.gate_of_h[g] * H;
     const auto out = output_layout(), in = input_layout();
-    if (Cell::kProduct) U_ = Buffer<T>(out.size(kFirst * padded_));
-    if (Cell::kTwoStage) U_reset_ = Buffer<T>(out.size(padded_));
-    if (args_.dx) W_ = Buffer<T>(in.size(Cell::kGates * padded_));
-    const bool large = (weights_.I + H) * Cell::kGates * H > 131072;
-    parallel::run(large ? args_.threads : 1, [&](int thread, int team) {
+    if (numbers_.product) U_ = Buffer<T>(out.size(numbers_.first_gates() * padded_));
+    if (numbers_.two_stage) U_reset_ = Buffer<T>(out.size(padded_));
+    if (args_.dx) W_ = Buffer<T>(in.size(numbers_.gates * padded_));
+    const auto work = parallel::Work::packs(static_cast<double>((weights_.I + H) * numbers_.gates * H));
+    parallel::run(parallel::threads_for(work, args_.threads), [&](int thread, int team) {
       const Range units = share_of(out.panels(), thread, team);
-      if (Cell::kProduct) gemm::pack_rows(out, of_h, kFirst, H, padded_, weights_.U, units, U_.data());
-      if (Cell::kTwoStage) gemm::pack_rows(out, of_h + kFirst, 1, H, padded_, weights_.U, units, U_reset_.data());
+      if (numbers_.product)
+        gemm::pack_rows(out, of_h, numbers_.first_gates(), H, padded_, weights_.U, units, U_.data());
+      if (numbers_.two_stage)
+        gemm::pack_rows(out, of_h + numbers_.first_gates(), 1, H, padded_, weights_.U, units, U_reset_.data());
       if (args_.dx)
-        gemm::pack_rows(in, of_x, Cell::kGates, H, padded_, weights_.W, share_of(in.panels(), thread, team), W_.data());
+        gemm::pack_rows(in, of_x, numbers_.gates, H, padded_, weights_.W, share_of(in.panels(), thread, team),
+                        W_.data());
     });
   }
 
@@ -145,7 +150,7 @@ class BackwardDriver {
                      .saved = saved + b * replay_.values() * kLanes,
                      .dy = args_.dy ? args_.dy.at(t, b) : nullptr,
                      .carry = carry_.data() + b * padded_,
-                     .dstate = Cell::kStates ? dstate_.data() + b * padded_ : nullptr,
+                     .dstate = numbers_.states > 0 ? dstate_.data() + b * padded_ : nullptr,
                      .dx = args_.dx ? args_.dx.at(t, b) : nullptr};
     }
   }
@@ -160,110 +165,58 @@ class BackwardDriver {
       const Range blocks = split_.by_rows ? Range{0, layout_.blocks()} : layout_.share(thread, team);
       std::fill_n(worker.pending.data(), seq_.B, Index(-1));
       for (Index s = 0; s < steps.size(); ++s) one_step(worker, schedule_.step(s, rows), blocks, thread, team);
-      if (Cell::kProduct) hand_over(worker, rows, blocks);
+      if (numbers_.product) hand_over(worker, rows, blocks);
     });
     if (args_.dx && seq_.real != nullptr) clear_unreal(steps);
     if (const Index rows = schedule_.step(steps.size() - 1).end; rows > 0 && !stopping_.stopped()) gradients(rows);
   }
 
-  // What a block of units of entry e saved in forward.
-  template <class Act>
-  void load_saved(const Entry<T>& entry, Index j, V* saved) const {
-    constexpr int kKept = Cell::kSaved + (Act::kStandard ? 0 : Cell::kSlopes);
-    const T* kept = entry.saved + j * saved_block_;
-#pragma GCC unroll 16
-    for (int s = 0; s < kKept; ++s) saved[s] = V::load(kept + s * kLanes);
-  }
-
-  // What comes back through h U to h_prev, of block j: the mask stood in between.
-  static V through_mask(const Entry<T>& entry, Index at, Index left, V sum) {
-    return entry.mask == nullptr ? sum : sum * V::load_first(entry.mask + at, left);
-  }
-
-  // One block of units of entry e: dh = sum (+ carried) + dy, then the cell.
-  template <class Act>
-  void unit(Index e, Index j, V sum) {
-    const Entry<T>& entry = entries_[e];
-    const Index at = j * kLanes, left = weights_.H - at;
-    V dh = through_mask(entry, at, left, sum) + V::load(entry.carry + at);
-    if (entry.dy != nullptr) dh = dh + V::load_first(entry.dy + at, left);
-    V saved[Cell::kSaved + Cell::kSlopes], dstate[1], da[Cell::kGrads], dh_prev = V::zero();
-    load_saved<Act>(entry, j, saved);
-    if constexpr (Cell::kStates) dstate[0] = V::load(entry.dstate + at);
-    const Act act = functions_of<Cell, Act, T>(weights_.options, parameters_, entry.mask, j, left);
-    Cell::backward(act, saved, dh, dstate, da, dh_prev);
-    if constexpr (Cell::kStates) dstate[0].store(entry.dstate + at);
-    dh_prev.store(entry.carry + at);
-#pragma GCC unroll 8
-    for (int g = 0; g < Cell::kGrads; ++g)
-      if (!Cell::kTwoStage || g != 1) da[g].first(left).store(da_.at(e, g * padded_ + at));
-  }
-
-  // A tile of units of the entries which[row ..], whose sums are behind one another; no sums are zeros.
-  template <class Act>
-  void units(const Index* which, Index block, Index width, Index rows, const T* sums) {
-    for (Index r = 0; r < rows; ++r)
-      for (Index i = 0; i < width; ++i)
-        unit<Act>(which[r], block + i, sums != nullptr ? V::load(sums + (r * width + i) * kLanes) : V::zero());
+  // The segment as the cell's functions see it.
+  SegmentEntries<T> entries() {
+    return {entries_.data(), weights_.options, parameters_.data(), weights_.H, saved_block_, da_, reset_h_.data()};
   }
 
   void one_step(Worker& worker, Range entries, Range blocks, int thread, int team) {
     Index n = 0, fresh = 0;
     for (Index e = entries.begin; e < entries.end; ++e) {
       Index& pending = worker.pending[schedule_.row(e)];
-      if (Cell::kProduct && pending >= 0)
-        worker.later[n] = da_.at(pending, Cell::kFirstH * padded_), worker.entry[n++] = e;
+      if (numbers_.product && pending >= 0)
+        worker.later[n] = da_.at(pending, numbers_.first_h * padded_), worker.entry[n++] = e;
       else
         worker.fresh[fresh++] = e;
       pending = e;
     }
-    const bool standard = weights_.options.standard();
-    const auto finish =
-        standard ? &BackwardDriver::template units<Standard<T>> : &BackwardDriver::template units<Chosen<T>>;
-    if constexpr (Cell::kProduct) {
-      const gemm::Terms<T> later{worker.later.data(), kFirst * padded_, kLine<T>, da_.stride};
+    const SegmentEntries<T> segment = this->entries();
+    if (numbers_.product) {
+      const gemm::Terms<T> later{worker.later.data(), numbers_.first_gates() * padded_, kLine<T>, da_.stride};
       stopping_.in_parts(blocks, n * later.K * kLanes, thread, [&](Range some) {
         gemm::for_each_tile(output_layout(), U_.data(), some, later, n,
                             [&](Index block, Index width, Index row, Index rows, const T* sums) {
-                              (this->*finish)(worker.entry.data() + row, block, width, rows, sums);
+                              functions_.backward(segment, worker.entry.data() + row, block, width, rows, sums);
                             });
       });
     }
-    if (fresh > 0) (this->*finish)(worker.fresh.data(), blocks.begin, blocks.size(), fresh, nullptr);
-    if (Cell::kProduct) meet(team);
-    if constexpr (Cell::kTwoStage) {
+    if (fresh > 0) functions_.backward(segment, worker.fresh.data(), blocks.begin, blocks.size(), fresh, nullptr);
+    if (numbers_.product) meet(team);
+    if (numbers_.two_stage) {
       stopping_.in_parts(blocks, entries.size() * padded_ * kLanes, thread,
-                         [&](Range some) { reset_step(worker, entries, some); });
+                         [&](Range some) { second_pass(worker, entries, some); });
       meet(team);
     }
   }
 
-  // The second pass of a cell with two: r and what goes through r * h_prev need dn of all units.
-  void reset_step(Worker& worker, Range entries, Range blocks) {
-    for (Index e = entries.begin; e < entries.end; ++e) worker.later[e - entries.begin] = da_.at(e, kFirst * padded_);
+  // The second pass of a cell with two, whose product is with the last of the gates' gradients.
+  void second_pass(Worker& worker, Range entries, Range blocks) {
+    for (Index e = entries.begin; e < entries.end; ++e) {
+      worker.entry[e - entries.begin] = e;
+      worker.later[e - entries.begin] = da_.at(e, (numbers_.first_h + numbers_.first_gates()) * padded_);
+    }
     const gemm::Terms<T> terms{worker.later.data(), padded_, kLine<T>, da_.stride};
-    const auto finish = weights_.options.standard() ? &BackwardDriver::template reset_unit<Standard<T>>
-                                                    : &BackwardDriver::template reset_unit<Chosen<T>>;
+    const SegmentEntries<T> segment = this->entries();
     gemm::for_each_tile(output_layout(), U_reset_.data(), blocks, terms, entries.size(),
                         [&](Index block, Index width, Index row, Index rows, const T* sums) {
-                          for (Index r = 0; r < rows; ++r)
-                            for (Index i = 0; i < width; ++i)
-                              (this->*finish)(entries.begin + row + r, block + i,
-                                              V::load(sums + (r * width + i) * kLanes));
+                          functions_.second_backward(segment, worker.entry.data() + row, block, width, rows, sums);
                         });
-  }
-
-  template <class Act>
-  void reset_unit(Index e, Index j, V sum) {
-    const Entry<T>& entry = entries_[e];
-    const Index at = j * kLanes, left = weights_.H - at;
-    V saved[Cell::kSaved + Cell::kSlopes], da[Cell::kGrads], dh_prev = V::load(entry.carry + at), reset_h;
-    load_saved<Act>(entry, j, saved);
-    const Act act = functions_of<Cell, Act, T>(weights_.options, parameters_, entry.mask, j, left);
-    Cell::backward_reset(act, saved, sum, da, dh_prev, reset_h);
-    dh_prev.store(entry.carry + at);
-    reset_h.store_first(reset_h_.data() + e * weights_.H + at, left);
-    da[1].first(left).store(da_.at(e, padded_ + at));
   }
 
   // At a segment's end the rows' products with U^T that the next step would have made go into carry.
@@ -271,8 +224,8 @@ class BackwardDriver {
     Index n = 0;
     for (Index b = rows.begin; b < rows.end; ++b)
       if (worker.pending[b] >= 0)
-        worker.later[n] = da_.at(worker.pending[b], Cell::kFirstH * padded_), worker.entry[n++] = worker.pending[b];
-    const gemm::Terms<T> later{worker.later.data(), kFirst * padded_, kLine<T>, da_.stride};
+        worker.later[n] = da_.at(worker.pending[b], numbers_.first_h * padded_), worker.entry[n++] = worker.pending[b];
+    const gemm::Terms<T> later{worker.later.data(), numbers_.first_gates() * padded_, kLine<T>, da_.stride};
     gemm::for_each_tile(
         output_layout(), U_.data(), blocks, later, n,
         [&](Index block, Index width, Index row, Index height, const T* sums) {
@@ -288,16 +241,17 @@ class BackwardDriver {
 
   // The weights' gradients and dx over `rows` entries.
   void gradients(Index rows) {
-    const bool large = rows * (weights_.I + weights_.H) * Cell::kGates * weights_.H > 400'000;
-    parallel::run(large ? args_.threads : 1, [&](int thread, int team) {
-      gradients_.add(entries_.data(), rows, reset_h_.data(), saved_block_, da_, targets_, thread, team);
+    const Index of_row = (weights_.I + weights_.H) * numbers_.gates * weights_.H;
+    const auto work = parallel::Work::multiply_adds(static_cast<double>(rows * of_row));
+    parallel::run(parallel::threads_for(work, args_.threads), [&](int thread, int team) {
+      gradients_.add(entries(), rows, targets_, thread, team);
       if (args_.dx) input_gradients(share_of(rows, thread, team));
     });
   }
 
   // dx = da W^T for a share of the segment's rows.
   void input_gradients(Range share) {
-    const gemm::Terms<T> terms{da_rows_.data() + share.begin, Cell::kGates * padded_, kLine<T>, da_.stride};
+    const gemm::Terms<T> terms{da_rows_.data() + share.begin, numbers_.gates * padded_, kLine<T>, da_.stride};
     const auto layout = input_layout();
     gemm::for_each_tile(layout, W_.data(), {0, layout.blocks()}, terms, share.size(),
                         [&](Index block, Index width, Index row, Index rows, const T* sums) {
@@ -320,14 +274,17 @@ class BackwardDriver {
     if (!split_.by_rows) barrier_.wait(team);
   }
 
+  const CellKernels<T>& cell_;
+  const CellNumbers& numbers_;
+  const CellFunctions<T>& functions_;
   const Weights<T>& weights_;
   const BackwardArgs<T>& args_;
   const Sequence<T>& seq_;
-  CellLayout<Cell, T> layout_;
+  CellLayout<T> layout_;
   Index padded_, steps_;
   Schedule schedule_;
-  Replay<Cell, T> replay_;
-  WeightGradients<Cell, T> gradients_;
+  Replay<T> replay_;
+  WeightGradients<T> gradients_;
   GradientTargets<T> targets_;
   Index saved_block_;  // elements of the tape from one block of units to the next
   Stopping stopping_;
@@ -341,9 +298,9 @@ class BackwardDriver {
   parallel::Barrier barrier_;
 };
 
-template <class Cell, class T>
-bool backward(const Weights<T>& weights, const BackwardArgs<T>& args) {
-  return BackwardDriver<Cell, T>(weights, args).run();
+template <class T>
+bool recurrent_backward(const CellKernels<T>& cell, const Weights<T>& weights, const BackwardArgs<T>& args) {
+  return BackwardDriver<T>(cell, weights, args).run();
 }
 
 }  // namespace seqfuse

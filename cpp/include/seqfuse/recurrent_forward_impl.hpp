@@ -14,52 +14,59 @@
 namespace seqfuse {
 
 // Elements of one step's part of a full tape: (blocks, B, saved, lanes).
-template <class Cell, class T>
-Index saved_of_step(const CellOptions<T>& options, Index B, Index H) {
-  using Layout = CellLayout<Cell, T>;
-  return checked_product({Layout{H}.blocks(), B, Layout::saved(options), Vec<T>::kSize});
+template <class T>
+Index saved_of_step(const CellNumbers& numbers, const CellOptions<T>& options, Index B, Index H) {
+  const CellLayout<T> layout{numbers, H};
+  return checked_product({layout.blocks(), B, layout.saved(options), Vec<T>::kSize});
 }
 
 // Elements of a tape: all steps' parts; or of a thin one (divide_up(T, k), 1 + kStates, B, H), h and then c.
-template <class Cell, class T>
-Index tape_size(const CellOptions<T>& options, Index T_, Index B, Index H, Index checkpoint) {
-  if (checkpoint > 0) return checked_product({divide_up(T_, checkpoint), 1 + Cell::kStates, B, H});
-  return checked_product({T_, saved_of_step<Cell, T>(options, B, H)});
+template <class T>
+Index tape_size(const CellNumbers& numbers, const CellOptions<T>& options, Index T_, Index B, Index H,
+                Index checkpoint) {
+  if (checkpoint > 0) return checked_product({divide_up(T_, checkpoint), 1 + numbers.states, B, H});
+  return checked_product({T_, saved_of_step(numbers, options, B, H)});
 }
 
-template <class Cell, class T>
+template <class T>
 class ForwardDriver {
  public:
-  ForwardDriver(const PackedWeights<T>& packed, const ForwardArgs<T>& args)
-      : packed_(packed), args_(args), seq_(args.sequence), layout_{packed.H}, stopping_(args.stop) {
+  ForwardDriver(const CellKernels<T>& cell, const PackedWeights<T>& packed, const ForwardArgs<T>& args)
+      : cell_(cell),
+        numbers_(cell.numbers),
+        packed_(packed),
+        args_(args),
+        seq_(args.sequence),
+        layout_{cell.numbers, packed.H},
+        stopping_(args.stop) {
     const Index B = seq_.B, H = packed.H;
-    split_ = Split::choose(args.threads, seq_.T_, B, Cell::kGates * H * (packed.I + (Cell::kProduct ? H : 0)),
+    split_ = Split::choose(args.threads, seq_.T_, B, numbers_.gates * H * (packed.I + (numbers_.product ? H : 0)),
                            divide_up(layout_.blocks(), gemm::kPanelPackets));
     if (packed.lying_W) split_ = {};  // bound by reading the weights, which a sweep does whole
     split_.balance(seq_.real, seq_.T_, B);
-    const Index step_bytes = checked_product({B, Cell::kGates, layout_.padded(), Index(sizeof(T))});
+    const Index step_bytes = checked_product({B, numbers_.gates, layout_.padded(), Index(sizeof(T))});
     piece_steps_ = std::clamp<Index>(kPieceBytes / std::max<Index>(step_bytes, 1), 1, std::max<Index>(seq_.T_, 1));
     keep_ = args.saved != nullptr && args.checkpoint == 0;
-    saved_block_ = B * CellLayout<Cell, T>::saved(packed.options) * kLanes;
+    saved_block_ = B * layout_.saved(packed.options) * kLanes;
 
     if (!args.y) ring_ = Buffer<T>(checked_product({2, B, H}));
     zeros_ = Buffer<T>(H);
     zeros_.fill_zero();
-    if (Cell::kStates) {
+    if (numbers_.states > 0) {
       state_ = Buffer<T>(checked_product({B, layout_.padded()}));
       state_.fill_zero();
       if (seq_.c0)
         for (Index b = 0; b < B; ++b) std::copy_n(seq_.c0.row(b), H, state_row(b));
     }
-    if (Cell::kTwoStage) {
+    if (numbers_.two_stage) {
       reset_h_ = Buffer<T>(checked_product({B, H}));
       if (!keep_) step_saved_ = Buffer<T>(layout_.blocks() * saved_block_);
     }
-    masked_ = Cell::kProduct && seq_.recurrent_mask;
+    masked_ = numbers_.product && seq_.recurrent_mask;
     if (masked_) h_in_ = Buffer<T>(checked_product({2, B, H}));
     const Index rows = split_.most_rows(B);
     for (int i = 0; i < split_.threads; ++i)
-      workers_.emplace_back(piece_steps_, B, rows, layout_.blocks(), bool(seq_.recurrent_mask), masked_);
+      workers_.emplace_back(numbers_, piece_steps_, B, rows, layout_.blocks(), bool(seq_.recurrent_mask), masked_);
     parallel::FlushDenormals flush;
     for (Index b = 0; b < B; ++b) start_row(b);
   }
@@ -78,7 +85,7 @@ class ForwardDriver {
     }
     for (Index b = 0; b < seq_.B; ++b) {
       std::copy_n(workers_[0].h_prev[b], packed_.H, args_.h.row(b));
-      if (Cell::kStates) std::copy_n(state_row(b), packed_.H, args_.c.row(b));
+      if (numbers_.states > 0) std::copy_n(state_row(b), packed_.H, args_.c.row(b));
     }
     return true;
   }
@@ -91,7 +98,7 @@ class ForwardDriver {
 
   // What one thread needs; the cursors are over all rows, the `now` arrays over rows of a step, px over all of a piece.
   struct Worker {
-    Worker(Index steps, Index B, Index rows, Index blocks, bool mask, bool masked)
+    Worker(const CellNumbers& numbers, Index steps, Index B, Index rows, Index blocks, bool mask, bool masked)
         : schedule(steps, rows),
           x(steps * rows),
           h_prev(B),
@@ -100,11 +107,11 @@ class ForwardDriver {
           now_h_in(masked ? rows : 0),
           now_mask(mask ? rows : 0),
           now_h(rows),
-          now_state(Cell::kStates ? rows : 0),
+          now_state(numbers.states > 0 ? rows : 0),
           now_saved(rows),
-          now_reset(Cell::kTwoStage ? rows : 0),
+          now_reset(numbers.two_stage ? rows : 0),
           now_h_out(masked ? rows : 0),
-          px(checked_product({steps, rows, blocks, Cell::kGates, kLanes})) {}
+          px(checked_product({steps, rows, blocks, numbers.gates, kLanes})) {}
     Schedule schedule;
     Buffer<const T*> x, h_prev, h_in, now_h_prev, now_h_in, now_mask;
     Buffer<T*> now_h, now_state, now_saved, now_reset, now_h_out;
@@ -126,10 +133,10 @@ class ForwardDriver {
 
   // Checkpoint c: the states as they are between two pieces.
   void keep_states(Index c) {
-    T* to = args_.saved + c * (1 + Cell::kStates) * seq_.B * packed_.H;
+    T* to = args_.saved + c * (1 + numbers_.states) * seq_.B * packed_.H;
     for (Index b = 0; b < seq_.B; ++b) {
       std::copy_n(workers_[0].h_prev[b], packed_.H, to + b * packed_.H);
-      if (Cell::kStates) std::copy_n(state_row(b), packed_.H, to + (seq_.B + b) * packed_.H);
+      if (numbers_.states > 0) std::copy_n(state_row(b), packed_.H, to + (seq_.B + b) * packed_.H);
     }
   }
 
@@ -161,7 +168,7 @@ class ForwardDriver {
         worker.x[e] = seq_.x.at(time(first + s), worker.schedule.row(e));
     if (entries > 0)
       in_parts(blocks, entries * packed_.I, thread,
-               [&](Range some) { input_product<Cell>(packed_, worker.x.data(), entries, some, worker.px.data()); });
+               [&](Range some) { input_product(numbers_, packed_, worker.x.data(), entries, some, worker.px.data()); });
     for (Index s = 0; s < steps; ++s)
       one_step(worker, cursors, rows, blocks, time(first + s), s, entries, parts, thread);
   }
@@ -175,9 +182,9 @@ class ForwardDriver {
       const Index b = worker.schedule.row(e);
       worker.now_h_prev[i] = cursors.h_prev[b];
       worker.now_h[i] = args_.y ? args_.y.at(t, b) : other_slot(ring_, b, cursors.h_prev[b]);
-      if (Cell::kStates) worker.now_state[i] = state_row(b);
+      if (numbers_.states > 0) worker.now_state[i] = state_row(b);
       if (saved != nullptr) worker.now_saved[i] = saved + b * (saved_block_ / seq_.B);
-      if (Cell::kTwoStage) worker.now_reset[i] = reset_h_.data() + b * packed_.H;
+      if (numbers_.two_stage) worker.now_reset[i] = reset_h_.data() + b * packed_.H;
       if (seq_.recurrent_mask) worker.now_mask[i] = seq_.recurrent_mask.row(b);
       if (!masked_) continue;
       worker.now_h_in[i] = cursors.h_in[b];
@@ -190,23 +197,24 @@ class ForwardDriver {
                                 .state = worker.now_state.data(),
                                 .saved = saved != nullptr ? worker.now_saved.data() : nullptr,
                                 .saved_block = saved_block_,
-                                .px = worker.px.data() + now.begin * Cell::kGates * kLanes,
+                                .px = worker.px.data() + now.begin * numbers_.gates * kLanes,
                                 .px_rows = entries,
                                 .reset_h = worker.now_reset.data(),
                                 .mask = seq_.recurrent_mask ? worker.now_mask.data() : nullptr,
                                 .h_out = worker.now_h_out.data()};
-    const Index cost = Cell::kProduct ? now.size() * packed_.H : 0;
-    if (!now.empty()) in_parts(blocks, cost, thread, [&](Range some) { step<Cell>(packed_, step_rows, some); });
-    if constexpr (Cell::kTwoStage) {
+    const Index cost = numbers_.product ? now.size() * packed_.H : 0;
+    if (!now.empty()) in_parts(blocks, cost, thread, [&](Range some) { step(cell_, packed_, step_rows, some); });
+    if (numbers_.two_stage) {
       meet(team);
-      if (!now.empty()) in_parts(blocks, cost, thread, [&](Range some) { reset_step<Cell>(packed_, step_rows, some); });
+      if (!now.empty())
+        in_parts(blocks, cost, thread, [&](Range some) { second_step(cell_, packed_, step_rows, some); });
     }
     for (Index e = now.begin, i = 0; e < now.end; ++e, ++i) {
       cursors.h_prev[worker.schedule.row(e)] = worker.now_h[i];
       if (masked_) cursors.h_in[worker.schedule.row(e)] = worker.now_h_out[i];
     }
     if (args_.y && now.size() < rows.size()) clear_unreal(t, rows, blocks);
-    if (Cell::kProduct) meet(team);  // without a product no unit reads another
+    if (numbers_.product) meet(team);  // without a product no unit reads another
   }
 
   void meet(int team) {
@@ -217,7 +225,7 @@ class ForwardDriver {
   template <class F>
   void in_parts(Range blocks, Index cost, int thread, F&& f) {
     if (packed_.lying_W) return f(blocks);
-    stopping_.in_parts(blocks, cost * Cell::kGates * kLanes, thread, f);
+    stopping_.in_parts(blocks, cost * numbers_.gates * kLanes, thread, f);
   }
 
   // A row that is kept in no array of the caller's alternates between two places, whatever steps are left out between.
@@ -232,10 +240,12 @@ class ForwardDriver {
       if (!seq_.real[t * seq_.B + b]) std::fill(args_.y.at(t, b) + units.begin, args_.y.at(t, b) + units.end, T(0));
   }
 
+  const CellKernels<T>& cell_;
+  const CellNumbers& numbers_;
   const PackedWeights<T>& packed_;
   const ForwardArgs<T>& args_;
   const Sequence<T>& seq_;
-  CellLayout<Cell, T> layout_;
+  CellLayout<T> layout_;
   Stopping stopping_;
   Split split_;
   Index piece_steps_ = 1, saved_block_ = 0;
@@ -245,9 +255,9 @@ class ForwardDriver {
   parallel::Barrier barrier_;
 };
 
-template <class Cell, class T>
-bool forward(const PackedWeights<T>& packed, const ForwardArgs<T>& args) {
-  return ForwardDriver<Cell, T>(packed, args).run();
+template <class T>
+bool recurrent_forward(const CellKernels<T>& cell, const PackedWeights<T>& packed, const ForwardArgs<T>& args) {
+  return ForwardDriver<T>(cell, packed, args).run();
 }
 
 }  // namespace seqfuse

@@ -5,14 +5,15 @@
 
 namespace seqfuse {
 
-template <class Cell, class T>
+template <class T>
 class Inspector {
  public:
-  Inspector(const Weights<T>& weights, const InspectArgs<T>& args)
-      : args_(args),
+  Inspector(const CellKernels<T>& cell, const Weights<T>& weights, const InspectArgs<T>& args)
+      : cell_(cell),
+        args_(args),
         seq_(args.tape.sequence),
         H_(weights.H),
-        replay_(weights, args.tape, 1, args.threads, args.stop),
+        replay_(cell, weights, args.tape, 1, args.threads, args.stop),
         carried_{Buffer<T>(H_ * seq_.B), Buffer<T>(H_ * seq_.B)} {}
 
   bool run() {
@@ -37,32 +38,35 @@ class Inspector {
     for (Index b = 0; b < seq_.B; ++b) std::copy_n(from.row(b), H_, carried(state, b));
   }
 
-  void one_row(const typename Replay<Cell, T>::Chunk& chunk, Index t, Index b) {
+  void one_row(const typename Replay<T>::Chunk& chunk, Index t, Index b) {
+    const CellNumbers& numbers = cell_.numbers;
     const bool real = seq_.real == nullptr || seq_.real[t * seq_.B + b];
     const T* saved = chunk.saved + (t - chunk.steps.begin) * replay_.step_size() + b * replay_.values() * kLanes;
     if (real) std::copy_n(chunk.y.at(t - chunk.steps.begin, b), H_, carried(0, b));
     for (Index unit = 0; unit < H_; unit += kLanes, saved += seq_.B * replay_.values() * kLanes) {
       const Index left = H_ - unit;
-      V values[Cell::kSaved];
-      for (int s = 0; s < Cell::kSaved; ++s) values[s] = real ? V::load(saved + s * kLanes) : V::zero();
-      for (int g = 0; g < Cell::kGates; ++g)
-        if (args_.gates[g]) values[Cell::kSavedGates[g]].store_first(args_.gates[g].at(t, b) + unit, left);
-      if (Cell::kStates && real) Cell::state_after(values).store_first(carried(1, b) + unit, left);
+      for (int g = 0; g < numbers.gates; ++g)
+        if (args_.gates[g]) {
+          const V gate = real ? V::load(saved + numbers.saved_gates[g] * kLanes) : V::zero();
+          gate.store_first(args_.gates[g].at(t, b) + unit, left);
+        }
+      if (numbers.states > 0 && real) cell_.state_after(saved).store_first(carried(1, b) + unit, left);
     }
-    for (Index state = 0; state <= Cell::kStates; ++state)
+    for (Index state = 0; state <= numbers.states; ++state)
       if (args_.states[state]) std::copy_n(carried(state, b), H_, args_.states[state].at(t, b));
   }
 
+  const CellKernels<T>& cell_;
   const InspectArgs<T>& args_;
   const Sequence<T>& seq_;
   Index H_;
-  Replay<Cell, T> replay_;
+  Replay<T> replay_;
   Buffer<T> carried_[2];  // (B, H) each: h and c as they are
 };
 
-template <class Cell, class T>
-bool inspect(const Weights<T>& weights, const InspectArgs<T>& args) {
-  return Inspector<Cell, T>(weights, args).run();
+template <class T>
+bool recurrent_inspect(const CellKernels<T>& cell, const Weights<T>& weights, const InspectArgs<T>& args) {
+  return Inspector<T>(cell, weights, args).run();
 }
 
 }  // namespace seqfuse

@@ -11,7 +11,7 @@
 
 namespace seqfuse {
 
-template <class Cell, class T>
+template <class T>
 class Replay {
  public:
   // The steps of a chunk, by t, and what is known of them; step t is the (t - steps.begin)-th in y and saved.
@@ -23,26 +23,29 @@ class Replay {
   };
 
   // `window`: over how many neighbouring steps a caller asks for at once.
-  Replay(const Weights<T>& weights, const Tape<T>& tape, Index window, int threads, const StopCheck& stop)
-      : tape_(tape),
+  Replay(const CellKernels<T>& cell, const Weights<T>& weights, const Tape<T>& tape, Index window, int threads,
+         const StopCheck& stop)
+      : cell_(cell),
+        states_(cell.numbers.states),
+        tape_(tape),
         seq_(tape.sequence),
         stop_(stop),
         threads_(threads),
         H_(weights.H),
-        values_(CellLayout<Cell, T>::saved(weights.options)),
-        step_size_(saved_of_step<Cell, T>(weights.options, seq_.B, H_)),
+        values_(CellLayout<T>{cell.numbers, H_}.saved(weights.options)),
+        step_size_(saved_of_step(cell.numbers, weights.options, seq_.B, H_)),
         k_(tape.checkpoint > 0 ? tape.checkpoint : std::max<Index>(seq_.T_, 1)),
         zeros_(H_) {
     zeros_.fill_zero();
     if (tape.checkpoint == 0) return;
     const Index chunks = divide_up(seq_.T_, k_), slots = std::min((window - 1) / k_ + 2, chunks);
     held_.assign(static_cast<std::size_t>(slots), -1);
-    packed_ = pack_weights<Cell>(weights, threads);
+    packed_ = lay_out_weights(cell.numbers, weights, false, threads);
     const Index steps = std::min(slots * k_, seq_.T_);
     y_ = Buffer<T>(checked_product({steps, seq_.B, H_}));
     saved_ = Buffer<T>(checked_product({steps, step_size_}));
     h_ = Buffer<T>(checked_product({seq_.B, H_}));
-    if (Cell::kStates) c_ = Buffer<T>(h_.size());
+    if (states_ > 0) c_ = Buffer<T>(h_.size());
   }
 
   Index values() const { return values_; }        // a unit's saved values
@@ -73,7 +76,7 @@ class Replay {
             {y_.data() + first * seq_.B * H_, seq_.B * H_, H_},
             saved_.data() + first * step_size_,
             checkpoint(c, 0),
-            checkpoint(c, Cell::kStates)};
+            checkpoint(c, states_)};
   }
 
  private:
@@ -84,9 +87,7 @@ class Replay {
     return seq_.reverse ? Range{seq_.T_ - read.end, seq_.T_ - read.begin} : read;
   }
   // State s of checkpoint c, (B, H).
-  Rows<const T> checkpoint(Index c, Index s) const {
-    return {tape_.saved + (c * (1 + Cell::kStates) + s) * seq_.B * H_, H_};
-  }
+  Rows<const T> checkpoint(Index c, Index s) const { return {tape_.saved + (c * (1 + states_) + s) * seq_.B * H_, H_}; }
 
   bool make(Index c) {
     const Range steps = steps_of(c);
@@ -97,14 +98,16 @@ class Replay {
     args.sequence.x.data += steps.begin * seq_.x.stride_t;
     if (seq_.real != nullptr) args.sequence.real += steps.begin * seq_.B;
     args.sequence.h0 = checkpoint(c, 0);
-    if (Cell::kStates) args.sequence.c0 = checkpoint(c, 1);
+    if (states_ > 0) args.sequence.c0 = checkpoint(c, 1);
     args.y = {y_.data() + first * seq_.B * H_, seq_.B * H_, H_};
     args.h = {h_.data(), H_}, args.c = {c_.data(), H_};
     args.saved = saved_.data() + first * step_size_;
     args.threads = threads_, args.stop = stop_;
-    return forward<Cell>(packed_, args);
+    return recurrent_forward(cell_, packed_, args);
   }
 
+  const CellKernels<T>& cell_;
+  Index states_;
   const Tape<T>& tape_;
   const Sequence<T>& seq_;
   const StopCheck& stop_;

@@ -7,6 +7,7 @@
 
 #include "seqfuse/gemm.hpp"
 #include "seqfuse/memory.hpp"
+#include "seqfuse/parallel_cost.hpp"
 #include "seqfuse/recurrent.hpp"
 
 namespace seqfuse {
@@ -52,13 +53,11 @@ struct Split {
 
   // `step`: multiply-adds in one step of one row; `panels`: as many shares as there can be by units.
   static Split choose(int threads, Index T_, Index B, Index step, Index panels) {
-    // A region of two threads costs about 2 us and a barrier 0.2 us; a core makes about 50 multiply-adds a ns
-    // at best, and one row reads weights at 8 a ns.
-    constexpr Index kWorthARegion = 400'000, kWorthABarrier = 100'000;
-    if (threads <= 1 || T_ * B * step < kWorthARegion) return {};
+    const auto work_of_step = parallel::Work::multiply_adds(static_cast<double>(B * step));
+    if (parallel::threads_for(work_of_step * static_cast<double>(T_), threads) <= 1) return {};
     if (B >= 4 * threads) return {threads, true, {}};
     const Index shares = std::min<Index>(threads, panels);
-    if (shares > 1 && B * step >= kWorthABarrier) return {static_cast<int>(shares), false, {}};
+    if (shares > 1 && parallel::pays_barrier(work_of_step)) return {static_cast<int>(shares), false, {}};
     return B > 1 ? Split{static_cast<int>(std::min<Index>(threads, B)), true, {}} : Split{};
   }
 
@@ -104,11 +103,11 @@ class Stopping {
     if (check_()) stopped_.store(true, std::memory_order_relaxed);
     return stopped();
   }
-  // f(some blocks) over all of `blocks`, in parts of at most about 50 ms; `cost`: multiply-adds of a block.
+  // f(some blocks) over all of `blocks`, with checks in between where that is long; `cost`: multiply-adds of a block.
   template <class F>
   void in_parts(Range blocks, Index cost, int thread, F&& f) {
-    constexpr Index kMost = Index(1) << 31;
-    const Index panels = std::max<Index>(kMost / std::max<Index>(cost, 1) / gemm::kPanelPackets, 1);
+    const auto panel = parallel::Work::multiply_adds(static_cast<double>(cost * gemm::kPanelPackets));
+    const Index panels = parallel::pieces_between_checks(panel);
     const Index each = std::min(panels, blocks.size()) * gemm::kPanelPackets;
     if (blocks.size() <= each) {
       if (!stopped()) f(blocks);

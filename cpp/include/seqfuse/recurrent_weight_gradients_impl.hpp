@@ -6,14 +6,6 @@
 
 namespace seqfuse {
 
-// One real row of one step: what backward reads and writes of it, each pointer at its first unit or feature.
-template <class T>
-struct Entry {
-  const T *x, *h_prev, *mask;  // mask: null where it is ones
-  const T *saved, *dy;         // saved: of the first block of units; dy: null where it is zeros
-  T *carry, *dstate, *dx;      // dstate, dx: null where there are none
-};
-
 // What is added to: the caller's arrays, or where they must not change before all is known, arrays of our own.
 template <class T>
 struct GradientTargets {
@@ -28,22 +20,24 @@ struct GradientTargets {
   SumsApart<T> sums;
 };
 
-template <class Cell, class T>
+template <class T>
 class WeightGradients {
  public:
-  WeightGradients(Index I, Index H, Index rows, bool masked)
-      : I_(I),
+  WeightGradients(const CellKernels<T>& cell, Index I, Index H, Index rows, bool masked)
+      : cell_(cell),
+        numbers_(cell.numbers),
+        I_(I),
         H_(H),
         // One line more than the rows take, so that rows of the turned arrays do not share cache sets.
         stride_(round_up(rows, kLine<T>) + kLine<T>),
         x_turned_(checked_product({I + 1, stride_})),
-        h_turned_(Cell::kProduct ? checked_product({H + 1, stride_}) : 0),
-        reset_turned_(Cell::kTwoStage ? checked_product({H + 1, stride_}) : 0),
-        h_in_(Cell::kProduct && masked ? checked_product({rows, H}) : 0) {}
+        h_turned_(numbers_.product ? checked_product({H + 1, stride_}) : 0),
+        reset_turned_(numbers_.two_stage ? checked_product({H + 1, stride_}) : 0),
+        h_in_(numbers_.product && masked ? checked_product({rows, H}) : 0) {}
 
-  // A thread's share of dW, dU, db, dbh and dparameters of `rows` entries; all of a team call it. reset_h: (rows, H).
-  void add(const Entry<T>* entries, Index rows, const T* reset_h, Index saved_block, GateGradients<T>& da,
-           const GradientTargets<T>& to, int thread, int team) {
+  // A thread's share of dW, dU, db, dbh and dparameters of `rows` entries; all of a team call it.
+  void add(const SegmentEntries<T>& segment, Index rows, const GradientTargets<T>& to, int thread, int team) {
+    const Entry<T>* entries = segment.entries;
     if (h_in_.size() > 0) {
       mask_rows(entries, share_of(rows, thread, team));
       barrier_.wait(team);
@@ -54,25 +48,24 @@ class WeightGradients {
       if (thread == 0) std::fill_n(into.row(features), rows, T(1));
     };
     turn([&](Index e) { return entries[e].x; }, I_, x_turned_);
-    if (Cell::kProduct)
+    if (numbers_.product)
       turn([&](Index e) { return h_in_.size() > 0 ? h_in_.data() + e * H_ : entries[e].h_prev; }, H_, h_turned_);
-    if (Cell::kTwoStage) turn([&](Index e) { return reset_h + e * H_; }, H_, reset_turned_);
+    if (numbers_.two_stage) turn([&](Index e) { return segment.reset_h + e * H_; }, H_, reset_turned_);
     barrier_.wait(team);
 
-    constexpr int kFirst = CellLayout<Cell, T>::kFirstGates;
+    const int first_gates = numbers_.first_gates();
     const auto product = [&](const T* left, Index K, int first, int gates, const Index* gate, Rows<T> out, T* bias) {
       const OuterProduct<T> outer{{left, stride_}, K, first, gates, gate, out, bias};
-      if (outer.outputs() > 0) outer_product(outer, da, rows, H_, thread, team);
+      if (outer.outputs() > 0) outer_product(outer, segment.da, rows, H_, thread, team);
     };
-    product(x_turned_.data(), I_, Cell::kFirstX, Cell::kGates, Cell::kGateOfX, to.dW, to.db.data);
-    if constexpr (Cell::kProduct)
-      product(h_turned_.data(), H_, Cell::kFirstH, kFirst, Cell::kGateOfH, to.dU, to.dbh.data);
+    product(x_turned_.data(), I_, numbers_.first_x, numbers_.gates, numbers_.gate_of_x, to.dW, to.db.data);
+    if (numbers_.product)
+      product(h_turned_.data(), H_, numbers_.first_h, first_gates, numbers_.gate_of_h, to.dU, to.dbh.data);
     else  // the row of ones alone
-      product(x_turned_.data() + I_ * stride_, 0, Cell::kFirstH, kFirst, Cell::kGateOfH, {}, to.dbh.data);
-    if constexpr (Cell::kTwoStage)
-      product(reset_turned_.data(), H_, kFirst, 1, Cell::kGateOfH + kFirst, to.dU, to.dbh.data);
-    if constexpr (Cell::kParameters > 0)
-      if (to.dparameters) parameters(entries, rows, saved_block, da, to, thread, team);
+      product(x_turned_.data() + I_ * stride_, 0, numbers_.first_h, first_gates, numbers_.gate_of_h, {}, to.dbh.data);
+    if (numbers_.two_stage)
+      product(reset_turned_.data(), H_, first_gates, 1, numbers_.gate_of_h + first_gates, to.dU, to.dbh.data);
+    if (numbers_.parameters > 0 && to.dparameters) parameters(segment, rows, to, thread, team);
   }
 
  private:
@@ -84,36 +77,22 @@ class WeightGradients {
       for (Index u = 0; u < H_; ++u) h_in_[e * H_ + u] = entries[e].mask[u] * entries[e].h_prev[u];
   }
 
-  // dparameters[k] += sum over rows of da of its gate times its factor, cut at kSumBlock rows as every sum is.
-  void parameters(const Entry<T>* entries, Index rows, Index saved_block, GateGradients<T>& da,
-                  const GradientTargets<T>& to, int thread, int team) {
-    constexpr Index kLanes = V::kSize;
-    const CellLayout<Cell, T> layout{H_};
-    const Range blocks = share_of(layout.blocks(), thread, team);
+  // dparameters[k] += sum over rows of da of its gate times its factor.
+  void parameters(const SegmentEntries<T>& segment, Index rows, const GradientTargets<T>& to, int thread, int team) {
+    const Range blocks = share_of(divide_up(H_, V::kSize), thread, team);
     for (Index j = blocks.begin; j < blocks.end; ++j) {
-      V sums[Cell::kParameters];
-      for (V& sum : sums) sum = V::zero();
-      for (Index first = 0; first < rows; first += gemm::kSumBlock) {
-        V chain[Cell::kParameters];
-        for (V& sum : chain) sum = V::zero();
-        for (Index e = first; e < std::min(first + gemm::kSumBlock, rows); ++e) {
-          V saved[Cell::kSaved], factor[Cell::kParameters];
-          for (int s = 0; s < Cell::kSaved; ++s) saved[s] = V::load(entries[e].saved + j * saved_block + s * kLanes);
-          Cell::parameter_factors(saved, factor);
-          for (int k = 0; k < Cell::kParameters; ++k)
-            chain[k] =
-                madd(V::load(da.at(e, Cell::kGateOfParameter[k] * layout.padded() + j * kLanes)), factor[k], chain[k]);
-        }
-        for (int k = 0; k < Cell::kParameters; ++k) sums[k] = sums[k] + chain[k];
-      }
-      const Index left = H_ - j * kLanes;
-      for (int k = 0; k < Cell::kParameters; ++k) {
-        T* out = to.dparameters.row(k) + j * kLanes;
+      V sums[kMaxParameters];
+      cell_.parameter_sums(segment, rows, j, sums);
+      const Index left = H_ - j * V::kSize;
+      for (int k = 0; k < numbers_.parameters; ++k) {
+        T* out = to.dparameters.row(k) + j * V::kSize;
         (V::load_first(out, left) + sums[k]).store_first(out, left);
       }
     }
   }
 
+  const CellKernels<T>& cell_;
+  const CellNumbers& numbers_;
   Index I_, H_, stride_;
   Buffer<T> x_turned_, h_turned_, reset_turned_, h_in_;
   parallel::Barrier barrier_;

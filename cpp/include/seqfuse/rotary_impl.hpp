@@ -48,15 +48,14 @@ void turn_row(const T* x, T* y, const T* cos, const T* sin, Index pairs, Index D
 
 template <class T>
 void rotary(const RotaryArgs<T>& args) {
-  // Numbers that are turned in about 10 us: below that a second thread does not pay.
-  constexpr Index kWorthARegion = 65536;
   const Index rows = args.B * args.H * args.N;
   const auto turn = args.interleaved ? detail::turn_row<T, true> : detail::turn_row<T, false>;
   const auto sign = Vec<T>::all(args.back ? T(-1) : T(1));
   // Of heads and steps the one whose rows lie closer together runs faster.
   const bool heads_inside = std::abs(args.x.stride_h) < std::abs(args.x.stride_n);
   const Index inside = heads_inside ? args.H : args.N, outside = heads_inside ? args.N : args.H;
-  parallel::run(rows * args.D < kWorthARegion ? 1 : args.threads, [&](int thread, int team) {
+  const auto work = parallel::Work::moves(static_cast<double>(rows * args.D));
+  parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(rows, thread, team);
     Index inner = share.begin % inside, outer = share.begin / inside % outside, b = share.begin / inside / outside;
     for (Index row = share.begin; row < share.end; ++row) {

@@ -14,9 +14,6 @@ namespace seqfuse {
 
 namespace detail {
 
-// Exponentials that are made in about 10 us: below that a second thread does not pay.
-inline constexpr Index kSoftmaxWorthARegion = 16384;
-
 template <class T>
 void softmax_row(const T* x, T* y, Index D) {
   using L = Line<T>;
@@ -44,7 +41,8 @@ void softmax_row_backward(const T* y, const T* dy, T* dx, Index D) {
 
 template <class T>
 void softmax_forward(const SoftmaxForwardArgs<T>& args) {
-  parallel::run(args.N * args.D < detail::kSoftmaxWorthARegion ? 1 : args.threads, [&](int thread, int team) {
+  const auto work = parallel::Work::exponentials(static_cast<double>(args.N * args.D));
+  parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) detail::softmax_row(args.x.row(n), args.y.row(n), args.D);
   });
@@ -52,7 +50,8 @@ void softmax_forward(const SoftmaxForwardArgs<T>& args) {
 
 template <class T>
 void softmax_backward(const SoftmaxBackwardArgs<T>& args) {
-  parallel::run(args.N * args.D < detail::kSoftmaxWorthARegion ? 1 : args.threads, [&](int thread, int team) {
+  const auto work = parallel::Work::exponentials(static_cast<double>(args.N * args.D));
+  parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n)
       detail::softmax_row_backward(args.y.row(n), args.dy.row(n), args.dx.row(n), args.D);

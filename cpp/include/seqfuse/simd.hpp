@@ -6,16 +6,13 @@
 // operations alone, in one order.
 #pragma once
 
-#ifndef EIGEN_FAST_MATH
-#define EIGEN_FAST_MATH 0  // a square root is the IEEE one
-#endif
-#include <Eigen/Core>
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <utility>
 
+#include "seqfuse/eigen_packets.hpp"
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
@@ -37,27 +34,11 @@ struct Vec {
   void store(T* p) const { packet::pstore(p, v); }
   void storeu(T* p) const { packet::pstoreu(p, v); }
 
-  // The first n <= kSize lanes at p, zeros behind them; nothing beyond p + n is touched.
-  static Vec load_first(const T* p, Index n) {
-    if (n >= kSize) return loadu(p);
-    alignas(64) T lanes[kSize] = {};
-    for (Index i = 0; i < n; ++i) lanes[i] = p[i];
-    return load(lanes);
-  }
-  void store_first(T* p, Index n) const {
-    if (n >= kSize) return storeu(p);
-    alignas(64) T lanes[kSize];
-    store(lanes);
-    for (Index i = 0; i < n; ++i) p[i] = lanes[i];
-  }
+  // The first n lanes at p, zeros behind them; nothing beyond p + n is touched. n >= kSize: all lanes.
+  static Vec load_first(const T* p, Index n) { return n >= kSize ? loadu(p) : load_part(p, n); }
+  void store_first(T* p, Index n) const { n >= kSize ? storeu(p) : store_part(p, n, v); }
   // The first n lanes as they are, zeros behind them, whatever stood there.
-  Vec first(Index n) const {
-    if (n >= kSize) return *this;
-    alignas(64) T lanes[kSize];
-    store(lanes);
-    for (Index i = n; i < kSize; ++i) lanes[i] = T(0);
-    return load(lanes);
-  }
+  Vec first(Index n) const { return n >= kSize ? *this : part(v, n); }
 
   friend Vec operator+(Vec a, Vec b) { return {packet::padd(a.v, b.v)}; }
   friend Vec operator-(Vec a, Vec b) { return {packet::psub(a.v, b.v)}; }
@@ -75,6 +56,26 @@ struct Vec {
   }
   // |a| with the sign of s, where a >= 0 or NaN.
   friend Vec with_sign_of(Vec a, Vec s) { return {packet::por(a.v, packet::pand(s.v, all(T(-0.0)).v))}; }
+
+ private:
+  // The last packet of a row, n < kSize lanes. Functions of their own: there are hundreds of places that load or store
+  // a last packet, and with these loops in each of them the kernels take TODO longer to compile.
+  [[gnu::noinline]] static Vec load_part(const T* p, Index n) {
+    alignas(64) T lanes[kSize] = {};
+    for (Index i = 0; i < n; ++i) lanes[i] = p[i];
+    return load(lanes);
+  }
+  [[gnu::noinline]] static void store_part(T* p, Index n, Packet packet) {
+    alignas(64) T lanes[kSize];
+    Vec{packet}.store(lanes);
+    for (Index i = 0; i < n; ++i) p[i] = lanes[i];
+  }
+  [[gnu::noinline]] static Vec part(Packet packet, Index n) {
+    alignas(64) T lanes[kSize];
+    Vec{packet}.store(lanes);
+    for (Index i = n; i < kSize; ++i) lanes[i] = T(0);
+    return load(lanes);
+  }
 };
 
 // Transposes a square of packets in registers: n rows of kSize columns, n = kSize.
