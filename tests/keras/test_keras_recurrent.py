@@ -31,7 +31,7 @@ MASKS = {
 def test_recurrent_as_keras(form, sequences, backwards):
     kind, options = form
     how = {"return_sequences": sequences, "go_backwards": backwards, "return_state": backwards} | options
-    compare(*pair(kind, H, **how), numbers(B, T, I))
+    compare(*built(*pair(kind, H, **how), (B, T, I)), numbers(B, T, I))
 
 
 @pairwise(
@@ -43,7 +43,7 @@ def test_recurrent_as_keras(form, sequences, backwards):
 )
 def test_recurrent_as_keras_with_masks_and_initial_states(kind, name, sequences, backwards, zero):
     how = {"return_sequences": sequences, "go_backwards": backwards, "zero_output_for_mask": zero}
-    ours, theirs = pair(kind, H, return_state=True, **how)
+    ours, theirs = built(*pair(kind, H, return_state=True, **how), (B, T, I))
     states = [numbers(B, H, seed=7 + i) for i in range(2 if kind == "LSTM" else 1)]
     masks = [MASKS[name], *[None] * len(states)]
     compare(ours, theirs, [numbers(B, T, I), *states], mask=masks, call=from_states(MASKS[name]))

@@ -1,5 +1,6 @@
 """The blocks of a transformer beside the same ones composed of Keras's layers, as KerasHub composes them."""
 
+import jax.numpy as jnp
 import keras
 import numpy as np
 from beside import compare, numbers
@@ -47,7 +48,9 @@ def test_blocks_as_composed_of_keras_layers(cross, first, masked):
         theirs,
         x if cross else x[0],
         mask=given if masked else None,
-        call=lambda run, a: run([*a, pairs, keys] if cross else [*a, x[1], pairs, keys]),
+        call=lambda run, a: run(
+            [jnp.asarray(one) for one in ([*a, pairs, keys] if cross else [*a, x[1], pairs, keys])]
+        ),
         weights=[weight for layer in layers for weight in layer.weights],
         weigh=lambda _, dy: dy * mask[..., None],
     )

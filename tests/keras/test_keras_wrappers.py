@@ -71,7 +71,7 @@ def test_bidirectional_stateful_as_keras(kind):
     ],
 )
 def test_time_distributed_as_keras(inner, shape, masked):
-    ours, theirs = pair("TimeDistributed", inner=inner)
+    ours, theirs = built(*pair("TimeDistributed", inner=inner), shape)
     mask = None
     if masked:
         mask = np.random.default_rng(2).random(shape[:3] if masked == "steps" else shape[:2]) < 0.5
