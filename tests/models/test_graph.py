@@ -5,7 +5,7 @@ import pytest
 
 from seqfuse.layers import LSTM, Add, Dense, Input
 from seqfuse.models import Model
-from seqfuse.models.graph import graph_of
+from seqfuse.models._graph import graph_of
 
 pytestmark = pytest.mark.once
 

@@ -12,8 +12,8 @@ import pytest
 
 from seqfuse.layers import Dense, Input
 from seqfuse.models import Sequential
-from seqfuse.models import progress as module
-from seqfuse.models.progress import Progress, told
+from seqfuse.models import _progress as module
+from seqfuse.models._progress import Progress, told
 
 pytestmark = pytest.mark.once
 TIME = r"[\d.e+]+ (s|ms|us)"

@@ -5,7 +5,7 @@ import pytest
 
 from seqfuse.layers import LSTM, Add, Dense, Embedding, Input, Layer
 from seqfuse.models import Model
-from seqfuse.models.run import wanted_places
+from seqfuse.models._run import wanted_places
 
 pytestmark = pytest.mark.once
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from seqfuse.models.trainer import Trainer
+    from seqfuse.models._trainer import Trainer
 
 Logs = dict[str, Any]
 

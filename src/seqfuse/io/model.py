@@ -11,7 +11,7 @@ from seqfuse._seeds import SeedGenerator
 from seqfuse.io import file
 from seqfuse.io.structure import Decoder, encode
 from seqfuse.layers.weight import without_numbers
-from seqfuse.models.chunks import recurrent_layers
+from seqfuse.models._chunks import recurrent_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

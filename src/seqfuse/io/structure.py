@@ -17,7 +17,7 @@ import numpy as np
 from seqfuse import _names, initializers, layers, losses, metrics, models, optimizers, regularizers
 from seqfuse._config import Configured
 from seqfuse.layers import Layer
-from seqfuse.models import config
+from seqfuse.models import _graph_config as graph_config
 
 MOST_CALLS = 4_000  # of layers in a structure, those of a model inside counted each time that it is called
 MOST_BRACKETS = 100  # open at a time: what is read from JSON is walked by recursion
@@ -124,7 +124,7 @@ class Decoder:
         if name == "tuple":
             return tuple(inside)
         if name == "shared":
-            return config.at(self._met, inside)
+            return graph_config.at(self._met, inside)
         if name == "function":
             return self._look_up(inside)
         kind = self._look_up(name)
@@ -134,7 +134,7 @@ class Decoder:
             return kind.from_config(inside)  # type: ignore[attr-defined]
         calls = 1
         if issubclass(kind, models.Model):
-            calls += self._count(config.called(inside))
+            calls += self._count(graph_config.called(inside))
             layer: Layer = kind.from_parts(inside)
         else:
             layer = kind.from_config(inside)

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 from seqfuse import _config
-from seqfuse.losses import targets
-from seqfuse.losses.crossentropy import (
+from seqfuse.losses import _targets as targets
+from seqfuse.losses._crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     binary_crossentropy,
     categorical_crossentropy,
 )
-from seqfuse.losses.ctc import CTC, ctc
-from seqfuse.losses.loss import Loss, LossTape
-from seqfuse.losses.regression import (
+from seqfuse.losses._ctc import CTC, ctc
+from seqfuse.losses._loss import Loss, LossTape
+from seqfuse.losses._regression import (
     Huber,
     MeanAbsoluteError,
     MeanSquaredError,
@@ -26,7 +26,7 @@ from seqfuse.losses.regression import (
     mean_absolute_error,
     mean_squared_error,
 )
-from seqfuse.losses.sparse_crossentropy import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
+from seqfuse.losses._sparse_crossentropy import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
 
 __all__ = [
     "CTC",

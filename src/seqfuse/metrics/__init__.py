@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqfuse import _config, _names
-from seqfuse.losses import targets
+from seqfuse.losses import _targets as targets
 from seqfuse.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
