@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqfuse.layers._base_attention import BaseAttention
-from seqfuse.models._chunks import recurrent_layers
+from seqfuse.layers._recurrent import recurrent_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,8 +10,8 @@ from seqfuse import _checks
 from seqfuse._seeds import SeedGenerator
 from seqfuse.io import file
 from seqfuse.io.structure import Decoder, encode
+from seqfuse.layers._recurrent import recurrent_layers
 from seqfuse.layers.weight import without_numbers
-from seqfuse.models._chunks import recurrent_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

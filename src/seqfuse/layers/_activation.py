@@ -40,6 +40,7 @@ class Activation(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -128,6 +129,7 @@ class Softmax(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -158,3 +160,7 @@ class Softmax(Layer):
             dy = np.where(mask, dy, self._dtype.type(0))
         dx = np.moveaxis(F.softmax_backward(tape, np.moveaxis(dy, self.axis, -1)), -1, self.axis)
         return dx if mask is None else np.where(mask, dx, self._dtype.type(0)), []
+
+    def mixes_steps(self, shapes: list[Any]) -> str | None:
+        """The axis must be another one than that of time."""
+        return "its axis is that of time" if self.axis % len(shapes[0]) == 1 else None

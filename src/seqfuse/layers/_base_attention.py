@@ -21,6 +21,7 @@ class BaseAttention(Layer):
     """A layer of [query, value] or [query, value, key]; see `Attention` and `MultiHeadAttention`."""
 
     supports_masking = True
+    not_stepwise = "it looks at other steps; see seqfuse.functional.KVCache"
     ranks = (3,)
     symbols = "(batch, T, I)"
 

@@ -62,6 +62,7 @@ class Bidirectional(Layer):
     """
 
     supports_masking = True
+    not_stepwise = "it reads a sequence from both ends"
 
     def __init__(
         self,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from seqfuse import _activations, _checks
 from seqfuse import functional as F
 from seqfuse.layers import activations
+from seqfuse.layers._conv1d_stream import Conv1DStream
 from seqfuse.layers._layer import Grads, Into, Layer
 from seqfuse.layers._reshaping import channels_last
 from seqfuse.layers._windows import Windows, padding_of, single
+
+if TYPE_CHECKING:
+    from seqfuse.layers._stream_step import StreamCall, StreamStep
 
 
 class Conv1DTape(NamedTuple):
@@ -60,6 +64,7 @@ class Conv1D(Layer):
     array([1., 3., 6.], dtype=float32)
     """
 
+    not_stepwise = 'it looks ahead, or steps over some; padding="causal" and strides=1 do not'
     ranks = (3,)
     symbols = "(batch, T, I)"
 
@@ -150,6 +155,15 @@ class Conv1D(Layer):
             return None, self.gradients(into)
         whole = np.concatenate(dwindows, -1) if len(dwindows) > 1 else dwindows[0]
         return self._windows.back(np.moveaxis(whole, 2, 0), tape.shape, self._dtype), self.gradients(into)
+
+    def timed_step(self, call: StreamCall) -> StreamStep:
+        """The last output of the inputs that a window looks back on and this one."""
+        if self.padding != "causal" or self.strides != (1,):
+            return super().timed_step(call)
+        steps = (self.kernel_size[0] - 1) * self.dilation_rate[0]
+        past = Conv1DStream(self, np.zeros((call.plan.batch, steps, call.shapes[0][-1]), self._dtype))
+        call.plan.states.append(past)
+        return past.step, [True]
 
     def _groups(self, features: int) -> list[tuple[slice, slice]]:
         """Which features of x and of y belong together."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seqfuse import _activations, _checks
+import numpy as np
+
+from seqfuse import _activations, _arrays, _backend, _checks, _threads
 from seqfuse import functional as F
 from seqfuse.layers import activations
 from seqfuse.layers._layer import Grads, Into, Layer
+from seqfuse.layers._stream_step import without_features
 from seqfuse.layers.weight import Gradients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seqfuse.layers._stream_step import StreamCall, StreamStep
 
 
 class Dense(Layer):
@@ -41,6 +49,7 @@ class Dense(Layer):
     """
 
     supports_masking = True
+    stepwise = True
     symbols = "(batch, ..., I)"
 
     def __init__(
@@ -99,6 +108,48 @@ class Dense(Layer):
             dy = g.backward(of_g, dy)
         dx = F.dense_backward(tape, dy, need_dx=need_dx, into=Gradients.checked(into, (dW, db))).dx
         return dx, self.gradients(into)
+
+    # ---- one step at a time --------------------------------------------------------------------------------------
+
+    def stream_step(self, call: StreamCall) -> StreamStep:
+        """As for `Layer`; rows of features go straight to the kernel."""
+        if type(self) is Dense and len(call.shapes[0]) == 2 + call.timed[0]:
+            return self._of_rows(call.plan.batch), call.timed
+        return super().stream_step(call)
+
+    def mixes_steps(self, shapes: list[Any]) -> str | None:
+        """There must be features beside the steps."""
+        return without_features(shapes[0])
+
+    def _of_rows(self, batch: int) -> Callable[[Any], Any]:
+        """The layer as it is now, of rows (batch, I), without a look at its arguments."""
+        W, b, g = self.kernel.numpy(), None if self.bias is None else self.bias.numpy(), self._activation
+        dtype, kernels, current, ready = self._dtype, _backend.kernels, _threads.current, _arrays.READY
+        shape, empty = (batch, self.units), np.empty
+
+        def product(x: Any) -> Any:
+            if x.dtype is not dtype or x.flags.num & ready != ready:
+                x = np.array(x, dtype, order="C")
+            y = empty(shape, dtype)
+            kernels.dense_forward(x, W, b, y, False, current())
+            return y
+
+        if g is _activations.LINEAR:
+            return product
+        if isinstance(g, activations.Pair):
+            activate = g.forward
+            return lambda x: activate(product(x))[0]
+        name, alpha, beta = g
+
+        def activated(x: Any) -> Any:
+            y = product(x)
+            flat = y.reshape(-1)
+            kernels.activation_forward(flat, flat, None, name, alpha, beta, current())
+            return y
+
+        return activated
+
+    # ---- shapes --------------------------------------------------------------------------------------------------
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, ..., units)."""

@@ -44,6 +44,7 @@ class Dropout(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any

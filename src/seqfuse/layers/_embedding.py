@@ -12,6 +12,7 @@ from seqfuse.layers._layer import Grads, Into, Layer
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
+    from seqfuse.layers._stream_step import StreamCall, StreamStep
 
 
 class Embedding(Layer):
@@ -45,6 +46,8 @@ class Embedding(Layer):
     >>> dE[:, 0]
     array([1., 2., 0., 0., 1.], dtype=float32)
     """
+
+    stepwise = True
 
     def __init__(
         self,
@@ -97,6 +100,11 @@ class Embedding(Layer):
             F.embedding_backward(tape, dy, into=into[0])
             return None, into
         return None, []
+
+    def timed_step(self, call: StreamCall) -> StreamStep:
+        """As for `Layer`; a number out of range is refused at any step."""
+        call.plan.may_refuse()
+        return super().timed_step(call)
 
     def _whole(self, x: Array) -> Array:
         """Floats and bool as the integers that they are."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqfuse import _arrays, _checks, _names, initializers, regularizers
 from seqfuse._config import Configured, arguments_of
+from seqfuse.layers._stream_step import Streamable
 from seqfuse.layers._tensor import Node, Shape, Tensor
 from seqfuse.layers.weight import Weight, count, sketch
 
@@ -30,7 +31,7 @@ _LEFT_OUT = frozenset(
 )
 
 
-class Layer(Configured):
+class Layer(Streamable, Configured):
     """A layer: `y, tape = forward(x)`, `dx, grads = backward(tape, dy)`.
 
     Parameters

@@ -39,6 +39,7 @@ class LayerNormalization(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(
         self,
@@ -113,3 +114,7 @@ class LayerNormalization(Layer):
                 if target is not None and gradient is not None:
                     target += gradient.reshape(self._sizes)
         return grads.dx.reshape(shape), self.gradients(into)
+
+    def mixes_steps(self, shapes: list[Any]) -> str | None:
+        """The axes must leave out that of time."""
+        return "its axes have that of time among them" if len(self._sizes) > len(shapes[0]) - 2 else None

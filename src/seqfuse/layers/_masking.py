@@ -34,7 +34,7 @@ class Masking(Layer):
     array([[ True, False]])
     """
 
-    supports_masking = makes_mask = True
+    supports_masking = makes_mask = stepwise = True
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

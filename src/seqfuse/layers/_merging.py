@@ -19,6 +19,7 @@ class _Merge(Layer):
     """Inputs of one shape, or that broadcast: axes of size 1 are repeated, missing ones come behind the batch."""
 
     supports_masking = True
+    stepwise = True
     inputs_needed: int | None = None  # None: any number but 0
 
     def merge(self, xs: list[Array], masks: list[Array | None]) -> tuple[Array, Any]:
@@ -318,6 +319,10 @@ class Concatenate(_Merge):
     def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """The parts of dy."""
         return np.split(dy, tape, self.axis), []
+
+    def mixes_steps(self, shapes: list[Any]) -> str | None:
+        """The axis must be another one than that of time."""
+        return "its axis is that of time" if self.axis % len(shapes[0]) == 1 else None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the first, with the sum of the sizes along the axis."""

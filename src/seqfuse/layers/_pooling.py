@@ -13,6 +13,7 @@ from seqfuse.layers._reshaping import channels_last
 class _GlobalPooling(Layer):
     """All steps become one."""
 
+    not_stepwise = "it looks at all steps at once"
     ranks = (3,)
     symbols = "(batch, T, I)"
 

@@ -10,6 +10,7 @@ from seqfuse import _activations, _checks
 from seqfuse import functional as F
 from seqfuse.layers import activations
 from seqfuse.layers._layer import Grads, Into, Layer
+from seqfuse.layers._stream_step import without_features
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -58,6 +59,7 @@ class Readout(Layer):
     """
 
     supports_masking = True
+    stepwise = True
     symbols = "(batch, ..., H)"
 
     def __init__(
@@ -137,6 +139,10 @@ class Readout(Layer):
         if dx is not None and tape.real is not None:
             dx = np.where(tape.real, dx, self._dtype.type(0))
         return [grads.dh, dx] if tape.several else grads.dh, self.gradients(into)
+
+    def mixes_steps(self, shapes: list[Any]) -> str | None:
+        """There must be features beside the steps."""
+        return without_features(shapes[0])
 
     def _pair_of(self, given: Any) -> Any:
         """The two of a list."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from seqfuse._arrays import Array
+    from seqfuse.layers._stream_step import StreamCall, StreamStep
 
 
 class RecurrentTape(NamedTuple):
@@ -238,6 +239,35 @@ class Recurrent(Layer):
         """Copies of the states that a stateful layer carries on; None before the first call."""
         return None if self._state is None else [state.copy() for state in self._state]
 
+    # ---- one step at a time --------------------------------------------------------------------------------------
+
+    def stream_step(self, call: StreamCall) -> StreamStep:
+        """As for `Layer`; the initial states cannot be inputs."""
+        if any(call.timed) and call.several_in:
+            call.refuse(self, "its initial states are inputs; set stream.state")
+        return super().stream_step(call)
+
+    def timed_step(self, call: StreamCall) -> StreamStep:
+        """The stream of its packed cell, whose state is carried on."""
+        if self.go_backwards:
+            call.refuse(self, "go_backwards begins with the last step")
+        weights = [
+            None if weight is None else weight.value for weight in (self.kernel, self.recurrent_kernel, self.bias)
+        ]
+        pack = getattr(F, f"pack_{self.pair()[0].__name__}")
+        stream = pack(*weights, **self.cell_options()).stream(call.plan.batch)
+        call.plan.states.append(stream)
+        dtype, take = self._dtype, stream.step
+
+        def h(x: Any) -> Any:
+            return take(x if x.dtype is dtype else np.asarray(x, dtype))
+
+        def h_and_states(x: Any) -> list[Any]:
+            y, states = h(x), stream.state
+            return [y, *(states if isinstance(states, tuple) else (states,))]
+
+        return h_and_states if self.return_state else h, [self.return_sequences] + [False] * (call.outputs - 1)
+
     # ---- shapes, masks, calls ------------------------------------------------------------------------------------
 
     def arguments(self, x: Any, initial_state: Any = None, **options: Any) -> tuple[Any, dict[str, Any]]:
@@ -275,3 +305,8 @@ class Recurrent(Layer):
                 "Dense"
             )
         return super().advice(shape, source)
+
+
+def recurrent_layers(model: Layer) -> list[Recurrent]:
+    """The recurrent layers of a model, those inside others too."""
+    return [layer for layer in model.all_sublayers() if isinstance(layer, Recurrent)]

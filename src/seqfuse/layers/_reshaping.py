@@ -24,6 +24,8 @@ def channels_last(function: str, data_format: Any) -> str:
 class _Reshaping(Layer):
     """Every row in the shape that `compute_output_shape` says."""
 
+    not_stepwise = "it moves numbers from step to step"
+
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y: a view of x where that is possible; the tape is the shape of x."""
         x = self.ready(x)

@@ -40,6 +40,7 @@ class TimeDistributed(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from seqfuse.models._batches import Batch
 
 
-def recurrent_layers(model: Layer) -> list[Recurrent]:
-    """The recurrent layers of a model, those inside others too."""
-    return [layer for layer in model.all_sublayers() if isinstance(layer, Recurrent)]
-
-
 def _carrying(layer: Layer) -> list[Recurrent]:
     """The recurrent layers that read along the steps that are cut, as often as they are called."""
     if isinstance(layer, Recurrent):

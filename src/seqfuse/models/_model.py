@@ -15,13 +15,14 @@ from seqfuse.models import _graph_config as graph_config
 from seqfuse.models import _run as run
 from seqfuse.models import _summary as summary
 from seqfuse.models._graph import Graph, graph_of, shapes_of
+from seqfuse.models._stream import ModelStream, planned
 from seqfuse.models._trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from seqfuse._arrays import Array
-    from seqfuse.models._stream import ModelStream
+    from seqfuse.layers._stream_step import StreamCall, StreamStep
 
 
 class Model(Trainer):
@@ -138,9 +139,17 @@ class Model(Trainer):
         -----
         It has weights of its own, packed now: it does not see what the model learns later. States begin as zeros.
         """
-        from seqfuse.models._stream import ModelStream
-
         return ModelStream(self, batch)
+
+    def timed_step(self, call: StreamCall) -> StreamStep:
+        """The same for a model that is a layer of another one."""
+        if self._graph is None:
+            return super().timed_step(call)
+        run, timed = planned(self._graph, call.plan, call.timed, call.shapes)
+        several = call.several_in
+        if not call.several_out:
+            return (lambda x: run(x if several else [x])[0]), timed
+        return (lambda x: run(x if several else [x])), timed
 
     # ---- the pair ------------------------------------------------------------------------------------------------
 

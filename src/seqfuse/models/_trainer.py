@@ -8,8 +8,9 @@ import numpy as np
 
 from seqfuse import _checks
 from seqfuse.callbacks import Callback, CallbackList, History
+from seqfuse.layers._recurrent import recurrent_layers
 from seqfuse.models._batches import ArrayBatches, IterableBatches, are_arrays, split, unpack
-from seqfuse.models._chunks import chunks_of, recurrent_layers
+from seqfuse.models._chunks import chunks_of
 from seqfuse.models._progress import Progress
 from seqfuse.models._savable_model import SavableModel
 from seqfuse.models._training_step import TrainingStep
