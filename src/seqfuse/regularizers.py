@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqfuse import _checks, _config
+from seqfuse import _checks, _config, _registry
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
@@ -139,6 +139,7 @@ class L2(L1L2):
 l1, l2, l1_l2 = L1, L2, L1L2  # Keras's module has these names too
 
 _CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1l2": L1L2}
+_registry.register(__name__, [Regularizer, L1, L2, L1L2])
 
 
 def get(identifier: Any, function: str = "regularizers.get", argument: str = "identifier") -> Regularizer | None:

@@ -1,5 +1,7 @@
 """Layers with Keras's names, arguments and numbers: a forward that returns its tape, a backward that reads it."""
 
+from seqfuse._registry import register
+from seqfuse.layers import activations, weight
 from seqfuse.layers._activation import Activation, ReLU, Softmax
 from seqfuse.layers._additive_attention import AdditiveAttention
 from seqfuse.layers._attention import Attention
@@ -65,4 +67,12 @@ __all__ = [
     "TimeDistributed",
     "TransformerDecoder",
     "TransformerEncoder",
+    "activations",
+    "weight",
 ]
+
+register(__name__, [globals()[name] for name in __all__ if isinstance(globals()[name], type)])
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -212,6 +212,16 @@ class Layer(Streamable, Configured):
         """How many numbers the weights hold."""
         return count(self.weights)
 
+    @classmethod
+    def from_parts(cls, parts: dict[str, Any]) -> Any:
+        """A layer of a config, with the very layers that are in it."""
+        return cls.from_config(parts)
+
+    @classmethod
+    def called_in(cls, parts: dict[str, Any]) -> list[Any] | None:
+        """The layers that one made of a config calls, as often as it does; None: its sublayers, once it is made."""
+        return None
+
     # ---- the pair ------------------------------------------------------------------------------------------------
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqfuse import _checks
 from seqfuse.layers._layer import Grads, Into, Layer
+from seqfuse.layers._tensor import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -355,3 +356,6 @@ class Concatenate(_Merge):
             masks.append(np.broadcast_to(given, leading))
         rank = np.ndim(x[0])
         return _any(masks) if self.axis % rank == rank - 1 else np.concatenate(masks, self.axis % rank)
+
+
+OPERATORS |= {"+": Add, "-": Subtract, "*": Multiply}

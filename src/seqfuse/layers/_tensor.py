@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from seqfuse.layers._layer import Layer
 
+OPERATORS: dict[str, Callable[[], Any]] = {}  # of "+", "-" and "*" the layer that does it; `_merging` installs them
 Shape: TypeAlias = tuple[int | None, ...]  # None where the size is not known before there are numbers
 
 
@@ -33,20 +35,16 @@ class Tensor:
 
     def __add__(self, other: Any) -> Any:
         """`Add()([self, other])`; so it is with - and `Subtract`, * and `Multiply`."""
-        return self._merged("Add", other)
+        return self._merged("+", other)
 
     def __sub__(self, other: Any) -> Any:
-        return self._merged("Subtract", other)
+        return self._merged("-", other)
 
     def __mul__(self, other: Any) -> Any:
-        return self._merged("Multiply", other)
+        return self._merged("*", other)
 
-    def _merged(self, layer: str, other: Any) -> Any:
-        if not isinstance(other, Tensor):
-            return NotImplemented
-        from seqfuse.layers import _merging as merging  # which is above this file
-
-        return getattr(merging, layer)()([self, other])
+    def _merged(self, operator: str, other: Any) -> Any:
+        return OPERATORS[operator]()([self, other]) if isinstance(other, Tensor) else NotImplemented
 
     def __repr__(self) -> str:
         return f"<Tensor {self.shape} of {self.name}>"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seqfuse import _config
+from seqfuse import _config, _registry
 from seqfuse.losses import _targets as targets
 from seqfuse.losses._crossentropy import (
     BinaryCrossentropy,
@@ -64,6 +64,7 @@ NAMES: dict[str, type[Loss]] = {
     "mae": MeanAbsoluteError,
     "bce": BinaryCrossentropy,
 }
+_registry.register(__name__, [Loss, *FUNCTIONS.values(), *FUNCTIONS])
 BY_SHAPES = ("crossentropy", "ce")  # those that the shapes of the first batch choose
 OF_KIND: dict[str, type[Loss]] = {
     "binary": BinaryCrossentropy,

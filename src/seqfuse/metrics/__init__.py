@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqfuse import _config, _names
+from seqfuse import _config, _names, _registry
 from seqfuse.losses import _targets as targets
 from seqfuse.metrics.accuracy import (
     Accuracy,
@@ -82,6 +82,11 @@ NAMES: dict[str, type[Metric]] = {
     "mae": MeanAbsoluteError,
     "bce": BinaryCrossentropy,
 }
+FUNCTIONS = (
+    *(binary_accuracy, categorical_accuracy, sparse_categorical_accuracy),
+    *(top_k_categorical_accuracy, sparse_top_k_categorical_accuracy),
+)
+_registry.register(__name__, [Metric, MeanMetricWrapper, *CLASSES, *FUNCTIONS])
 OF_KIND: dict[tuple[str, str], type[Metric]] = {
     ("accuracy", "binary"): BinaryAccuracy,
     ("accuracy", "sparse"): SparseCategoricalAccuracy,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from seqfuse._io.structure import at
 from seqfuse.layers._input import InputLayer
 from seqfuse.layers._tensor import Node, Tensor
 
 if TYPE_CHECKING:
     from seqfuse.models._model import Model
-
-Item = TypeVar("Item")
 
 
 def of_graph(model: Model) -> dict[str, Any]:
@@ -55,13 +54,6 @@ def to_graph(config: dict[str, Any]) -> tuple[Any, Any]:
         places += found if isinstance(found, list) else [found]
     outputs = [at(places, i) for i in config["outputs"]]
     return _as_given(inputs, config["input_names"]), _as_given(outputs, config["output_names"])
-
-
-def at(items: list[Item], i: Any) -> Item:
-    """The i-th; a ValueError if there is none."""
-    if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i < len(items):
-        raise ValueError(f"a number must be in 0..{len(items) - 1}; got {i!r}")
-    return items[i]
 
 
 def _as_given(tensors: list[Tensor], names: list[str] | None) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seqfuse._io.structure import Decoder, encode
 from seqfuse.layers._input import InputLayer
 from seqfuse.layers._layer import Layer
 from seqfuse.layers._tensor import Tensor
@@ -270,8 +271,6 @@ class Model(Trainer):
         config : dict        from `get_config`
         custom_objects : dict        classes of your own that are in it, by name
         """
-        from seqfuse.io.structure import Decoder, encode
-
         return cls.from_parts(Decoder(custom_objects).decode(encode(config)))
 
     @classmethod
@@ -279,6 +278,11 @@ class Model(Trainer):
         """A model of a config, with the very layers that are in it."""
         inputs, outputs = graph_config.to_graph(parts)
         return cls(inputs, outputs, name=parts["name"], trainable=parts["trainable"])
+
+    @classmethod
+    def called_in(cls, parts: dict[str, Any]) -> list[Any] | None:
+        """The layers of its calls."""
+        return graph_config.called(parts)
 
 
 def _tensors(argument: str, value: Any) -> tuple[list[Tensor], bool]:

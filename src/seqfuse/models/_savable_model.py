@@ -1,13 +1,10 @@
-"""How a model is kept in a file; what is in it is `seqfuse.io`, which is imported when a file is written or read."""
+"""How a model is kept in a file."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from seqfuse.models._model import Model
+from seqfuse._io import model as model_file
 
 
 class SavableModel:
@@ -33,9 +30,7 @@ class SavableModel:
         of dropout and of the order of samples, and the states of stateful layers. Not in it: what metrics and callbacks
         have counted. The file is replaced in one go: a process that is killed leaves the old one whole.
         """
-        from seqfuse import io
-
-        io.save_model(self, filepath, overwrite)
+        model_file.save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights alone to a file, for `load_weights` of a model of the same shapes.
@@ -44,9 +39,7 @@ class SavableModel:
         ----------
         filepath, overwrite : as for `save`
         """
-        from seqfuse import io
-
-        io.save_weights(self, filepath, overwrite)
+        model_file.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any) -> None:
         """Read the weights from a file of `save_weights`, or of `save`; they follow one another as in `weights`.
@@ -59,13 +52,4 @@ class SavableModel:
         ------
         ValueError        other shapes, or a file that is damaged or something else; no weight is changed
         """
-        from seqfuse import io
-
-        io.load_weights(self, filepath)
-
-
-def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Model:
-    """A model from a file that `Model.save` has written: see `seqfuse.io.load_model`."""
-    from seqfuse import io
-
-    return io.load_model(filepath, custom_objects, compile)
+        model_file.load_weights(self, filepath)

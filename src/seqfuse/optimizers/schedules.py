@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from seqfuse import _checks, _names
+from seqfuse import _checks, _names, _registry
 from seqfuse._config import Configured
 
 if TYPE_CHECKING:
@@ -219,3 +219,8 @@ def get(identifier: Any, function: str = "schedules.get") -> float | Callable[..
     if isinstance(identifier, (str, dict)) or identifier is None:
         raise TypeError(f"{function}: learning_rate must be a number, a schedule or a function; got {identifier!r}")
     return _checks.real(function, "learning_rate", identifier)
+
+
+_registry.register(
+    __name__, [LearningRateSchedule, ExponentialDecay, PiecewiseConstantDecay, CosineDecay, LinearWarmup]
+)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqfuse.io.structure import checked_depth
+from seqfuse._io.structure import checked_depth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,42 +5,23 @@ Names in a file are looked up among seqfuse's own classes, and what the caller g
 
 from __future__ import annotations
 
-import functools
 import re
 import warnings
 from collections.abc import Mapping
-from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from seqfuse import _names, initializers, layers, losses, metrics, models, optimizers, regularizers
+from seqfuse import _names
 from seqfuse._config import Configured
+from seqfuse._registry import NAMES, OWN
 from seqfuse.layers import Layer
-from seqfuse.models import _graph_config as graph_config
 
 MOST_CALLS = 4_000  # of layers in a structure, those of a model inside counted each time that it is called
 MOST_BRACKETS = 100  # open at a time: what is read from JSON is walked by recursion
 
 
-@functools.cache
-def own() -> dict[str, Any]:
-    """The classes that a file may name, by module and name, and the functions that may stand for losses and metrics."""
-    homes = (layers, models, initializers, regularizers, losses, metrics, optimizers, optimizers.schedules)
-    found: dict[str, Any] = {}
-    for home in homes:
-        module = home.__name__.rsplit(".", 1)[-1]
-        for name, value in vars(home).items():
-            configured = isinstance(value, type) and issubclass(value, Configured) and name == value.__name__
-            function = isinstance(value, FunctionType) and home in (losses, metrics) and name not in ("get", "resolve")
-            if configured or function:
-                found[f"{module}.{name}"] = value
-    return found
-
-
-@functools.cache
-def _names_of_own() -> dict[Any, str]:
-    return {value: name for name, value in reversed(own().items())}
+Item = TypeVar("Item")
 
 
 def encode(value: Any, met: dict[int, int] | None = None) -> Any:
@@ -67,7 +48,7 @@ def encode(value: Any, met: dict[int, int] | None = None) -> Any:
         if id(value) in met:
             return _tagged("shared", met[id(value)])
         kind = type(value)
-        found = _tagged(_names_of_own().get(kind, kind.__name__), encode(value.get_config(), met))
+        found = _tagged(NAMES.get(kind, kind.__name__), encode(value.get_config(), met))
         if isinstance(value, Layer):
             met[id(value)] = len(met)
         return found
@@ -75,12 +56,19 @@ def encode(value: Any, met: dict[int, int] | None = None) -> Any:
         if value.__name__ == "<lambda>":
             advice = 'write it with def, or load it with custom_objects={"<lambda>": ...}'
             warnings.warn(f"save: a lambda has no name that it is found by again: {advice}", stacklevel=2)
-        return _tagged("function", _names_of_own().get(value, value.__name__))
+        return _tagged("function", NAMES.get(value, value.__name__))
     raise TypeError(f"save: an argument must be numbers, strings, or have a get_config; got {value!r}")
 
 
 def _tagged(class_name: str, config: Any) -> dict[str, Any]:
     return {"class_name": class_name, "config": config}
+
+
+def at(items: list[Item], i: Any) -> Item:
+    """The i-th; a ValueError if there is none."""
+    if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i < len(items):
+        raise ValueError(f"a number must be in 0..{len(items) - 1}; got {i!r}")
+    return items[i]
 
 
 def checked_depth(text: str) -> str:
@@ -124,7 +112,7 @@ class Decoder:
         if name == "tuple":
             return tuple(inside)
         if name == "shared":
-            return graph_config.at(self._met, inside)
+            return at(self._met, inside)
         if name == "function":
             return self._look_up(inside)
         kind = self._look_up(name)
@@ -132,12 +120,10 @@ class Decoder:
             raise ValueError(f"{name!r} must be a class, made with a dict; got {type(inside).__name__}")
         if not issubclass(kind, Layer):
             return kind.from_config(inside)  # type: ignore[attr-defined]
-        calls = 1
-        if issubclass(kind, models.Model):
-            calls += self._count(graph_config.called(inside))
-            layer: Layer = kind.from_parts(inside)
-        else:
-            layer = kind.from_config(inside)
+        called = kind.called_in(inside)
+        calls = 1 if called is None else 1 + self._count(called)
+        layer: Layer = kind.from_parts(inside)
+        if called is None:
             calls += self._count(layer.sublayers())
         self._calls[layer] = calls
         self._met.append(layer)
@@ -152,9 +138,9 @@ class Decoder:
     def _look_up(self, name: Any) -> Any:
         if not isinstance(name, str):
             raise ValueError(f"class_name must be a string; got {name!r}")
-        found = self._custom.get(name, own().get(name))
+        found = self._custom.get(name, OWN.get(name))
         if found is None:
-            near = _names.suggestion(name, [*self._custom, *own()])
+            near = _names.suggestion(name, [*self._custom, *OWN])
             raise ValueError(
                 f"there is no {name!r} in seqfuse{near}. Give your own by custom_objects={{{name!r}: ...}}"
             )

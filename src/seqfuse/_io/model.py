@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqfuse import _checks
+from seqfuse._io import file
+from seqfuse._io.structure import Decoder, encode
 from seqfuse._seeds import SeedGenerator
-from seqfuse.io import file
-from seqfuse.io.structure import Decoder, encode
 from seqfuse.layers._recurrent import recurrent_layers
 from seqfuse.layers.weight import without_numbers
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from seqfuse._arrays import Array
     from seqfuse.layers.weight import Weight
-    from seqfuse.models import Model
     from seqfuse.optimizers import Optimizer
 
 
@@ -72,38 +71,8 @@ def load_weights(model: Any, filepath: Any) -> None:
             weight.assign(tensors[name])
 
 
-def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Model:
-    """A model from a file that `Model.save` has written, which goes on where that one stood.
-
-    Parameters
-    ----------
-    filepath : path
-    custom_objects : dict        classes and functions of your own that the model is made of, by name
-    compile : bool        False: the model alone, without what it was compiled with
-
-    Returns
-    -------
-    Sequential or Model
-
-    Raises
-    ------
-    ValueError        the file is damaged, or is something else; names it, and says what is wrong
-    OSError        it cannot be read
-    ImportError        safetensors is not installed
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> from seqfuse.layers import LSTM, Input
-    >>> from seqfuse.models import Sequential, load_model
-    >>> model = Sequential([Input((None, 3)), LSTM(4)])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "lstm.safetensors")
-    ...     model.save(path)
-    ...     again = load_model(path)
-    >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
-    True
-    """
+def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
+    """A model from a file that `Model.save` has written: `seqfuse.models.load_model`."""
     with file.opened("load_model", filepath) as stored:
         content = stored.content
         if "model" not in content:
@@ -143,7 +112,7 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
             raise ValueError(f"it has {len(content['seeds'])} seeds, and its layers {len(generators)}")
         for generator, state in zip(generators, content["seeds"]):
             generator.state = _seed(state)
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def _keys(model: Any) -> dict[Weight, str]:
