@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from seqfuse import _progress as module
 from seqfuse.layers import Dense, Input
 from seqfuse.models import Sequential
-from seqfuse.models import _progress as module
 from seqfuse.models._progress import Progress, told
 
 pytestmark = pytest.mark.once

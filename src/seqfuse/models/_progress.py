@@ -1,17 +1,14 @@
-"""How far a training is: tqdm's bar where it is installed and somebody looks, a line an epoch otherwise."""
+"""How far a training is: a bar where somebody looks, and a line an epoch."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seqfuse._progress import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-REFRESH = 0.1  # seconds between two looks of the bar
 
 
 class Progress:
@@ -26,36 +23,24 @@ class Progress:
 
     def __init__(self, label: str, steps: int | None, verbose: int) -> None:
         self._label, self._verbose = label, verbose
-        self._done, self._began, self._shown = 0, time.perf_counter(), 0.0
-        self._bar: Any = None
-        if verbose == 1 and sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None:
-            self._bar = importlib.import_module("tqdm").tqdm(
-                total=steps, desc=label, leave=False, dynamic_ncols=True, unit="step"
-            )
+        self._done, self._began = 0, time.perf_counter()
+        self._bar = Bar(label, steps, "step", visible=verbose == 1)
 
     def advance(self, logs: Callable[[], dict[str, float]]) -> None:
         """One step more; `logs()` says the numbers so far, and is asked only when they are shown."""
         self._done += 1
-        if self._bar is None:
-            return
-        now = time.perf_counter()
-        if now - self._shown > REFRESH:
-            self._shown = now
-            self._bar.set_postfix_str(told(logs()), refresh=False)
-            self._bar.update(self._done - self._bar.n)
+        self._bar.advance(note=lambda: told(logs()))
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self._bar.close()
 
     def close(self, logs: dict[str, float]) -> None:
         """Take the bar away, and print the line."""
-        self.__exit__()
+        self._bar.close()
         if self._verbose:
             seconds = time.perf_counter() - self._began
             each = seconds / max(self._done, 1)
