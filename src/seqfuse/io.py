@@ -7,4 +7,4 @@ __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(__all__)

@@ -12,6 +12,12 @@ from seqfuse import _checks, _config, _registry
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
 
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 class Regularizer(_config.Configured):
     """A penalty on a weight. Others derive from this and define both methods: nothing here differentiates by itself."""

@@ -120,3 +120,7 @@ def get(
         kinds = "a name, an initializer or (shape, dtype) -> array"
         raise TypeError(f"{function}: {argument} must be {kinds}; got {found!r}")
     return found  # type: ignore[no-any-return]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -75,4 +75,4 @@ register(__name__, [globals()[name] for name in __all__ if isinstance(globals()[
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(__all__)

@@ -140,3 +140,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     if isinstance(identifier, str) and identifier.lower() in BY_SHAPES:
         return OF_KIND[targets.kind_of_labels(y_true, y_pred)](name=identifier)
     return get(identifier)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -166,3 +166,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     metric = OF_KIND[quantity, targets.kind_of_labels(y_true, y_pred)]() if quantity else get(identifier)
     metric.name = identifier
     return metric
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,4 +11,4 @@ register(__name__, [Model, Sequential])
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(__all__)

@@ -53,3 +53,7 @@ def get(identifier: Any, function: str = "optimizers.get") -> Optimizer:
         optimizer = _names.look_up(function, "optimizer", identifier["class_name"], _TABLE)
         return optimizer.from_config(identifier.get("config", {}))
     raise TypeError(f"{function}: optimizer must be a name, an optimizer or its config; got {identifier!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,6 +11,12 @@ from seqfuse._config import Configured
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+__all__ = ["CosineDecay", "ExponentialDecay", "LearningRateSchedule", "LinearWarmup", "PiecewiseConstantDecay", "get"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 class LearningRateSchedule(Configured):
     """A function of the step: write `__call__(step)` to make one.
