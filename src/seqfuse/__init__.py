@@ -25,6 +25,7 @@ __all__ = [
     "get_num_threads",
     "info",
     "initializers",
+    "io",
     "layers",
     "losses",
     "metrics",
@@ -39,8 +40,8 @@ __all__ = [
 
 # Imported when they are first asked for: whoever needs kernels alone does not wait for them.
 _MODULES = frozenset(
-    {"callbacks", "decoding", "diagnostics", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
-    | {"reference", "regularizers", "utils"}
+    {"callbacks", "decoding", "diagnostics", "initializers", "io", "layers", "losses", "metrics", "models"}
+    | {"optimizers", "reference", "regularizers", "utils"}
 )
 _HOMES = {"Input": "layers", "Model": "models", "Sequential": "models"}
 
@@ -55,4 +56,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from seqfuse.layers import TransformerDecoder
     from seqfuse.models import Model
 
+__all__ = ["Decoded", "Step", "beam_search", "greedy_search", "recurrent_step", "take", "transformer_step"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 class Step(Protocol):
     """logits (N, V) and the state after them, for tokens (N,) and the state before them."""

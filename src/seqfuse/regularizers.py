@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqfuse import _checks, _config
+from seqfuse import _checks, _config, _registry
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
+
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 class Regularizer(_config.Configured):
@@ -139,6 +145,7 @@ class L2(L1L2):
 l1, l2, l1_l2 = L1, L2, L1L2  # Keras's module has these names too
 
 _CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1l2": L1L2}
+_registry.register(__name__, [Regularizer, L1, L2, L1L2])
 
 
 def get(identifier: Any, function: str = "regularizers.get", argument: str = "identifier") -> Regularizer | None:

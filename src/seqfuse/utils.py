@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 
     from seqfuse._arrays import Array
 
+__all__ = [
+    "WindowBatches",
+    "pad_sequences",
+    "sequence_windows",
+    "set_random_seed",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 def set_random_seed(seed: int) -> None:
     """Seed Python's random, numpy.random and all that seqfuse draws: what is made afterwards follows from it.

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from saved_models import MODELS, inputs_and_targets, same_bits
 
 import seqfuse as sf
-from seqfuse.io import file
+from seqfuse._io import file
 from seqfuse.models import load_model
 
 MOST = 8 << 20  # bytes that may be allocated for a file of some kilobytes
@@ -308,7 +308,7 @@ def test_process_killed_while_it_saves_leaves_the_old_file_whole(where, saved, t
     (tmp_path / "model").write_bytes(path.read_bytes())
     code = f"""
         import builtins, os, signal
-        from seqfuse.io import file
+        from seqfuse._io import file
         from seqfuse.models import load_model
 
         def die(*arguments):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqfuse.layers import LSTM, Dense, Input
-from seqfuse.layers.tensor import Node, Tensor
+from seqfuse.layers._tensor import Node, Tensor
 from seqfuse.models import Model
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqfuse.models.batches import ArrayBatches, IterableBatches, are_arrays, arrays, flat, split, unpack
+from seqfuse.models._batches import ArrayBatches, IterableBatches, are_arrays, arrays, flat, split, unpack
 
 X, Y = np.arange(7), np.arange(7) * 10
 

@@ -5,7 +5,7 @@ import pytest
 
 from seqfuse.layers import LSTM, Add, Dense, Input
 from seqfuse.models import Model
-from seqfuse.models.graph import graph_of
+from seqfuse.models._graph import graph_of
 
 
 def test_every_step_reads_what_an_earlier_one_has_written():

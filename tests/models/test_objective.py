@@ -7,7 +7,7 @@ from models.whole import compiled, rng
 from seqfuse import losses, metrics
 from seqfuse.layers import GRU, Dense, Input, SimpleRNN
 from seqfuse.models import Model, Sequential
-from seqfuse.models.objective import Measures, Objective, by_output
+from seqfuse.models._objective import Measures, Objective, by_output
 
 X = rng().normal(size=(6, 4, 2))
 A, B = rng(1).normal(size=(6, 1)), rng(2).integers(0, 3, 6)

@@ -10,10 +10,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from seqfuse import _progress as module
 from seqfuse.layers import Dense, Input
 from seqfuse.models import Sequential
-from seqfuse.models import progress as module
-from seqfuse.models.progress import Progress, told
+from seqfuse.models._progress import Progress, told
 
 TIME = r"[\d.e+]+ (s|ms|us)"
 TERMINAL = types.SimpleNamespace(stderr=types.SimpleNamespace(isatty=lambda: True))

@@ -4,7 +4,7 @@ import numpy as np
 
 from seqfuse.layers import LSTM, Add, Dense, Embedding, Input, Layer
 from seqfuse.models import Model
-from seqfuse.models.run import wanted_places
+from seqfuse.models._run import wanted_places
 
 
 class Seen(Layer):

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from seqfuse.models.trainer import Trainer
-
 Logs = dict[str, Any]
 
 
@@ -32,10 +30,10 @@ class Callback:
     ...         print(epoch, sorted(logs))
     """
 
-    model: Trainer
+    model: Any
     params: dict[str, Any]
 
-    def set_model(self, model: Trainer) -> None:
+    def set_model(self, model: Any) -> None:
         """Called before anything else."""
         self.model = model
 
@@ -117,7 +115,7 @@ class CallbackList:
     """Several callbacks as one: `tell("on_epoch_end", epoch, logs)` calls those that do something then."""
 
     def __init__(
-        self, callbacks: Iterable[Callback] | Callback | None, model: Trainer, params: dict[str, Any], *more: Callback
+        self, callbacks: Iterable[Callback] | Callback | None, model: Any, params: dict[str, Any], *more: Callback
     ) -> None:
         given: list[Any] = [*([callbacks] if isinstance(callbacks, Callback) else callbacks or ()), *more]
         for callback in given:

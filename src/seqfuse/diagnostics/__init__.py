@@ -25,3 +25,7 @@ __all__ = [
     "plot_history",
     "weight_statistics",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

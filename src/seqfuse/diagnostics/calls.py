@@ -6,16 +6,16 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from seqfuse.layers.attending import Attending
-from seqfuse.models.chunks import recurrent_layers
+from seqfuse.layers._base_attention import BaseAttention
+from seqfuse.layers._recurrent import recurrent_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from seqfuse._arrays import Array
     from seqfuse.functional._tape import Tape
-    from seqfuse.layers.layer import Layer
-    from seqfuse.layers.recurrent import Recurrent
+    from seqfuse.layers._layer import Layer
+    from seqfuse.layers._recurrent import Recurrent
 
     One = TypeVar("One")
 
@@ -89,7 +89,7 @@ def attention_calls(model: Layer) -> Iterator[list[tuple[Layer, Array]]]:
 
     with contextlib.ExitStack() as stack:
         for layer in [model, *model.all_sublayers()]:
-            if isinstance(layer, Attending):
+            if isinstance(layer, BaseAttention):
                 stack.enter_context(_instead(layer, "forward", watched(layer)))
         yield calls
 

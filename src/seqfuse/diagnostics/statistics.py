@@ -11,7 +11,7 @@ from seqfuse.diagnostics.calls import recurrent_calls
 
 if TYPE_CHECKING:
     from seqfuse._arrays import Array
-    from seqfuse.layers.layer import Layer
+    from seqfuse.layers._layer import Layer
     from seqfuse.models import Model
 
 

@@ -131,3 +131,7 @@ __all__ = [
     "softmax_cross_entropy_forward",
     "softmax_forward",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqfuse import _config, _names
+from seqfuse import _config, _names, _registry
 from seqfuse.initializers.base import Initializer
 from seqfuse.initializers.drawn import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
 from seqfuse.initializers.fixed import Constant, Identity, Ones, Zeros
@@ -73,6 +73,7 @@ _CLASSES: dict[str, type[Initializer]] = {
         *(VarianceScaling, GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal),
     )
 }
+_registry.register(__name__, [Initializer, *_CLASSES.values()])
 _OLD_NAMES = {
     "zero": "zeros",
     "one": "ones",
@@ -119,3 +120,7 @@ def get(
         kinds = "a name, an initializer or (shape, dtype) -> array"
         raise TypeError(f"{function}: {argument} must be {kinds}; got {found!r}")
     return found  # type: ignore[no-any-return]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,30 +1,32 @@
 """Layers with Keras's names, arguments and numbers: a forward that returns its tape, a backward that reads it."""
 
-from seqfuse.layers.activation import Activation, ReLU, Softmax
-from seqfuse.layers.additive_attention import AdditiveAttention
-from seqfuse.layers.attention import Attention
-from seqfuse.layers.bidirectional import Bidirectional
-from seqfuse.layers.conv1d import Conv1D
-from seqfuse.layers.dense import Dense
-from seqfuse.layers.dropout import Dropout
-from seqfuse.layers.embedding import Embedding
-from seqfuse.layers.gru import GRU
-from seqfuse.layers.input import Input, InputLayer
-from seqfuse.layers.layer import Layer
-from seqfuse.layers.layer_normalization import LayerNormalization
-from seqfuse.layers.lstm import LSTM
-from seqfuse.layers.masking import Masking
-from seqfuse.layers.merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
-from seqfuse.layers.multi_head_attention import MultiHeadAttention
-from seqfuse.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
-from seqfuse.layers.positions import PositionEmbedding, SinePositionEncoding
-from seqfuse.layers.readout import Readout
-from seqfuse.layers.reshaping import Flatten, RepeatVector, Reshape
-from seqfuse.layers.simple_rnn import SimpleRNN
-from seqfuse.layers.time_distributed import TimeDistributed
-from seqfuse.layers.transformer_decoder import TransformerDecoder
-from seqfuse.layers.transformer_encoder import TransformerEncoder
-from seqfuse.layers.window_pooling import AveragePooling1D, MaxPooling1D
+from seqfuse._registry import register
+from seqfuse.layers import activations, weight
+from seqfuse.layers._activation import Activation, ReLU, Softmax
+from seqfuse.layers._additive_attention import AdditiveAttention
+from seqfuse.layers._attention import Attention
+from seqfuse.layers._bidirectional import Bidirectional
+from seqfuse.layers._conv1d import Conv1D
+from seqfuse.layers._dense import Dense
+from seqfuse.layers._dropout import Dropout
+from seqfuse.layers._embedding import Embedding
+from seqfuse.layers._gru import GRU
+from seqfuse.layers._input import Input, InputLayer
+from seqfuse.layers._layer import Layer
+from seqfuse.layers._layer_normalization import LayerNormalization
+from seqfuse.layers._lstm import LSTM
+from seqfuse.layers._masking import Masking
+from seqfuse.layers._merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
+from seqfuse.layers._multi_head_attention import MultiHeadAttention
+from seqfuse.layers._pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
+from seqfuse.layers._positions import PositionEmbedding, SinePositionEncoding
+from seqfuse.layers._readout import Readout
+from seqfuse.layers._reshaping import Flatten, RepeatVector, Reshape
+from seqfuse.layers._simple_rnn import SimpleRNN
+from seqfuse.layers._time_distributed import TimeDistributed
+from seqfuse.layers._transformer_decoder import TransformerDecoder
+from seqfuse.layers._transformer_encoder import TransformerEncoder
+from seqfuse.layers._window_pooling import AveragePooling1D, MaxPooling1D
 
 __all__ = [
     "GRU",
@@ -65,4 +67,12 @@ __all__ = [
     "TimeDistributed",
     "TransformerDecoder",
     "TransformerEncoder",
+    "activations",
+    "weight",
 ]
+
+register(__name__, [globals()[name] for name in __all__ if isinstance(globals()[name], type)])
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
     from seqfuse._arrays import Array
 
+__all__ = ["NAMES"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 class Pair(NamedTuple):
     """An activation: `y, tape = forward(x)`, `dx = backward(tape, dy)`."""

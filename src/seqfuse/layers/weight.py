@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from seqfuse._arrays import Array
     from seqfuse.regularizers import Regularizer
 
+__all__ = ["Parameters", "Weight"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 LINE = 64  # bytes of a cache line: every weight starts at one, and no two threads write to one
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seqfuse import _config
-from seqfuse.losses import targets
-from seqfuse.losses.crossentropy import (
+from seqfuse import _config, _registry
+from seqfuse.losses import _targets as targets
+from seqfuse.losses._crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     binary_crossentropy,
     categorical_crossentropy,
 )
-from seqfuse.losses.ctc import CTC, ctc
-from seqfuse.losses.loss import Loss, LossTape
-from seqfuse.losses.regression import (
+from seqfuse.losses._ctc import CTC, ctc
+from seqfuse.losses._loss import Loss, LossTape
+from seqfuse.losses._regression import (
     Huber,
     MeanAbsoluteError,
     MeanSquaredError,
@@ -26,7 +26,7 @@ from seqfuse.losses.regression import (
     mean_absolute_error,
     mean_squared_error,
 )
-from seqfuse.losses.sparse_crossentropy import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
+from seqfuse.losses._sparse_crossentropy import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
 
 __all__ = [
     "CTC",
@@ -64,6 +64,7 @@ NAMES: dict[str, type[Loss]] = {
     "mae": MeanAbsoluteError,
     "bce": BinaryCrossentropy,
 }
+_registry.register(__name__, [Loss, *FUNCTIONS.values(), *FUNCTIONS])
 BY_SHAPES = ("crossentropy", "ce")  # those that the shapes of the first batch choose
 OF_KIND: dict[str, type[Loss]] = {
     "binary": BinaryCrossentropy,
@@ -139,3 +140,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     if isinstance(identifier, str) and identifier.lower() in BY_SHAPES:
         return OF_KIND[targets.kind_of_labels(y_true, y_pred)](name=identifier)
     return get(identifier)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqfuse import _config, _names
-from seqfuse.losses import targets
+from seqfuse import _config, _names, _registry
+from seqfuse.losses import _targets as targets
 from seqfuse.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -82,6 +82,11 @@ NAMES: dict[str, type[Metric]] = {
     "mae": MeanAbsoluteError,
     "bce": BinaryCrossentropy,
 }
+FUNCTIONS = (
+    *(binary_accuracy, categorical_accuracy, sparse_categorical_accuracy),
+    *(top_k_categorical_accuracy, sparse_top_k_categorical_accuracy),
+)
+_registry.register(__name__, [Metric, MeanMetricWrapper, *CLASSES, *FUNCTIONS])
 OF_KIND: dict[tuple[str, str], type[Metric]] = {
     ("accuracy", "binary"): BinaryAccuracy,
     ("accuracy", "sparse"): SparseCategoricalAccuracy,
@@ -161,3 +166,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     metric = OF_KIND[quantity, targets.kind_of_labels(y_true, y_pred)]() if quantity else get(identifier)
     metric.name = identifier
     return metric
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from seqfuse import _arrays, losses
-from seqfuse.losses import targets
+from seqfuse.losses import _targets as targets
 from seqfuse.metrics.metric import MeanMetricWrapper, RunningMean
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqfuse import _arrays
-from seqfuse.losses import targets
+from seqfuse.losses import _targets as targets
 from seqfuse.metrics.metric import MeanMetricWrapper
 
 if TYPE_CHECKING:

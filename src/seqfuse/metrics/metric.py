@@ -8,7 +8,7 @@ import numpy as np
 
 from seqfuse import _arrays, _names
 from seqfuse._config import Configured
-from seqfuse.losses import targets
+from seqfuse.losses import _targets as targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqfuse import _names
+from seqfuse import _names, _registry
 from seqfuse.optimizers import schedules
 from seqfuse.optimizers.adagrad import Adagrad
 from seqfuse.optimizers.adam import Adam, AdamW
@@ -17,6 +17,7 @@ __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "sc
 _TABLE: dict[str, type[Optimizer]] = {
     optimizer.__name__.lower(): optimizer for optimizer in (SGD, RMSprop, Adam, AdamW, Adagrad)
 }
+_registry.register(__name__, [Optimizer, *_TABLE.values()])
 
 
 def get(identifier: Any, function: str = "optimizers.get") -> Optimizer:
@@ -52,3 +53,7 @@ def get(identifier: Any, function: str = "optimizers.get") -> Optimizer:
         optimizer = _names.look_up(function, "optimizer", identifier["class_name"], _TABLE)
         return optimizer.from_config(identifier.get("config", {}))
     raise TypeError(f"{function}: optimizer must be a name, an optimizer or its config; got {identifier!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

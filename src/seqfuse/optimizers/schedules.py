@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from seqfuse import _checks, _names
+from seqfuse import _checks, _names, _registry
 from seqfuse._config import Configured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+__all__ = ["CosineDecay", "ExponentialDecay", "LearningRateSchedule", "LinearWarmup", "PiecewiseConstantDecay", "get"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 class LearningRateSchedule(Configured):
@@ -219,3 +225,8 @@ def get(identifier: Any, function: str = "schedules.get") -> float | Callable[..
     if isinstance(identifier, (str, dict)) or identifier is None:
         raise TypeError(f"{function}: learning_rate must be a number, a schedule or a function; got {identifier!r}")
     return _checks.real(function, "learning_rate", identifier)
+
+
+_registry.register(
+    __name__, [LearningRateSchedule, ExponentialDecay, PiecewiseConstantDecay, CosineDecay, LinearWarmup]
+)

@@ -11,16 +11,29 @@ alone.
 
 from seqfuse.reference.adam import adam_update
 from seqfuse.reference.attention import AttentionTape, attention, attention_backward, attention_forward
+from seqfuse.reference.cells import (
+    gru,
+    gru_backward,
+    gru_forward,
+    indrnn,
+    indrnn_backward,
+    indrnn_forward,
+    lstm,
+    lstm_backward,
+    lstm_forward,
+    mingru,
+    mingru_backward,
+    mingru_forward,
+    rnn,
+    rnn_backward,
+    rnn_forward,
+)
 from seqfuse.reference.ctc import CTCLossTape, ctc_loss, ctc_loss_backward, ctc_loss_forward
 from seqfuse.reference.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dropout_forward, philox4x32
 from seqfuse.reference.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
 from seqfuse.reference.gelu import GELUTape, gelu, gelu_backward, gelu_forward
-from seqfuse.reference.gru import gru, gru_backward, gru_forward
-from seqfuse.reference.indrnn import indrnn, indrnn_backward, indrnn_forward
 from seqfuse.reference.layer_norm import LayerNormTape, layer_norm, layer_norm_backward, layer_norm_forward
-from seqfuse.reference.lstm import lstm, lstm_backward, lstm_forward
-from seqfuse.reference.mingru import mingru, mingru_backward, mingru_forward
 from seqfuse.reference.multi_head_attention import (
     MultiHeadAttentionTape,
     multi_head_attention,
@@ -32,7 +45,6 @@ from seqfuse.reference.positions import rotary_tables, sinusoidal_positions
 from seqfuse.reference.readout import ReadoutTape, readout, readout_backward, readout_forward
 from seqfuse.reference.recurrent import RecurrentTape
 from seqfuse.reference.rms_norm import RMSNormTape, rms_norm, rms_norm_backward, rms_norm_forward
-from seqfuse.reference.rnn import rnn, rnn_backward, rnn_forward
 from seqfuse.reference.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.reference.silu import SiLUTape, silu, silu_backward, silu_forward
 from seqfuse.reference.softmax import SoftmaxTape, softmax, softmax_backward, softmax_forward
@@ -125,3 +137,7 @@ __all__ = [
     "softmax_cross_entropy_forward",
     "softmax_forward",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

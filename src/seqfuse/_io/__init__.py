@@ -1,0 +1,1 @@
+"""How models are kept in files, below the models themselves; `seqfuse.io` is what users import."""

@@ -1,0 +1,189 @@
+"""A model to a file and back: weights, structure, what it was compiled with, and where its training stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqfuse import _checks
+from seqfuse._io import file
+from seqfuse._io.structure import Decoder, encode
+from seqfuse._seeds import SeedGenerator
+from seqfuse.layers._recurrent import recurrent_layers
+from seqfuse.layers.weight import without_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from seqfuse._arrays import Array
+    from seqfuse.layers.weight import Weight
+    from seqfuse.optimizers import Optimizer
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Write a model to a file: `Model.save`."""
+    if getattr(model, "_graph", None) is None:
+        raise ValueError(
+            f"{model.name}: save needs a model with shapes, of Input and layers. Call a Sequential first; of a model "
+            "with a forward of its own, save_weights saves the numbers"
+        )
+    keys = _keys(model)
+    tensors = {keys[weight]: weight.value for weight in model.weights} | dict(_states(model))
+    content: dict[str, Any] = {
+        "weights": list(keys.values()),
+        "model": encode(model),
+        "seeds": [generator.state for generator in _generators(model)],
+        "compile": None,
+    }
+    if model._objective is not None:
+        optimizer = model.optimizer
+        compiled = {**model._compiled, "optimizer": optimizer}
+        content["compile"] = encode(compiled)
+        content["order"] = model._order_seeds.state
+        content["excluded"] = optimizer.excluded([weight.path for weight in model.trainable_weights])
+        content["iteration"] = None
+        if model._parameters is not None and model._parameters.weights == model.trainable_weights:
+            content["iteration"] = int(optimizer.state["iteration"])
+            for name, parts in _parts(model).items():
+                tensors |= {f"optimizer/{name}/{keys[weight]}": part for weight, part in parts}
+    file.write("save", filepath, content, tensors, overwrite)
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Write the weights of a model to a file: `Model.save_weights`."""
+    keys = _keys(model)
+    tensors = {keys[weight]: weight.value for weight in model.weights}
+    file.write("save_weights", filepath, {"weights": list(keys.values())}, tensors, overwrite)
+
+
+def load_weights(model: Any, filepath: Any) -> None:
+    """Read the weights of a model from a file: `Model.load_weights`."""
+    weights = model.weights
+    with file.opened("load_weights", filepath) as stored:
+        names = stored.content["weights"]
+        if len(names) != len(weights):
+            raise ValueError(f"it has {len(names)} weights, and {model.name} has {len(weights)}")
+        for name, weight in zip(names, weights):
+            _checks.shape(model.name, weight.path, "as in the file", weight.shape, stored.shapes[name][0])
+        tensors = stored.read()
+        for name, weight in zip(names, weights):
+            weight.assign(tensors[name])
+
+
+def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
+    """A model from a file that `Model.save` has written: `seqfuse.models.load_model`."""
+    with file.opened("load_model", filepath) as stored:
+        content = stored.content
+        if "model" not in content:
+            raise ValueError("it has weights alone: make the model, and call its load_weights")
+        decoder = Decoder(custom_objects)
+        with without_numbers():
+            model: Any = decoder.decode(content["model"])
+        keys = _keys(model)
+        if list(keys.values()) != content["weights"]:
+            raise ValueError("its weights are not those of its layers")
+        needed = {keys[weight]: (weight.shape, weight.dtype) for weight in keys}
+        trained = compile and content["compile"] is not None
+        if trained:
+            model.compile(**decoder.decode(content["compile"]))
+            model.optimizer.exclude_from_weight_decay(content["excluded"])
+            if content["iteration"] is not None:
+                for name in model.optimizer.state_names():
+                    of_state = {f"optimizer/{name}/{keys[w]}": (w.shape, w.dtype) for w in model.trainable_weights}
+                    needed |= of_state
+        others = [name for name in stored.shapes if name.startswith("states/")]
+        if not compile:
+            others += [name for name in stored.shapes if name.startswith("optimizer/")]
+        stored.check(needed | {name: stored.shapes[name] for name in others})
+        states = _checked_states(model, stored.shapes)
+        tensors = stored.read()
+        for weight, key in keys.items():
+            weight.value = tensors[key]
+        for layer, names in states:
+            layer._state = tuple(tensors[name] for name in names)
+        if trained:
+            model._order_seeds.state = _seed(content["order"])
+            if content["iteration"] is not None:
+                model._ready_parameters()
+                _restore(model.optimizer, model, tensors, keys, content["iteration"])
+        generators = list(_generators(model))
+        if len(generators) != len(content["seeds"]):
+            raise ValueError(f"it has {len(content['seeds'])} seeds, and its layers {len(generators)}")
+        for generator, state in zip(generators, content["seeds"]):
+            generator.state = _seed(state)
+    return model
+
+
+def _keys(model: Any) -> dict[Weight, str]:
+    """A name for every weight: its path, and a number where a path was there already."""
+    weights = model.weights
+    if not weights and not model.built:
+        raise ValueError(f"{model.name}: it has no weights before it is built: call it first")
+    keys: dict[Weight, str] = {}
+    taken: set[str] = set()
+    for weight in weights:
+        key = f"weights/{weight.path}"
+        if key in taken:
+            key = f"{key}#{len(taken)}"
+        taken.add(key)
+        keys[weight] = key
+    return keys
+
+
+def _generators(model: Any) -> Iterator[SeedGenerator]:
+    """The seeds that layers go on drawing from."""
+    for layer in model.all_sublayers():
+        for name, value in vars(layer).items():
+            if isinstance(value, SeedGenerator) and name != "_order_seeds":
+                yield value
+
+
+def _seed(state: Any) -> int:
+    return _checks.integer("seed", "state", state, 0, 2**64 - 1, "in [0, 2**64)")
+
+
+def _states(model: Any) -> Iterator[tuple[str, Array]]:
+    """What stateful layers carry on."""
+    for i, layer in enumerate(recurrent_layers(model)):
+        if layer.stateful and layer._state is not None:
+            for name, state in zip(layer.state_names, layer._state):
+                yield f"states/{i}/{name}", state
+
+
+def _checked_states(model: Any, shapes: Any) -> list[tuple[Any, list[str]]]:
+    found, left = [], {name for name in shapes if name.startswith("states/")}
+    for i, layer in enumerate(recurrent_layers(model)):
+        names = [f"states/{i}/{name}" for name in layer.state_names]
+        if names[0] in left:
+            shape = (shapes[names[0]][0][:1] + (layer.units,), layer._dtype)
+            if any(shapes.get(name) != shape for name in names):
+                raise ValueError(f"the states of {layer.name} must be (batch, {layer.units}) of {layer.dtype}")
+            found.append((layer, names))
+            left -= {*names}
+    if left:
+        raise ValueError(f"{sorted(left)[0]} has no place in its structure")
+    return found
+
+
+def _parts(model: Any) -> dict[str, list[tuple[Weight, Array]]]:
+    """The arrays of the optimizer, by name: the part of every weight in its shape, a view."""
+    parameters, found = model._parameters, {}
+    for name in model.optimizer.state_names():
+        flat = model.optimizer.state[name]
+        starts = [start for _, start, _ in parameters.segments]
+        found[name] = [
+            (weight, flat[start : start + weight.value.size].reshape(weight.shape))
+            for weight, start in zip(parameters.weights, starts)
+        ]
+    return found
+
+
+def _restore(
+    optimizer: Optimizer, model: Any, tensors: Mapping[str, Array], keys: Mapping[Weight, str], iteration: Any
+) -> None:
+    for name, parts in _parts(model).items():
+        for weight, part in parts:
+            part[...] = tensors[f"optimizer/{name}/{keys[weight]}"]
+    number = _checks.integer("optimizer", "iteration", iteration, 0)
+    optimizer.state = optimizer.state | {"iteration": np.array(number)}
