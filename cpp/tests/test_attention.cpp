@@ -1,50 +1,15 @@
-// Attention and its cache: the softmax written out in double, and with several threads the bits of one.
+// Attention, forward and backward: the softmax written out in double, and with several threads the bits of one.
 //
 // Under ThreadSanitizer this is the test of the drivers' teams: one head that all threads share, whose gradients are a
-// wave over columns of keys; heads that each thread has to itself; and a cache that all threads read.
-#include <algorithm>
-#include <cmath>
-#include <cstring>
+// wave over columns of keys, and heads that each thread has to itself.
 #include <limits>
-#include <memory>
-#include <new>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
-#include "check.hpp"
-#include "seqfuse/attention_rows_impl.hpp"
-#include "seqfuse/attention_schedule_impl.hpp"
-#include "seqfuse/key_cache.hpp"
+#include "attention_shapes.hpp"
 
 namespace seqfuse::tests {
 
 namespace {
-
-template <class T>
-using Numbers = std::vector<T>;
-
-std::size_t size(Index n) { return static_cast<std::size_t>(n); }
-
-// Between -scale and scale, without a period.
-template <class T>
-Numbers<T> drawn(Index n, double scale, double seed) {
-  Numbers<T> numbers(size(n));
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    numbers[i] = static_cast<T>(scale * std::sin(seed + 1.7 * static_cast<double>(i * i % 100'003)));
-  return numbers;
-}
-
-// (B, H, N, n) in C order.
-template <class Array>
-auto heads(Array& array, Index H, Index N, Index n) {
-  return Heads<std::remove_pointer_t<decltype(array.data())>>{array.data(), H * N * n, N * n, n};
-}
-
-constexpr int kMostThreads = 3;
-// B, Hq, Hk, Tq, Tk, D, Dv: what is written out; what up to three threads share; of which each has heads of its own.
-constexpr AttentionShape kSmall{2, 4, 2, 70, 130, 19, 21}, kShared{1, 2, 1, 250, 500, 64, 64},
-    kApart{3, 6, 6, 70, 130, 19, 21};
 
 template <class T>
 struct Results {
@@ -62,7 +27,8 @@ struct Results {
 template <class T>
 class Problem {
  public:
-  enum class How { kPlain, kAllOptions, kDropped };  // kAllOptions: all that can be written out in a few lines
+  // kAdded, kKept: all options but dropout, with a mask of either kind; the first one is (Tq, Tk), the second (B, Hq, 1, Tk).
+  enum class How { kPlain, kAdded, kKept, kDropped };
 
   Problem(const AttentionShape& shape, How how) : s_(shape) {
     const auto [B, Hq, Hk, Tq, Tk, D, Dv] = s_;
@@ -70,6 +36,7 @@ class Problem {
     v_ = drawn<T>(B * Hk * Tk * Dv, 1, 0.3), dy_ = drawn<T>(B * Hq * Tq * Dv, 1, 0.4);
     dlse_ = drawn<T>(B * Hq * Tq, 0.5, 0.5), mask_ = drawn<T>(Tq * Tk, 1, 0.6);
     for (std::size_t i = 0; i < mask_.size(); i += 3) mask_[i] = -std::numeric_limits<T>::infinity();
+    for (Index i = 0; i < B * Hq * Tk; ++i) keep_.push_back(i * i % 7 != 1);
     for (Index b = 0; b < B; ++b) lengths_.push_back(Tk - 17 * b);
     options_.scale = static_cast<T>(1 / std::sqrt(static_cast<double>(D)));
     options_.interval = {Tq, Tk};
@@ -79,15 +46,18 @@ class Problem {
     options_.softcap = T(1.5);
     if (how == How::kDropped)
       options_.dropout = 0.3, options_.seed = 7;
-    else
+    else if (how == How::kAdded)
       options_.mask.add = mask_.data(), options_.mask.stride_i = Tk, options_.mask.stride_j = 1;
+    else
+      options_.mask.keep = keep_.data(), options_.mask.stride_b = Hq * Tk, options_.mask.stride_h = Tk,
+      options_.mask.stride_j = 1;
   }
   Problem(const Problem&) = delete;
   Problem& operator=(const Problem&) = delete;
 
   Results<T> run(int threads) const {
     Results<T> to;
-    CHECK(run(threads, {}, {}, to));
+    REQUIRE_EACH(run(threads, {}, {}, to));
     return to;
   }
 
@@ -153,7 +123,9 @@ class Problem {
         const double t = std::tanh(s / cap);
         s = cap * t, slope[size(j)] = 1 - t * t;
       }
-      if (options_.mask) s += static_cast<double>(mask_[size(i * Tk + j)]);
+      if (options_.mask.add != nullptr) s += static_cast<double>(mask_[size(i * Tk + j)]);
+      if (options_.mask.keep != nullptr && keep_[size((b * Hq + h) * Tk + j)] == 0)
+        s = -std::numeric_limits<double>::infinity();
       total += p[size(j)] = std::exp(s);
     }
     to.lse[size(row)] = std::log(total);
@@ -180,198 +152,91 @@ class Problem {
 
   AttentionShape s_;
   Numbers<T> q_, k_, v_, dy_, dlse_, mask_;
+  std::vector<std::uint8_t> keep_;
   std::vector<std::int64_t> lengths_;
   AttentionOptions<T> options_;
 };
 
-template <class T>
-void test_attention_is_the_softmax_written_out() {
+TEST_CASE_TEMPLATE("attention is the softmax written out, with either mask and every limit", T, float, double) {
   using How = typename Problem<T>::How;
-  for (const How how : {How::kPlain, How::kAllOptions}) {
+  for (const How how : {How::kPlain, How::kAdded, How::kKept}) {
     const Problem<T> problem(kSmall, how);
     problem.run(1).each_with(problem.written_out(), [&](const char* name, const auto& got, const auto& wanted) {
-      double largest = 0, error = 0;
-      for (std::size_t i = 0; i < got.size(); ++i) {
-        if (static_cast<double>(got[i]) == wanted[i]) continue;  // both are -inf
-        largest = std::max(largest, std::abs(wanted[i]));
-        error = std::max(error, std::abs(static_cast<double>(got[i]) - wanted[i]));
-      }
-      // Scores are below 5: so many roundings their exponentials amplify. The sums add no more than a few.
-      const double allowed = 16 * static_cast<double>(std::numeric_limits<T>::epsilon()) * largest;
-      CHECK(error <= allowed, "%s, %zu bytes, way %d: %g of %g", name, sizeof(T), static_cast<int>(how), error,
-            allowed);
+      double largest = 0;
+      for (const double one : wanted)
+        if (std::isfinite(one)) largest = std::max(largest, std::abs(one));
+      std::vector<Sum> sums;
+      for (const double one : wanted) sums.emplace_back(one, largest);
+      require_close(got, sums, 16, name);  // scores are below 5: so many roundings their exponentials amplify
     });
   }
 }
 
 template <class T>
-void check_same_bits(const Numbers<T>& got, const Numbers<T>& wanted, const char* name, int threads) {
-  CHECK(got.size() == wanted.size());
-  CHECK(std::memcmp(got.data(), wanted.data(), got.size() * sizeof(T)) == 0, "%s, %zu bytes, %d threads", name,
-        sizeof(T), threads);
-}
-
-template <class T>
-void test_any_number_of_threads_gives_the_bits_of_one(const AttentionShape& shape, bool shared) {
+void check_any_number_of_threads(const AttentionShape& shape) {
   using How = typename Problem<T>::How;
-  for (const double passes : {1.0, 2.5})  // forward, backward
-    CHECK(attention::Schedule(shape, attention::kGradientRows, passes, kMostThreads).shared == shared);
-  for (const How how : {How::kPlain, How::kAllOptions, How::kDropped}) {
+  for (const How how : {How::kPlain, How::kAdded, How::kDropped}) {
     const Problem<T> problem(shape, how);
-    const Results<T> wanted = problem.run(1);
-    for (int threads = 2; threads <= kMostThreads; ++threads)
-      problem.run(threads).each_with(wanted, [&](const char* name, const Numbers<T>& got, const Numbers<T>& one) {
-        check_same_bits(got, one, name, threads);
-      });
+    require_the_bits_of_one_thread([&](int threads) {
+      Numbers<T> all;
+      const Results<T> got = problem.run(threads);
+      got.each_with(got, [&](const char*, const Numbers<T>& one, const Numbers<T>&) { append(all, one); });
+      return all;
+    });
   }
 }
 
-// ---- the cache ------------------------------------------------------------------------------------------------------
+TEST_CASE_TEMPLATE("attention of heads that threads share has the bits of one thread", T, float, double) {
+  check_any_number_of_threads<T>(kShared);
+}
 
-// Keys and values appended in chunks to rows of different lengths, and queries at their ends.
-template <class T>
-class Decoding {
- public:
-  explicit Decoding(const AttentionShape& shape) : s_(shape) {
-    q_ = drawn<T>(s_.B * s_.Hq * s_.Tq * s_.D, 1, 0.1), k_ = drawn<T>(s_.B * s_.Hk * s_.Tk * s_.D, 1, 0.2);
-    v_ = drawn<T>(s_.B * s_.Hk * s_.Tk * s_.Dv, 1, 0.3);
-    for (Index b = 0; b < s_.B; ++b) lengths_.push_back(s_.Tk - 17 * b);
-  }
+TEST_CASE_TEMPLATE("attention of heads that threads have to themselves has the bits of one thread", T, float, double) {
+  check_any_number_of_threads<T>(kApart);
+}
 
-  std::unique_ptr<KeyCache<T>> cache(Index capacity) const {
-    return make_key_cache<T>({s_.B, s_.Hk, s_.D, s_.Dv}, capacity);
-  }
-
-  void fill(KeyCache<T>& cache, Index chunk) const {
-    std::vector<std::int64_t> counts(lengths_.size());
-    for (Index first = 0; first < s_.Tk; first += chunk) {
-      for (std::size_t b = 0; b < counts.size(); ++b)
-        counts[b] = std::clamp<std::int64_t>(lengths_[b] - first, 0, std::min(chunk, s_.Tk - first));
-      auto k = heads(k_, s_.Hk, s_.Tk, s_.D), v = heads(v_, s_.Hk, s_.Tk, s_.Dv);
-      k.data += first * s_.D, v.data += first * s_.Dv;
-      cache.append(k, v, counts.data());
-    }
-    for (std::size_t b = 0; b < counts.size(); ++b) CHECK(cache.lengths()[b] == lengths_[b]);
-    CHECK(cache.capacity() >= s_.Tk);
-  }
-
-  Numbers<T> attend(const KeyCache<T>& cache, int threads) const {
-    Numbers<T> y;
-    CHECK(attend(cache, threads, {}, y));
-    return y;
-  }
-
-  // Whether it came to its end.
-  bool attend(const KeyCache<T>& cache, int threads, StopCheck stop, Numbers<T>& y) const {
-    auto args = arguments(y, threads);
-    args.k = {}, args.v = {};
-    args.stop = stop;
-    return cache.attend(args);
-  }
-
-  Numbers<T> in_one_pass() const {
-    Numbers<T> y;
-    auto args = arguments(y, 1);
-    args.options.interval.right = 0, args.options.interval.bottom_right = true;
-    args.options.interval.lengths = lengths_.data();
-    CHECK(attention_forward(args));
-    return y;
-  }
-
- private:
-  AttentionForwardArgs<T> arguments(Numbers<T>& y, int threads) const {
+// Values are rows of the unit matrix, so that y is dropout(p).
+TEST_CASE_TEMPLATE("dropout keeps weights of attention, scaled, as often as its rate says", T, float, double) {
+  constexpr Index kN = 70;
+  const Matrix<T> q(kN, 5, 0, 1, 0.1), k(kN, 5, 0, 1, 0.2);
+  Matrix<T> v(kN, kN);
+  Numbers<T> unit(size(kN * kN));
+  for (Index i = 0; i < kN; ++i) unit[size(i * kN + i)] = T(1);
+  v.fill(unit);
+  const auto weights = [&](double dropout) {
+    Matrix<T> y(kN, kN, 3);
     AttentionForwardArgs<T> args;
-    args.shape = s_;
-    args.q = heads(q_, s_.Hq, s_.Tq, s_.D);
-    args.k = heads(k_, s_.Hk, s_.Tk, s_.D), args.v = heads(v_, s_.Hk, s_.Tk, s_.Dv);
-    y.resize(size(s_.B * s_.Hq * s_.Tq * s_.Dv));
-    args.options.scale = T(0.3);
-    args.options.interval.Tq = s_.Tq, args.options.interval.Tk = s_.Tk;
-    args.y = heads(y, s_.Hq, s_.Tq, s_.Dv);
-    args.threads = threads;
-    return args;
+    args.shape = {1, 1, 1, kN, kN, 5, kN};
+    args.q = {q.data(), 0, 0, 5}, args.k = {k.data(), 0, 0, 5}, args.v = {v.data(), 0, 0, kN};
+    args.options.interval.Tq = args.options.interval.Tk = kN;
+    args.options.dropout = dropout, args.options.seed = 11;
+    args.y = {y.data(), 0, 0, y.stride()};
+    REQUIRE(attention_forward(args));
+    return y.numbers();
+  };
+  const auto p = weights(0), dropped = weights(0.25);
+  std::vector<Sum> wanted;
+  double kept = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    wanted.emplace_back(dropped[i] == T(0) ? 0 : static_cast<double>(p[i]) / 0.75);
+    kept += dropped[i] != T(0);
   }
-
-  AttentionShape s_;
-  Numbers<T> q_, k_, v_;
-  std::vector<std::int64_t> lengths_;
-};
-
-template <class T>
-void test_a_cache_has_the_bits_of_one_pass(const AttentionShape& shape) {
-  const Decoding<T> decoding(shape);
-  const Numbers<T> wanted = decoding.in_one_pass();
-  for (const Index chunk : {Index(1), Index(50), shape.Tk})
-    for (const Index capacity : {Index(0), shape.Tk}) {
-      const auto cache = decoding.cache(capacity);
-      decoding.fill(*cache, chunk);
-      for (int threads = 1; threads <= kMostThreads; ++threads)
-        check_same_bits(decoding.attend(*cache, threads), wanted, "the cache", threads);
-    }
+  require_close(dropped, wanted, 4, "dropout(p)");
+  const double n = static_cast<double>(p.size());
+  REQUIRE(std::abs(kept / n - 0.75) < 5 * std::sqrt(0.25 * 0.75 / n));  // five standard deviations
 }
 
-template <class T>
-void test_a_cache_is_copied_grows_and_is_used_again() {
-  const Decoding<T> decoding(kSmall);
-  const Numbers<T> wanted = decoding.in_one_pass();
-  const auto cache = decoding.cache(0);
-  decoding.fill(*cache, 7);
-  const auto copy = cache->copy();
-  const Index room = cache->capacity();
-  cache->reserve(room - 1);
-  CHECK(cache->capacity() == room);
-  cache->reserve(room + 1);
-  CHECK(cache->capacity() > room && copy->capacity() == room);
-  check_same_bits(decoding.attend(*cache, 2), wanted, "grown", 2);
-  bool thrown = false;
-  try {
-    cache->reserve(Index(1) << 58);
-  } catch (const std::bad_alloc&) {
-    thrown = true;
-  }
-  CHECK(thrown);
-  check_same_bits(decoding.attend(*cache, 2), wanted, "refused room", 2);
-  for (Index b = 0; b < kSmall.B; ++b) cache->reset(b);
-  for (const T y : decoding.attend(*cache, 2)) CHECK(y == T(0));
-  decoding.fill(*cache, 64);
-  check_same_bits(decoding.attend(*cache, 2), wanted, "used again", 2);
-  check_same_bits(decoding.attend(*copy, 2), wanted, "the copy", 2);
-}
-
-// A driver that is told to stop says so, whichever way it shares its work.
-template <class T>
-void test_attention_stops_when_told() {
+TEST_CASE_TEMPLATE("attention stops when it is told to, whichever way it shares its work", T, float, double) {
   const StopCheck stop{[](void*) { return true; }, nullptr};
   for (const AttentionShape& shape : {kShared, kApart}) {
     const Problem<T> problem(shape, Problem<T>::How::kPlain);
-    const Decoding<T> decoding(shape);
-    const auto cache = decoding.cache(0);
-    decoding.fill(*cache, shape.Tk);
     for (int threads = 1; threads <= kMostThreads; ++threads) {
       Results<T> results;
-      Numbers<T> y;
-      CHECK(!problem.run(threads, stop, {}, results));
-      CHECK(!problem.run(threads, {}, stop, results));
-      CHECK(!decoding.attend(*cache, threads, stop, y));
+      REQUIRE_FALSE(problem.run(threads, stop, {}, results));
+      REQUIRE_FALSE(problem.run(threads, {}, stop, results));
     }
   }
 }
 
-template <class T>
-void test_all() {
-  test_attention_is_the_softmax_written_out<T>();
-  test_any_number_of_threads_gives_the_bits_of_one<T>(kShared, true);
-  test_any_number_of_threads_gives_the_bits_of_one<T>(kApart, false);
-  for (const AttentionShape& shape : {kSmall, kShared, kApart}) test_a_cache_has_the_bits_of_one_pass<T>(shape);
-  test_a_cache_is_copied_grows_and_is_used_again<T>();
-  test_attention_stops_when_told<T>();
-}
-
 }  // namespace
-
-void test_attention() {
-  test_all<float>();
-  test_all<double>();
-}
 
 }  // namespace seqfuse::tests

@@ -7,8 +7,8 @@
 #include <random>
 #include <vector>
 
-#include "check.hpp"
 #include "elementwise.hpp"
+#include "require.hpp"
 #include "ulps.hpp"
 
 namespace seqfuse::tests {
@@ -51,19 +51,18 @@ void check_within_two_ulps(const Function& f, const std::vector<T>& x) {
   for (std::size_t i = 0; i < x.size(); ++i) {
     const long double exact = f.exact(static_cast<long double>(x[i]));
     if (f.which != Elementary::kExp) {
-      CHECK(y[i] <= T(1) && y[i] >= (f.which == Elementary::kTanh ? T(-1) : T(0)), "x = %.17g", double(x[i]));
+      REQUIRE_EACH(y[i] <= T(1) && y[i] >= (f.which == Elementary::kTanh ? T(-1) : T(0)), "x = %.17g", double(x[i]));
     }
     if (std::fabs(exact) < static_cast<long double>(Limits<T>::min())) {
-      CHECK(std::fabs(y[i]) <= Limits<T>::min(), "%s(%.17g) = %.17g", f.name, double(x[i]), double(y[i]));
+      REQUIRE_EACH(std::fabs(y[i]) <= Limits<T>::min(), "%s(%.17g) = %.17g", f.name, double(x[i]), double(y[i]));
     } else if (static_cast<T>(exact) > Limits<T>::max()) {
-      CHECK(y[i] == Limits<T>::infinity(), "%s(%.17g) = %.17g", f.name, double(x[i]), double(y[i]));
+      REQUIRE_EACH(y[i] == Limits<T>::infinity(), "%s(%.17g) = %.17g", f.name, double(x[i]), double(y[i]));
     } else if (const double error = ulps(y[i], exact); !(error <= worst)) {
       worst = error;
       at = x[i];
     }
   }
-  std::printf("%-8s %zu bits: %.3f ulp at %.17g\n", f.name, 8 * sizeof(T), worst, static_cast<double>(at));
-  CHECK(worst <= 2.0);
+  REQUIRE_EACH(worst <= 2.0, "%s, %zu bits: %.3f ulp at %.17g", f.name, 8 * sizeof(T), worst, static_cast<double>(at));
 }
 
 // Every exponent of float with 2048 mantissas each, both signs; every number of the edges.
@@ -99,59 +98,54 @@ std::vector<double> random_sweep() {
   return x;
 }
 
-template <class T>
-void test_ends_are_exact() {
+TEST_CASE_TEMPLATE("ends are exact", T, float, double) {
   const T inf = Limits<T>::infinity(), nan = Limits<T>::quiet_NaN(), max = Limits<T>::max();
   for (const T big : {inf, max, T(1000)}) {
-    CHECK(evaluate(Elementary::kTanh, big) == T(1) && evaluate(Elementary::kTanh, -big) == T(-1));
-    CHECK(evaluate(Elementary::kSigmoid, big) == T(1) && evaluate(Elementary::kSigmoid, -big) == T(0));
-    CHECK(evaluate(Elementary::kExp, big) == inf && evaluate(Elementary::kExp, -big) == T(0));
+    REQUIRE_EACH(evaluate(Elementary::kTanh, big) == T(1) && evaluate(Elementary::kTanh, -big) == T(-1));
+    REQUIRE_EACH(evaluate(Elementary::kSigmoid, big) == T(1) && evaluate(Elementary::kSigmoid, -big) == T(0));
+    REQUIRE_EACH(evaluate(Elementary::kExp, big) == inf && evaluate(Elementary::kExp, -big) == T(0));
   }
   for (const T zero : {T(0.0), T(-0.0)}) {
-    CHECK(evaluate(Elementary::kTanh, zero) == T(0));
-    CHECK(std::signbit(evaluate(Elementary::kTanh, zero)) == std::signbit(zero));
-    CHECK(evaluate(Elementary::kSigmoid, zero) == T(0.5) && evaluate(Elementary::kExp, zero) == T(1));
+    REQUIRE_EACH(evaluate(Elementary::kTanh, zero) == T(0));
+    REQUIRE_EACH(std::signbit(evaluate(Elementary::kTanh, zero)) == std::signbit(zero));
+    REQUIRE_EACH(evaluate(Elementary::kSigmoid, zero) == T(0.5) && evaluate(Elementary::kExp, zero) == T(1));
   }
-  for (const Function& f : kFunctions) CHECK(std::isnan(evaluate(f.which, nan)) && std::isnan(evaluate(f.which, -nan)));
+  for (const Function& f : kFunctions)
+    REQUIRE_EACH(std::isnan(evaluate(f.which, nan)) && std::isnan(evaluate(f.which, -nan)));
 }
 
 // Neighbouring numbers around `middle`: no step down, not even where a result saturates.
 template <class T>
-void test_monotone_around(const Function& f, T middle, int each_side) {
+void check_monotone_around(const Function& f, T middle, int each_side) {
   using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
   std::vector<T> x;
   for (int i = -each_side; i <= each_side; ++i)
     x.push_back(std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(middle) + i)));
   if (middle < 0) std::reverse(x.begin(), x.end());
   const auto y = evaluate(f.which, x);
-  CHECK(std::is_sorted(y.begin(), y.end()), "%s near %g", f.name, static_cast<double>(middle));
+  REQUIRE_EACH(std::is_sorted(y.begin(), y.end()), "%s near %g", f.name, static_cast<double>(middle));
 }
 
-template <class T>
-void test_monotone_where_it_saturates() {
+TEST_CASE_TEMPLATE("monotone where it saturates", T, float, double) {
   const bool single = sizeof(T) == 4;
   for (const double sign : {-1.0, 1.0}) {
     for (const double x : single ? std::vector{9.0109, 9.1} : std::vector{19.0615, 19.1})
-      test_monotone_around(kFunctions[1], static_cast<T>(sign * x), 50'000);
+      check_monotone_around(kFunctions[1], static_cast<T>(sign * x), 50'000);
     for (const double x :
          single ? std::vector{16.6355, 17.3287, 87.3, 88.3} : std::vector{36.7368, 37.4299, 708.3, 709.4})
-      test_monotone_around(kFunctions[2], static_cast<T>(sign * x), 50'000);
+      check_monotone_around(kFunctions[2], static_cast<T>(sign * x), 50'000);
   }
 }
 
-}  // namespace
-
-void test_elementary() {
+TEST_CASE("elementary functions are within two ulps") {
   const auto floats = dense_sweep();
   const auto doubles = random_sweep();
   for (const Function& f : kFunctions) {
     check_within_two_ulps(f, floats);
     check_within_two_ulps(f, doubles);
   }
-  test_ends_are_exact<float>();
-  test_ends_are_exact<double>();
-  test_monotone_where_it_saturates<float>();
-  test_monotone_where_it_saturates<double>();
 }
+
+}  // namespace
 
 }  // namespace seqfuse::tests

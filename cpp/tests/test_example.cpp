@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include "check.hpp"
+#include "require.hpp"
 // [docs/kernels.md]
 #include "seqfuse/recurrent.hpp"
 
@@ -45,7 +45,7 @@ std::vector<float> learn(seqfuse::Index T, seqfuse::Index B, seqfuse::Index I, s
 namespace seqfuse::tests {
 
 // The gradient of one bias by central differences.
-void test_example() {
+TEST_CASE("the example of the documentation computes the gradient") {
   constexpr Index T = 5, B = 2, I = 3, H = 4;
   const auto drawn = [](Index n, float seed) {
     std::vector<float> numbers(static_cast<std::size_t>(n));
@@ -66,8 +66,8 @@ void test_example() {
   const double step = 1.0 / 64, slope = (loss(static_cast<float>(step)) - loss(static_cast<float>(-step))) / (2 * step);
   // The third derivative is below 1 here, and each y, below 1, is rounded.
   const double allowed = step * step / 6 + T * B * H * 1.2e-7 / step;
-  CHECK(std::abs(slope) > 10 * allowed);
-  CHECK(std::abs(slope - static_cast<double>(db[0])) < allowed, "%g, %g", slope, static_cast<double>(db[0]));
+  REQUIRE_EACH(std::abs(slope) > 10 * allowed);
+  REQUIRE_EACH(std::abs(slope - static_cast<double>(db[0])) < allowed, "%g, %g", slope, static_cast<double>(db[0]));
 }
 
 }  // namespace seqfuse::tests

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "../kernels/tiles.hpp"
-#include "check.hpp"
+#include "require.hpp"
 #include "seqfuse/pack.hpp"
 
 namespace seqfuse::tests {
@@ -63,19 +63,20 @@ void check_tiles(const gemm::Layout<T>& layout, const Buffer<T>& panels, Range s
                 const Index unit = (block + b) * kLanes + lane;
                 const T got = sums[((r * blocks + b) * layout.gates + g) * kLanes + lane];
                 const T want = unit < layout.units ? expected(row + r, g, unit) : T(0);
-                CHECK(got == want, "rows %td K %td units %td gates %d: row %td gate %d unit %td: %.9g, not %.9g", rows,
-                      terms.K, layout.units, layout.gates, row + r, g, unit, double(got), double(want));
+                REQUIRE_EACH(got == want, "rows %td K %td units %td gates %d: row %td gate %d unit %td: %.9g, not %.9g",
+                             rows, terms.K, layout.units, layout.gates, row + r, g, unit, double(got), double(want));
               }
           }
       });
   for (Index r = 0; r < rows; ++r)
     for (Index b = 0; b < layout.blocks(); ++b)
-      CHECK(seen[static_cast<std::size_t>(r * layout.blocks() + b)] == (b >= share.begin && b < share.end ? 1 : 0));
+      REQUIRE_EACH(seen[static_cast<std::size_t>(r * layout.blocks() + b)] ==
+                   (b >= share.begin && b < share.end ? 1 : 0));
 }
 
 // rows (R, K) times W (K, gates * units): what a step of a cell is.
 template <class T>
-void test_columns(Index units, int gates, Index K) {
+void check_columns(Index units, int gates, Index K) {
   constexpr Index kMostRows = 13;
   const gemm::Layout<T> layout{units, gates, std::max(1, gemm::kPanelPackets / gates)};
   const Index width = gates * units + 3;  // W is a view into something wider
@@ -118,7 +119,7 @@ void test_columns(Index units, int gates, Index K) {
 
 // Gradients of gates in chunks of one line, (chunks, rows, line), times W^T: what backward's step is.
 template <class T>
-void test_rows(Index units, int gates, Index each) {
+void check_rows(Index units, int gates, Index each) {
   constexpr Index kMostRows = 13;
   const Index padded = round_up(each, kLine<T>), K = gates * padded, chunk_stride = (kMostRows + 1) * kLine<T>;
   const gemm::Layout<T> layout{units, 1, gemm::kPanelPackets};
@@ -150,7 +151,7 @@ void test_rows(Index units, int gates, Index each) {
 
 // left (M, K) times columns that lie in chunks of one line: what a gradient of weights is.
 template <class T>
-void test_outer(Index K) {
+void check_outer(Index K) {
   constexpr Index kLanes = Vec<T>::kSize, kChunks = gemm::kChunksPerTile<T>, kPackets = gemm::kPacketsPerChunk<T>;
   const Index tallest = gemm::tile_rows(static_cast<int>(kChunks * kPackets)), stride = (K + 1) * kLine<T>;
   const auto left = random_numbers<T>(tallest * (K + 1)), right = random_numbers<T>(kChunks * stride);
@@ -167,13 +168,13 @@ void test_outer(Index K) {
             const T want = product<T>(
                 K, [&](Index k) { return row[static_cast<std::size_t>(r)][k]; },
                 [&](Index k) { return base[static_cast<std::size_t>(c)][k * kLine<T> + i]; });
-            CHECK(sums[(r * chunks + c) * kPackets * kLanes + i] == want, "K %td rows %td chunks %td", K, rows, chunks);
+            REQUIRE_EACH(sums[(r * chunks + c) * kPackets * kLanes + i] == want, "K %td rows %td chunks %td", K, rows,
+                         chunks);
           }
     }
 }
 
-template <class T>
-void test_transpose_into() {
+TEST_CASE_TEMPLATE("transpose_into writes the columns of its range and nothing else", T, float, double) {
   constexpr Index kLanes = Vec<T>::kSize;
   for (Index rows : {Index{1}, kLanes - 1, kLanes, kLanes + 1, 3 * kLanes + 2})
     for (Index columns : {Index{1}, kLanes - 1, kLanes, kLanes + 1, 2 * kLanes + 3})
@@ -187,29 +188,29 @@ void test_transpose_into() {
           for (Index r = 0; r < to_stride; ++r) {
             const bool written = c >= begin && r < rows;
             const T want = written ? from[static_cast<std::size_t>(r * stride + c)] : T(9);
-            CHECK(to[static_cast<std::size_t>(c * to_stride + r)] == want, "rows %td columns %td", rows, columns);
+            REQUIRE_EACH(to[static_cast<std::size_t>(c * to_stride + r)] == want, "rows %td columns %td", rows,
+                         columns);
           }
-        CHECK(to.back() == T(9));
+        REQUIRE_EACH(to.back() == T(9));
       }
 }
 
-template <class T>
-void test_products() {
+TEST_CASE_TEMPLATE("a step of a cell has the bits of its chains", T, float, double) {
   for (Index units : nasty_units<T>())
     for (Index K : kDepths)
-      for (int gates : {1, 2, 3, 4}) test_columns<T>(units, gates, K);
+      for (int gates : {1, 2, 3, 4}) check_columns<T>(units, gates, K);
+}
+
+TEST_CASE_TEMPLATE("a step of a backward has the bits of its chains", T, float, double) {
   for (Index units : nasty_units<T>())
     for (Index each : {Index{1}, kLine<T> - 1, kLine<T>, Index{67}})
-      for (int gates : {1, 3, 4}) test_rows<T>(units, gates, each);
-  for (Index K : kDepths) test_outer<T>(K);
-  test_transpose_into<T>();
+      for (int gates : {1, 3, 4}) check_rows<T>(units, gates, each);
+}
+
+TEST_CASE_TEMPLATE("a gradient of weights has the bits of its chains", T, float, double) {
+  for (Index K : kDepths) check_outer<T>(K);
 }
 
 }  // namespace
-
-void test_gemm() {
-  test_products<float>();
-  test_products<double>();
-}
 
 }  // namespace seqfuse::tests

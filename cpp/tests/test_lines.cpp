@@ -3,8 +3,7 @@
 #include <random>
 #include <vector>
 
-#include "check.hpp"
-#include "seqfuse/column_sums_impl.hpp"
+#include "require.hpp"
 #include "seqfuse/lines.hpp"
 
 namespace seqfuse::tests {
@@ -12,8 +11,7 @@ namespace seqfuse::tests {
 namespace {
 
 // From exactly as much memory as is there: a sanitizer sees what lies beyond it.
-template <class T>
-void test_every_number_is_in_a_sum_once() {
+TEST_CASE_TEMPLATE("every number is in a sum once", T, float, double) {
   for (const Index C : {0, 1, 7, 8, 15, 16, 17, 63, 64, 65, 1000, 4096, 5000, 70'000}) {
     std::vector<T> row(static_cast<std::size_t>(C));
     double sum = 0, squares = 0;
@@ -29,13 +27,12 @@ void test_every_number_is_in_a_sum_once() {
       sums[1] = madd(a, a, sums[1]);
     };
     const auto by_one = sums_of_lines<T, 2, 1>(C, add), by_four = sums_of_lines<T, 2, 4>(C, add);
-    CHECK(by_one[0] == T(sum) && by_one[1] == T(squares), "C %td", C);
-    CHECK(by_four[0] == T(sum) && by_four[1] == T(squares), "C %td", C);
+    REQUIRE_EACH(by_one[0] == T(sum) && by_one[1] == T(squares), "C %td", C);
+    REQUIRE_EACH(by_four[0] == T(sum) && by_four[1] == T(squares), "C %td", C);
   }
 }
 
-template <class T>
-void test_lines_are_filled_up_and_stored_no_further() {
+TEST_CASE_TEMPLATE("lines are filled up and stored no further", T, float, double) {
   for (Index C = 1; C <= 3 * kLine<T>; ++C) {
     std::vector<T> row(static_cast<std::size_t>(C), T(2)), out(static_cast<std::size_t>(C + 1), T(-7));
     T sum = 0;
@@ -45,13 +42,12 @@ void test_lines_are_filled_up_and_stored_no_further() {
       line.store(Line<T>::all(T(3)), out.data());
       ++lines;
     });
-    CHECK(lines == divide_up(C, kLine<T>) && sum == T(2 * C + 5 * (lines * kLine<T> - C)), "C %td", C);
-    for (Index c = 0; c <= C; ++c) CHECK(out[static_cast<std::size_t>(c)] == (c < C ? T(3) : T(-7)));
+    REQUIRE_EACH(lines == divide_up(C, kLine<T>) && sum == T(2 * C + 5 * (lines * kLine<T> - C)), "C %td", C);
+    for (Index c = 0; c <= C; ++c) REQUIRE_EACH(out[static_cast<std::size_t>(c)] == (c < C ? T(3) : T(-7)));
   }
 }
 
-template <class T>
-void test_lanes_meet_in_halves() {
+TEST_CASE_TEMPLATE("lanes meet in halves", T, float, double) {
   std::mt19937 random(1);
   std::uniform_real_distribution<T> uniform(-1, 1);
   for (int draw = 0; draw < 100; ++draw) {
@@ -61,40 +57,12 @@ void test_lanes_meet_in_halves() {
     for (Index half = kLine<T> / 2; half > 0; half /= 2)
       for (Index i = 0; i < half; ++i) left[i] += left[i + half];
     const auto line = Line<T>::load(lanes);
-    CHECK(line.sum() == left[0]);
-    CHECK(line.reduce([](Vec<T> a, Vec<T> b) { return max(a, b); }) == *std::max_element(lanes, lanes + kLine<T>));
+    REQUIRE_EACH(line.sum() == left[0]);
+    REQUIRE_EACH(line.reduce([](Vec<T> a, Vec<T> b) { return max(a, b); }) ==
+                 *std::max_element(lanes, lanes + kLine<T>));
   }
 }
 
-template <class T>
-void test_rows_are_summed_once_whatever_the_threads() {
-  constexpr Index kWidth = 3 * kLine<T>;
-  for (const Index N : {0, 1, 31, 32, 33, 1024, 1025, 2100})
-    for (const int threads : {1, 2, 5}) {
-      Buffer<T> sums(kWidth);
-      std::fill_n(sums.data(), kWidth, T(1));
-      sum_over_rows(N, kWidth, sums.data(), threads, [](Index n, T* to) {
-        for (Index c = 0; c < kWidth; ++c) to[c] += static_cast<T>(n % 5 + c);
-      });
-      Index of_rows = 0;
-      for (Index n = 0; n < N; ++n) of_rows += n % 5;
-      for (Index c = 0; c < kWidth; ++c) CHECK(sums[c] == static_cast<T>(1 + of_rows + N * c), "N %td", N);
-    }
-}
-
-template <class T>
-void test_lines_of() {
-  test_every_number_is_in_a_sum_once<T>();
-  test_lines_are_filled_up_and_stored_no_further<T>();
-  test_lanes_meet_in_halves<T>();
-  test_rows_are_summed_once_whatever_the_threads<T>();
-}
-
 }  // namespace
-
-void test_lines() {
-  test_lines_of<float>();
-  test_lines_of<double>();
-}
 
 }  // namespace seqfuse::tests

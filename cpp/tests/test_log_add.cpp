@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "check.hpp"
+#include "require.hpp"
 #include "seqfuse/memory.hpp"
 #include "seqfuse/parallel.hpp"
 #include "ulps.hpp"
@@ -22,12 +22,11 @@ template <class T, class F, class... Numbers>
 T lane(F&& f, Numbers... x) {
   alignas(kAlignment) T out[Vec<T>::kSize];
   parallel::run(1, [&](int, int) { f(Vec<T>::all(x)...).store(out); });
-  CHECK(std::equal(out + 1, out + Vec<T>::kSize, out));
+  REQUIRE_EACH(std::equal(out + 1, out + Vec<T>::kSize, out));
   return out[0];
 }
 
-template <class T>
-void test_log1p() {
+TEST_CASE_TEMPLATE("log1p of a number up to two is within two ulps", T, float, double) {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> uniform(0, 2), exponent(-120, 0);
   double worst = 0;
@@ -36,14 +35,12 @@ void test_log1p() {
     const T got = lane<T>([](auto v) { return log1p_of_at_most_two(v); }, r);
     worst = std::max(worst, ulps(got, std::log1p(static_cast<long double>(r))));
   }
-  std::printf("log1p    %zu bits: %.3f ulp\n", 8 * sizeof(T), worst);
-  CHECK(worst <= 2.0);
-  CHECK(lane<T>([](auto v) { return log1p_of_at_most_two(v); }, T(0)) == T(0));
+  REQUIRE_EACH(worst <= 2.0, "%zu bits: %.3f ulp", 8 * sizeof(T), worst);
+  REQUIRE_EACH(lane<T>([](auto v) { return log1p_of_at_most_two(v); }, T(0)) == T(0));
 }
 
 // Off by the roundings of the greatest of them and of a number below log(3).
-template <class T>
-void test_sums() {
+TEST_CASE_TEMPLATE("sums of logarithms are off by a few roundings", T, float, double) {
   std::mt19937_64 random(2);
   std::normal_distribution<double> normal(0, 20);
   const auto two = [](auto a, auto b) { return log_add(a, b); };
@@ -55,29 +52,25 @@ void test_sums() {
       const long double allowed = (std::fabs(exact) + 4) * static_cast<long double>(std::numeric_limits<T>::epsilon());
       return std::fabs(static_cast<long double>(got) - exact) <= allowed;
     };
-    CHECK(close(lane<T>(two, a, b), std::log(std::exp(la) + std::exp(lb))), "%g, %g", double(a), double(b));
-    CHECK(close(lane<T>(three, a, b, c), std::log(std::exp(la) + std::exp(lb) + std::exp(lc))));
-    CHECK(lane<T>(two, a, b) == lane<T>(two, b, a));
-    CHECK(lane<T>(two, a, -kInfinity<T>) == a && lane<T>(three, a, -kInfinity<T>, -kInfinity<T>) == a);
-    CHECK(lane<T>(three, -kInfinity<T>, a, b) == lane<T>(two, a, b));
-    CHECK(lane<T>(three, a, -kInfinity<T>, b) == lane<T>(two, a, b));
-    CHECK(lane<T>(three, a, b, -kInfinity<T>) == lane<T>(two, a, b));
+    REQUIRE_EACH(close(lane<T>(two, a, b), std::log(std::exp(la) + std::exp(lb))), "%g, %g", double(a), double(b));
+    REQUIRE_EACH(close(lane<T>(three, a, b, c), std::log(std::exp(la) + std::exp(lb) + std::exp(lc))));
+    REQUIRE_EACH(lane<T>(two, a, b) == lane<T>(two, b, a));
+    REQUIRE_EACH(lane<T>(two, a, -kInfinity<T>) == a && lane<T>(three, a, -kInfinity<T>, -kInfinity<T>) == a);
+    REQUIRE_EACH(lane<T>(three, -kInfinity<T>, a, b) == lane<T>(two, a, b));
+    REQUIRE_EACH(lane<T>(three, a, -kInfinity<T>, b) == lane<T>(two, a, b));
+    REQUIRE_EACH(lane<T>(three, a, b, -kInfinity<T>) == lane<T>(two, a, b));
   }
-  CHECK(lane<T>(two, -kInfinity<T>, -kInfinity<T>) == -kInfinity<T>);
-  CHECK(lane<T>(three, -kInfinity<T>, -kInfinity<T>, -kInfinity<T>) == -kInfinity<T>);
+  REQUIRE_EACH(lane<T>(two, -kInfinity<T>, -kInfinity<T>) == -kInfinity<T>);
+  REQUIRE_EACH(lane<T>(three, -kInfinity<T>, -kInfinity<T>, -kInfinity<T>) == -kInfinity<T>);
   const T least = std::numeric_limits<T>::lowest();
-  CHECK(lane<T>(two, least, -kInfinity<T>) == least && lane<T>(two, least, T(0)) == T(0));
+  REQUIRE_EACH(lane<T>(two, least, -kInfinity<T>) == least && lane<T>(two, least, T(0)) == T(0));
+}
+
+TEST_CASE("a sum of logarithms in double keeps minus infinity as zero") {
+  REQUIRE(log_add(-kInfinity<double>, -kInfinity<double>) == -kInfinity<double>);
+  REQUIRE(log_add(3.0, -kInfinity<double>) == 3.0);
 }
 
 }  // namespace
-
-void test_log_add() {
-  test_log1p<float>();
-  test_log1p<double>();
-  test_sums<float>();
-  test_sums<double>();
-  CHECK(log_add(-kInfinity<double>, -kInfinity<double>) == -kInfinity<double> &&
-        log_add(3.0, -kInfinity<double>) == 3.0);
-}
 
 }  // namespace seqfuse::tests

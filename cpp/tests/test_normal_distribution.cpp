@@ -9,8 +9,8 @@
 #include <random>
 #include <vector>
 
-#include "check.hpp"
 #include "elementwise.hpp"
+#include "require.hpp"
 #include "ulps.hpp"
 
 namespace seqfuse::tests {
@@ -76,41 +76,33 @@ void check_accuracy(const Function& f, const std::vector<T>& a) {
   double near = 0, far = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const long double exact = f.exact(static_cast<long double>(a[i]));
-    CHECK(y[i] >= T(0) && y[i] <= T(1), "%s(%.17g) = %.17g", f.name, double(a[i]), double(y[i]));
+    REQUIRE_EACH(y[i] >= T(0) && y[i] <= T(1), "%s(%.17g) = %.17g", f.name, double(a[i]), double(y[i]));
     if (exact < kLeast * kMin) {
-      CHECK(y[i] <= 1.001L * kLeast * kMin, "%s(%.17g) = %.17g", f.name, double(a[i]), double(y[i]));
+      REQUIRE_EACH(y[i] <= 1.001L * kLeast * kMin, "%s(%.17g) = %.17g", f.name, double(a[i]), double(y[i]));
       continue;
     }
     const double error = ulps(y[i], exact);
     double& worst = std::fabs(a[i]) <= 6 ? near : far;
     if (!(error <= worst)) worst = error;
   }
-  std::printf("%-8s %zu bits: %.3f ulp, beyond 6 %.3f ulp\n", f.name, 8 * sizeof(T), near, far);
-  CHECK(near <= kSlack * f.near && far <= kSlack * (sizeof(T) == sizeof(float) ? f.far_float : f.far_double));
+  REQUIRE_EACH(near <= kSlack * f.near && far <= kSlack * (sizeof(T) == sizeof(float) ? f.far_float : f.far_double),
+               "%s, %zu bits: %.3f ulp, beyond 6 %.3f ulp", f.name, 8 * sizeof(T), near, far);
 }
 
-template <class T>
-void test_ends_are_exact() {
+TEST_CASE_TEMPLATE("ends are exact", T, float, double) {
   const T end = NormalConstants<T>::kMost, nan = std::numeric_limits<T>::quiet_NaN();
   for (const Function& f : kFunctions) {
-    CHECK(evaluate(f.which, std::vector<T>{end})[0] == T(0));
-    CHECK(evaluate(f.which, std::vector<T>{T(0)})[0] == (f.which == Part::kTail ? T(0.5) : T(1)));
-    CHECK(std::isnan(evaluate(f.which, std::vector<T>{nan})[0]));
+    REQUIRE_EACH(evaluate(f.which, std::vector<T>{end})[0] == T(0));
+    REQUIRE_EACH(evaluate(f.which, std::vector<T>{T(0)})[0] == (f.which == Part::kTail ? T(0.5) : T(1)));
+    REQUIRE_EACH(std::isnan(evaluate(f.which, std::vector<T>{nan})[0]));
   }
 }
 
-template <class T>
-void test_type() {
+TEST_CASE_TEMPLATE("density and tail are a few ulps off", T, float, double) {
   const auto a = sweep<T>();
   for (const Function& f : kFunctions) check_accuracy(f, a);
-  test_ends_are_exact<T>();
 }
 
 }  // namespace
-
-void test_normal_distribution() {
-  test_type<float>();
-  test_type<double>();
-}
 
 }  // namespace seqfuse::tests

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #endif
 
-#include "check.hpp"
+#include "require.hpp"
 #include "seqfuse/parallel.hpp"
 
 namespace seqfuse::tests {
@@ -39,43 +39,43 @@ unsigned long environment() {
 #endif
 }
 
-void test_shares_cover_everything_once() {
+TEST_CASE("shares cover everything once") {
   for (Index n : {0, 1, 2, 3, 7, 100})
     for (int parts : {1, 2, 3, 8}) {
       Index next = 0;
       for (int part = 0; part < parts; ++part) {
         const Range share = share_of(n, part, parts);
-        CHECK(share.begin == next);
-        CHECK(share.size() == n / parts || share.size() == n / parts + 1);
+        REQUIRE_EACH(share.begin == next);
+        REQUIRE_EACH(share.size() == n / parts || share.size() == n / parts + 1);
         next = share.end;
       }
-      CHECK(next == n);
+      REQUIRE_EACH(next == n);
     }
 }
 
-void test_run_calls_every_thread_once(int threads) {
+void check_run_calls_every_thread_once(int threads) {
   std::vector<std::atomic<int>> calls(static_cast<std::size_t>(threads));
   std::atomic<int> size{0};
   parallel::run(threads, [&](int thread, int team) {
     size = team;
     ++calls[static_cast<std::size_t>(thread)];
   });
-  CHECK(size >= 1 && size <= threads);
-  CHECK(size == (parallel::kTeams ? threads : 1));
-  for (int i = 0; i < threads; ++i) CHECK(calls[static_cast<std::size_t>(i)] == (i < size ? 1 : 0));
+  REQUIRE_EACH(size >= 1 && size <= threads);
+  REQUIRE_EACH(size == (parallel::kTeams ? threads : 1));
+  for (int i = 0; i < threads; ++i) REQUIRE_EACH(calls[static_cast<std::size_t>(i)] == (i < size ? 1 : 0));
 }
 
-void test_run_flushes_denormals_and_restores_the_callers_setting(int threads) {
-  CHECK(!flushes());
+void check_run_flushes_denormals_and_restores_the_callers_setting(int threads) {
+  REQUIRE_EACH(!flushes());
   const unsigned long before = environment();
   std::atomic<int> flushing{0}, size{0};
   parallel::run(threads, [&](int, int team) {
     size = team;
     if (flushes()) ++flushing;
   });
-  CHECK(flushing == size);
-  CHECK(environment() == before);
-  CHECK(!flushes());
+  REQUIRE_EACH(flushing == size);
+  REQUIRE_EACH(environment() == before);
+  REQUIRE_EACH(!flushes());
 }
 
 // Divides by zero, overflows and rounds: 1/3 as this thread rounds it.
@@ -88,7 +88,7 @@ float every_exception() {
 }
 
 // A caller who rounds upward, whose exceptions trap, or who has yet to ask which ones happened.
-void test_run_computes_the_same_in_any_environment_and_leaves_it(int threads) {
+void check_run_computes_the_same_in_any_environment_and_leaves_it(int threads) {
   std::fenv_t old;
   std::fegetenv(&old);
   const auto check = [&](unsigned long before) {
@@ -97,8 +97,8 @@ void test_run_computes_the_same_in_any_environment_and_leaves_it(int threads) {
       size = team;
       if (every_exception() == 0x1.555556p-2f) ++right;  // to nearest
     });
-    CHECK(environment() == before, "0x%lx, not 0x%lx", environment(), before);
-    CHECK(right == size);
+    REQUIRE_EACH(environment() == before, "0x%lx, not 0x%lx", environment(), before);
+    REQUIRE_EACH(right == size);
   };
   for (const int rounding : {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO})
     for (const int happened : {0, FE_INVALID, FE_ALL_EXCEPT}) {
@@ -106,7 +106,7 @@ void test_run_computes_the_same_in_any_environment_and_leaves_it(int threads) {
       std::feclearexcept(FE_ALL_EXCEPT);
       std::feraiseexcept(happened);
       check(environment());
-      CHECK(std::fegetround() == rounding && std::fetestexcept(FE_ALL_EXCEPT) == happened);
+      REQUIRE_EACH(std::fegetround() == rounding && std::fetestexcept(FE_ALL_EXCEPT) == happened);
     }
   std::fesetenv(&old);
 #if defined(__GLIBC__) && defined(__SSE2__)
@@ -117,7 +117,7 @@ void test_run_computes_the_same_in_any_environment_and_leaves_it(int threads) {
 #endif
 }
 
-void test_run_throws_what_a_thread_threw(int threads) {
+void check_run_throws_what_a_thread_threw(int threads) {
   const unsigned long before = environment();
   std::string caught;
   std::atomic<int> came_back{0}, size{0};
@@ -130,18 +130,19 @@ void test_run_throws_what_a_thread_threw(int threads) {
   } catch (const std::runtime_error& error) {
     caught = error.what();
   }
-  CHECK(caught == "from a thread");
-  CHECK(came_back == size);
-  CHECK(environment() == before);
-  test_run_calls_every_thread_once(threads);  // and the next region works
+  REQUIRE_EACH(caught == "from a thread");
+  REQUIRE_EACH(came_back == size);
+  REQUIRE_EACH(environment() == before);
+  check_run_calls_every_thread_once(threads);  // and the next region works
 }
 
-void test_a_region_inside_a_region_has_one_thread() {
-  parallel::run(2, [](int, int) { parallel::run(2, [](int thread, int team) { CHECK(thread == 0 && team == 1); }); });
+TEST_CASE("a region inside a region has one thread") {
+  parallel::run(
+      2, [](int, int) { parallel::run(2, [](int thread, int team) { REQUIRE_EACH(thread == 0 && team == 1); }); });
 }
 
 // More threads than this machine has cores, too: a barrier that only spins would take seconds here.
-void test_barrier_separates_steps(int threads) {
+void check_barrier_separates_steps(int threads) {
   constexpr int kSteps = 500;
   parallel::Barrier barrier;
   std::vector<int> at(static_cast<std::size_t>(threads), -1);  // no atomics: the barrier alone orders them
@@ -155,15 +156,15 @@ void test_barrier_separates_steps(int threads) {
       barrier.wait(team);
     }
   });
-  CHECK(early == 0);
+  REQUIRE_EACH(early == 0);
 }
 
 // GNU's OpenMP waits for ever in a child whose parent has had a region.
-void test_a_forked_child_has_one_thread() {
+TEST_CASE("a forked child has one thread") {
 #if defined(__unix__)
   parallel::run(2, [](int, int) {});
   const pid_t child = fork();
-  CHECK(child >= 0);
+  REQUIRE_EACH(child >= 0);
   if (child == 0) {
     alarm(20);
     int size = 0;
@@ -171,24 +172,31 @@ void test_a_forked_child_has_one_thread() {
     _exit(size == 1 ? 0 : 1);
   }
   int status = -1;
-  CHECK(waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+  REQUIRE_EACH(waitpid(child, &status, 0) == child);
+  REQUIRE_EACH(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
 #endif
 }
 
-}  // namespace
-
-void test_parallel() {
-  test_shares_cover_everything_once();
-  for (int threads : {1, 2, 3, 5}) {
-    test_run_calls_every_thread_once(threads);
-    test_run_flushes_denormals_and_restores_the_callers_setting(threads);
-    test_run_computes_the_same_in_any_environment_and_leaves_it(threads);
-    test_run_throws_what_a_thread_threw(threads);
-    test_barrier_separates_steps(threads);
-  }
-  test_a_region_inside_a_region_has_one_thread();
-  test_a_forked_child_has_one_thread();
+TEST_CASE("run calls every thread once") {
+  for (const int threads : {1, 2, 3, 5}) check_run_calls_every_thread_once(threads);
 }
+
+TEST_CASE("run flushes denormals and restores the callers setting") {
+  for (const int threads : {1, 2, 3, 5}) check_run_flushes_denormals_and_restores_the_callers_setting(threads);
+}
+
+TEST_CASE("run computes the same in any environment and leaves it") {
+  for (const int threads : {1, 2, 3, 5}) check_run_computes_the_same_in_any_environment_and_leaves_it(threads);
+}
+
+TEST_CASE("run throws what a thread threw") {
+  for (const int threads : {1, 2, 3, 5}) check_run_throws_what_a_thread_threw(threads);
+}
+
+TEST_CASE("barrier separates steps") {
+  for (const int threads : {1, 2, 3, 5}) check_barrier_separates_steps(threads);
+}
+
+}  // namespace
 
 }  // namespace seqfuse::tests

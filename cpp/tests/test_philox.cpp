@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "check.hpp"
+#include "require.hpp"
 #include "seqfuse/philox.hpp"
 
 namespace seqfuse::tests {
@@ -30,16 +30,16 @@ void check_in_lane(const KnownAnswer& known, int lane) {
   for (int i = 0; i < N; ++i)
     for (int w = 0; w < 4; ++w) c[w][i] = i == lane ? known.counter[w] : 0x1234567u * static_cast<std::uint32_t>(i + w);
   philox4x32(c, known.key[0], known.key[1]);
-  for (int w = 0; w < 4; ++w) CHECK(c[w][lane] == known.words[w], "word %d is %08x", w, c[w][lane]);
+  for (int w = 0; w < 4; ++w) REQUIRE_EACH(c[w][lane] == known.words[w], "word %d is %08x", w, c[w][lane]);
 }
 
-}  // namespace
-
-void test_philox() {
+TEST_CASE("philox gives its known answers in every lane") {
   for (const auto& known : kKnown) {
     check_in_lane<1>(known, 0);
     for (int lane = 0; lane < 16; ++lane) check_in_lane<16>(known, lane);
   }
 }
+
+}  // namespace
 
 }  // namespace seqfuse::tests

@@ -6,25 +6,13 @@
 #include <thread>
 #include <vector>
 
-#include "check.hpp"
+#include "matrix.hpp"
 #include "seqfuse/cells.hpp"
 #include "seqfuse/recurrent.hpp"
 
 namespace seqfuse::tests {
 
 namespace {
-
-template <class T>
-using Numbers = std::vector<T>;
-
-// Between -scale and scale, without a period.
-template <class T>
-Numbers<T> drawn(Index n, double scale, double seed) {
-  Numbers<T> numbers(static_cast<std::size_t>(n));
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    numbers[i] = static_cast<T>(scale * std::sin(seed + 1.7 * static_cast<double>(i * i % 100'003)));
-  return numbers;
-}
 
 struct Shape {
   Index T_, B, I, H;
@@ -90,7 +78,7 @@ class Problem {
     args.dparameters = {dparameters.data(), s_.H};
     args.dh0 = {dh0.data(), s_.H}, args.dc0 = {dc0.data(), s_.H};
     args.threads = threads;
-    CHECK(kernels().backward(weights_, args));
+    REQUIRE_EACH(kernels().backward(weights_, args));
     for (const auto* d : {&dx, &dW, &dU, &db, &dbh, &dparameters, &dh0, &dc0})
       all.insert(all.end(), d->begin(), d->end());
     inspect(args.tape, threads, all);
@@ -111,10 +99,9 @@ class Problem {
  private:
   static const RecurrentKernels<T>& kernels() {
     const auto* found = find_recurrent_kernels<T>(Cell::kName);
-    CHECK(found != nullptr, "%s", Cell::kName);
+    REQUIRE_EACH(found != nullptr, "%s", Cell::kName);
     return *found;
   }
-  static std::size_t size(Index n) { return static_cast<std::size_t>(n); }
   Index width() const { return Cell::kGates * s_.H; }
   Index rows() const { return s_.B * s_.H; }
   Index parameters() const { return Cell::kParameters * s_.H; }
@@ -141,7 +128,7 @@ class Problem {
       args.saved = saved.data(), args.checkpoint = checkpoint();
     }
     args.threads = threads;
-    CHECK(kernels().forward(packed, args));
+    REQUIRE_EACH(kernels().forward(packed, args));
     Numbers<T> all = y;
     all.insert(all.end(), h.begin(), h.end());
     all.insert(all.end(), c.begin(), c.end());
@@ -159,7 +146,7 @@ class Problem {
     };
     for (int i = 0; i <= Cell::kStates; ++i) args.states[i] = view(into[i]);
     for (int g = 0; g < Cell::kGates; ++g) args.gates[g] = view(into[2 + g]);
-    CHECK(kernels().inspect(weights_, args));
+    REQUIRE_EACH(kernels().inspect(weights_, args));
     for (const auto& numbers : into) all.insert(all.end(), numbers.begin(), numbers.end());
   }
 
@@ -170,25 +157,17 @@ class Problem {
   Weights<T> weights_;
 };
 
-template <class T>
-void check_same_bits(const Numbers<T>& got, const Numbers<T>& wanted, const char* cell, const char* of, int threads) {
-  CHECK(got.size() == wanted.size());
-  CHECK(std::memcmp(got.data(), wanted.data(), got.size() * sizeof(T)) == 0, "%s, %zu bytes each, %s, %d threads", cell,
-        sizeof(T), of, threads);
-}
-
 template <class Cell, class T>
-void test_any_number_of_threads_gives_the_bits_of_one(Shape shape) {
+void check_any_number_of_threads(Shape shape) {
   for (const bool all : {false, true}) {
     const Problem<Cell, T> problem(shape, all);
-    const auto wanted = problem.run(1);
-    for (int threads : {2, 3}) check_same_bits(problem.run(threads), wanted, Cell::kName, "everything", threads);
+    require_the_bits_of_one_thread([&](int threads) { return problem.run(threads); });
   }
 }
 
 // Calls with two threads each, and a stream, all at once from one packed object.
 template <class Cell, class T>
-void test_packed_weights_are_shared_by_calls_at_once(Shape shape) {
+void check_packed_weights_shared_by_calls_at_once(Shape shape) {
   const Problem<Cell, T> problem(shape, false);
   const auto packed = std::make_shared<const PackedWeights<T>>(problem.pack(2));
   const auto wanted = problem.forward(*packed, 1), wanted_stream = problem.stream(packed);
@@ -197,27 +176,24 @@ void test_packed_weights_are_shared_by_calls_at_once(Shape shape) {
                            std::thread([&] { second = problem.forward(*packed, 2); }),
                            std::thread([&] { third = problem.stream(packed); })};
   for (auto& thread : threads) thread.join();
-  check_same_bits(first, wanted, Cell::kName, "the first call", 2);
-  check_same_bits(second, wanted, Cell::kName, "the second call", 2);
-  check_same_bits(third, wanted_stream, Cell::kName, "the stream", 1);
+  require_same_bits(first, wanted, "the first call");
+  require_same_bits(second, wanted, "the second call");
+  require_same_bits(third, wanted_stream, "the stream");
 }
 
-template <class Cell>
-void test_cell() {
+#define SEQFUSE_EVERY_CELL Rnn, Lstm, Gru, GruResetBefore, IndRnn, MinGru
+
+TEST_CASE_TEMPLATE("a cell whose rows or units threads share has the bits of one thread", Cell, SEQFUSE_EVERY_CELL) {
   for (const Shape shape : {kByRows, kByUnits}) {
-    test_any_number_of_threads_gives_the_bits_of_one<Cell, float>(shape);
-    test_any_number_of_threads_gives_the_bits_of_one<Cell, double>(shape);
-    test_packed_weights_are_shared_by_calls_at_once<Cell, float>(shape);
+    check_any_number_of_threads<Cell, float>(shape);
+    check_any_number_of_threads<Cell, double>(shape);
   }
 }
 
-template <class... Cell>
-void test_cells(CellList<Cell...>) {
-  (test_cell<Cell>(), ...);
+TEST_CASE_TEMPLATE("packed weights are shared by calls and a stream at once", Cell, SEQFUSE_EVERY_CELL) {
+  for (const Shape shape : {kByRows, kByUnits}) check_packed_weights_shared_by_calls_at_once<Cell, float>(shape);
 }
 
 }  // namespace
-
-void test_recurrent() { test_cells(Cells{}); }
 
 }  // namespace seqfuse::tests

@@ -4,7 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "check.hpp"
+#include "require.hpp"
 #include "seqfuse/memory.hpp"
 #include "seqfuse/simd.hpp"
 
@@ -19,8 +19,7 @@ struct Lanes {
 };
 
 // From exactly as much memory as is there: a sanitizer sees what lies beyond it.
-template <class T>
-void test_parts_touch_nothing_beyond() {
+TEST_CASE_TEMPLATE("parts touch nothing beyond", T, float, double) {
   using V = Vec<T>;
   const T mark = T(-7);
   for (Index n = 0; n <= V::kSize + 1; ++n) {
@@ -28,76 +27,70 @@ void test_parts_touch_nothing_beyond() {
     std::iota(exact, exact + n, T(1));
     const Lanes<T> loaded(V::load_first(exact, n)), cut(V::all(T(3)).first(n));
     for (Index i = 0; i < V::kSize; ++i) {
-      CHECK(loaded.at[i] == (i < n ? static_cast<T>(i + 1) : T(0)));
-      CHECK(cut.at[i] == (i < n ? T(3) : T(0)));
+      REQUIRE_EACH(loaded.at[i] == (i < n ? static_cast<T>(i + 1) : T(0)));
+      REQUIRE_EACH(cut.at[i] == (i < n ? T(3) : T(0)));
     }
     V::all(T(5)).store_first(exact, n);
-    for (Index i = 0; i < n; ++i) CHECK(exact[i] == (i < V::kSize ? T(5) : static_cast<T>(i + 1)));
+    for (Index i = 0; i < n; ++i) REQUIRE_EACH(exact[i] == (i < V::kSize ? T(5) : static_cast<T>(i + 1)));
     delete[] exact;
 
     T wide[2 * V::kSize + 2];
     std::fill(wide, wide + 2 * V::kSize + 2, mark);
     V::all(T(5)).store_first(wide + 1, n);
     for (Index i = 0; i < 2 * V::kSize + 2; ++i)
-      CHECK(wide[i] == (i >= 1 && i <= std::min(n, V::kSize) ? T(5) : mark), "n %td, i %td", n, i);
+      REQUIRE_EACH(wide[i] == (i >= 1 && i <= std::min(n, V::kSize) ? T(5) : mark), "n %td, i %td", n, i);
   }
 }
 
-template <class T>
-void test_first_drops_nan() {
+TEST_CASE_TEMPLATE("first drops nan", T, float, double) {
   using V = Vec<T>;
   const Lanes<T> lanes(V::all(std::numeric_limits<T>::quiet_NaN()).first(1));
-  CHECK(std::isnan(lanes.at[0]));
-  for (Index i = 1; i < V::kSize; ++i) CHECK(lanes.at[i] == T(0) && !std::signbit(lanes.at[i]));
+  REQUIRE_EACH(std::isnan(lanes.at[0]));
+  for (Index i = 1; i < V::kSize; ++i) REQUIRE_EACH(lanes.at[i] == T(0) && !std::signbit(lanes.at[i]));
 }
 
-template <class T>
-void test_pairs_come_apart_and_together() {
+TEST_CASE_TEMPLATE("pairs come apart and together", T, float, double) {
   constexpr Index kSize = Vec<T>::kSize;
   alignas(kAlignment) T run[2 * kSize];
   std::iota(run, run + 2 * kSize, T(0));
   const Pairs<T> apart = pairs_apart(Vec<T>::load(run), Vec<T>::load(run + kSize)), together = pairs_together(apart);
   const Lanes<T> first(apart.first), second(apart.second), low(together.first), high(together.second);
   for (Index i = 0; i < kSize; ++i) {
-    CHECK(first.at[i] == static_cast<T>(2 * i) && second.at[i] == static_cast<T>(2 * i + 1));
-    CHECK(low.at[i] == run[i] && high.at[i] == run[kSize + i]);
+    REQUIRE_EACH(first.at[i] == static_cast<T>(2 * i) && second.at[i] == static_cast<T>(2 * i + 1));
+    REQUIRE_EACH(low.at[i] == run[i] && high.at[i] == run[kSize + i]);
   }
 }
 
 // What exp's clamps and softmax's maximum rely on.
-template <class T>
-void test_min_and_max_pass_a_nan_on_the_left() {
+TEST_CASE_TEMPLATE("min and max pass a nan on the left", T, float, double) {
   using V = Vec<T>;
   const V nan = V::all(std::numeric_limits<T>::quiet_NaN()), one = V::all(T(1)), two = V::all(T(2));
-  CHECK(std::isnan(Lanes<T>(min(nan, one)).at[0]) && std::isnan(Lanes<T>(max(nan, one)).at[0]));
-  CHECK(Lanes<T>(min(one, two)).at[0] == T(1) && Lanes<T>(max(one, two)).at[0] == T(2));
+  REQUIRE_EACH(std::isnan(Lanes<T>(min(nan, one)).at[0]) && std::isnan(Lanes<T>(max(nan, one)).at[0]));
+  REQUIRE_EACH(Lanes<T>(min(one, two)).at[0] == T(1) && Lanes<T>(max(one, two)).at[0] == T(2));
 }
 
-template <class T>
-void test_signs() {
+TEST_CASE_TEMPLATE("signs", T, float, double) {
   using V = Vec<T>;
   for (const T s : {T(-3), T(-0.0), -std::numeric_limits<T>::infinity()}) {
-    CHECK(Lanes<T>(with_sign_of(V::all(T(2)), V::all(s))).at[0] == T(-2));
-    CHECK(Lanes<T>(with_sign_of(V::all(T(2)), V::all(-s))).at[0] == T(2));
-    CHECK(!std::signbit(Lanes<T>(abs(V::all(s))).at[0]));
+    REQUIRE_EACH(Lanes<T>(with_sign_of(V::all(T(2)), V::all(s))).at[0] == T(-2));
+    REQUIRE_EACH(Lanes<T>(with_sign_of(V::all(T(2)), V::all(-s))).at[0] == T(2));
+    REQUIRE_EACH(!std::signbit(Lanes<T>(abs(V::all(s))).at[0]));
   }
 }
 
 // (1 + e)(1 - e) - 1 = -e^2, which two roundings lose.
-template <class T>
-void test_madd_rounds_once_where_the_machine_can() {
+TEST_CASE_TEMPLATE("madd rounds once where the machine can", T, float, double) {
   using V = Vec<T>;
   volatile T e = std::numeric_limits<T>::epsilon();
   const T got = Lanes<T>(madd(V::all(1 + e), V::all(1 - e), V::all(T(-1)))).at[0];
 #if defined(__FMA__) || defined(__aarch64__)
-  CHECK(got == -e * e, "got %g", static_cast<double>(got));
+  REQUIRE_EACH(got == -e * e, "got %g", static_cast<double>(got));
 #else
-  CHECK(got == T(0) || got == -e * e);
+  REQUIRE_EACH(got == T(0) || got == -e * e);
 #endif
 }
 
-template <class T>
-void test_transpose() {
+TEST_CASE_TEMPLATE("transpose", T, float, double) {
   using V = Vec<T>;
   V square[V::kSize];
   for (Index i = 0; i < V::kSize; ++i) {
@@ -108,33 +101,15 @@ void test_transpose() {
   transpose(square);
   for (Index i = 0; i < V::kSize; ++i) {
     const Lanes<T> row(square[i]);
-    for (Index j = 0; j < V::kSize; ++j) CHECK(row.at[j] == static_cast<T>(j * V::kSize + i));
+    for (Index j = 0; j < V::kSize; ++j) REQUIRE_EACH(row.at[j] == static_cast<T>(j * V::kSize + i));
   }
 }
 
-template <class T>
-void test_square_root_is_rounded_correctly() {
+TEST_CASE_TEMPLATE("square root is rounded correctly", T, float, double) {
   for (T x : {T(2), T(3), T(1e-30), T(0.1), std::numeric_limits<T>::max(), std::numeric_limits<T>::min(), T(0)})
-    CHECK(Lanes<T>(sqrt(Vec<T>::all(x))).at[0] == std::sqrt(x));
-}
-
-template <class T>
-void test_packets() {
-  test_parts_touch_nothing_beyond<T>();
-  test_first_drops_nan<T>();
-  test_pairs_come_apart_and_together<T>();
-  test_min_and_max_pass_a_nan_on_the_left<T>();
-  test_signs<T>();
-  test_madd_rounds_once_where_the_machine_can<T>();
-  test_transpose<T>();
-  test_square_root_is_rounded_correctly<T>();
+    REQUIRE_EACH(Lanes<T>(sqrt(Vec<T>::all(x))).at[0] == std::sqrt(x));
 }
 
 }  // namespace
-
-void test_simd() {
-  test_packets<float>();
-  test_packets<double>();
-}
 
 }  // namespace seqfuse::tests

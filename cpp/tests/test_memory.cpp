@@ -1,0 +1,54 @@
+// Buffers: aligned, moved and released once, and sizes beyond the address space are refused.
+#include "seqfuse/memory.hpp"
+
+#include "require.hpp"
+
+namespace seqfuse::tests {
+
+namespace {
+
+TEST_CASE("a buffer lies on a cache line and holds all of its elements") {
+  for (const Index n : {1, 3, 15, 16, 17, 1000}) {
+    Buffer<double> buffer(n);
+    REQUIRE(reinterpret_cast<std::uintptr_t>(buffer.data()) % static_cast<std::uintptr_t>(kAlignment) == 0);
+    REQUIRE(buffer.size() == n);
+    buffer.fill_zero();
+    for (Index i = 0; i < n; ++i) REQUIRE_EACH(buffer[i] == 0);
+  }
+  REQUIRE(Buffer<float>(0).data() == nullptr);
+  REQUIRE(Buffer<float>().size() == 0);
+}
+
+TEST_CASE("a huge buffer lies on a huge page") {
+  Buffer<char> buffer(kHugeFrom);
+  REQUIRE(reinterpret_cast<std::uintptr_t>(buffer.data()) % static_cast<std::uintptr_t>(kHugePage) == 0);
+}
+
+TEST_CASE("a moved buffer has its memory in one place") {
+  Buffer<int> first(3);
+  first[2] = 7;
+  const int* memory = first.data();
+  Buffer<int> second(std::move(first));
+  REQUIRE(second.data() == memory);
+  Buffer<int> third;
+  third = std::move(second);
+  REQUIRE(third.size() == 3);
+  REQUIRE(third[2] == 7);
+  int* released = third.release();
+  REQUIRE(released == memory);
+  REQUIRE(third.data() == nullptr);
+  std::free(released);
+}
+
+TEST_CASE("sizes beyond the address space are refused") {
+  constexpr Index kMost = std::numeric_limits<Index>::max();
+  for (const Index n : {Index{-1}, kMost, kMost / 8}) REQUIRE_THROWS_AS(Buffer<double>{n}, std::bad_alloc);
+  REQUIRE(checked_product({}) == 1);
+  REQUIRE(checked_product({3, 0, 5}) == 0);
+  REQUIRE(checked_product({3, 4, 5}) == 60);
+  REQUIRE_THROWS_AS(checked_product({kMost / 2, 3}), std::bad_alloc);
+}
+
+}  // namespace
+
+}  // namespace seqfuse::tests
