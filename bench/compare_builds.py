@@ -1,4 +1,4 @@
-"""Compares two installations bit by bit: the benchmark's shapes and random calls of every kernel, on one and two threads.
+"""Compares two installations bit by bit: the benchmark's shapes and random calls of every kernel.
 
     python bench/compare_builds.py OLD/bin/python NEW/bin/python [--calls 500] [--isa x86_64_v2]
 

@@ -25,7 +25,8 @@ from seqfuse._results import (
 )
 from seqfuse.reference.recurrent import RecurrentTape, recurrent_backward, recurrent_forward
 
-Output, Grads = TypeVar("Output"), TypeVar("Grads")
+Output = TypeVar("Output")
+Grads = TypeVar("Grads")
 Functions: TypeAlias = tuple[
     Callable[..., Output], Callable[..., tuple[Output, RecurrentTape]], Callable[..., Grads]
 ]  # without a tape, forward and backward
