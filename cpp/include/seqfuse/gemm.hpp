@@ -276,15 +276,16 @@ void for_each_tile(const Layout<T>& layout, const T* panels, Range share, const 
   alignas(kAlignment) T sums[kMaxTilePackets * Vec<T>::kSize];
   const Index end = layout.panels_of(share.end);
   const int packets = layout.gates * layout.per_panel;
+  const Index all_blocks = layout.blocks(), panel_size = packets * Vec<T>::kSize * terms.K;
   const Index tallest = tile_rows(packets), tiles = rows > tallest ? divide_up(rows, tallest) : rows > 0 ? 1 : 0;
   for (Index p = layout.panels_of(share.begin); p < end;) {
     const T* base[kSingleRowPanels];
-    const bool several =
-        rows == 1 && p + kSingleRowPanels <= end && layout.blocks_of(p + kSingleRowPanels - 1) == layout.per_panel;
-    const Index width = several ? kSingleRowPanels : 1;
-    for (Index i = 0; i < width; ++i) base[i] = panels + layout.offset(p + i, terms.K);
-    const Columns<T> columns{base, layout.width(p)};
-    const Index blocks = layout.blocks_of(p) * width;
+    const Index left = all_blocks - p * layout.per_panel;
+    const bool several = rows == 1 && p + kSingleRowPanels <= end && left >= kSingleRowPanels * layout.per_panel;
+    const Index width = several ? kSingleRowPanels : 1, each = std::min<Index>(layout.per_panel, left);
+    for (Index i = 0; i < width; ++i) base[i] = panels + (p + i) * panel_size;
+    const Columns<T> columns{base, each * layout.gates * Vec<T>::kSize};
+    const Index blocks = each * width;
     for (Index t = 0; t < tiles; ++t) {
       const Range part = tiles == 1 ? Range{0, rows} : share_of(rows, static_cast<int>(t), static_cast<int>(tiles));
       const Terms<T> some{terms.row + part.begin, terms.K, terms.chunk, terms.chunk_stride};

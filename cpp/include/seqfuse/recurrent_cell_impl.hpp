@@ -38,6 +38,7 @@ constexpr int max_parameters(CellList<Cell...>) {
   return std::max({Cell::kParameters...});
 }
 inline constexpr int kMaxGates = max_gates(Cells{}), kMaxParameters = max_parameters(Cells{});
+static_assert(kMaxGates <= gemm::kPanelPackets, "a panel holds all gates of a block of units");
 
 // The rows of one step. Arrays are over rows; "block" means a block of lanes of units.
 template <class T>

@@ -11,7 +11,8 @@ namespace seqfuse {
 
 // A tile of px: bias + sums of the product with x.
 template <class T, int G>
-void add_bias(const T* bias, const T* sums, Index block, Index blocks, Index row, Index n, Index rows, T* px) {
+[[gnu::always_inline]] inline void add_bias(const T* bias, const T* sums, Index block, Index blocks, Index row, Index n,
+                                            Index rows, T* px) {
   using V = Vec<T>;
   constexpr Index kLanes = V::kSize;
   for (Index i = 0; i < blocks; ++i) {
@@ -28,13 +29,20 @@ void add_bias(const T* bias, const T* sums, Index block, Index blocks, Index row
 template <class T>
 void input_product(const CellNumbers& numbers, const PackedWeights<T>& packed, const T* const* x, Index rows,
                    Range share, T* px) {
-  constexpr decltype(&add_bias<T, 1>) kAddBias[kMaxGates] = {&add_bias<T, 1>, &add_bias<T, 2>, &add_bias<T, 3>,
-                                                             &add_bias<T, 4>};
-  const auto finish = kAddBias[numbers.gates - 1];
   const gemm::Terms<T> terms{x, packed.I, std::max<Index>(packed.I, 1), 0};
   for_each_product(CellLayout<T>{numbers, packed.H}.input(), {packed.W.data(), packed.lying_W}, share, terms, rows,
                    [&](Index block, Index blocks, Index row, Index n, const T* sums) {
-                     finish(packed.bias.data(), sums, block, blocks, row, n, rows, px);
+                     const T* bias = packed.bias.data();
+                     switch (numbers.gates) {  // not a call: with few features this is much of the time
+                       case 1:
+                         return add_bias<T, 1>(bias, sums, block, blocks, row, n, rows, px);
+                       case 2:
+                         return add_bias<T, 2>(bias, sums, block, blocks, row, n, rows, px);
+                       case 3:
+                         return add_bias<T, 3>(bias, sums, block, blocks, row, n, rows, px);
+                       default:
+                         return add_bias<T, 4>(bias, sums, block, blocks, row, n, rows, px);
+                     }
                    });
 }
 

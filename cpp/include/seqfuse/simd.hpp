@@ -59,7 +59,7 @@ struct Vec {
 
  private:
   // The last packet of a row, n < kSize lanes. Functions of their own: there are hundreds of places that load or store
-  // a last packet, and with these loops in each of them the kernels take TODO longer to compile.
+  // a last packet, and a loop in each of them made the kernels larger and their compilation longer.
   [[gnu::noinline]] static Vec load_part(const T* p, Index n) {
     alignas(64) T lanes[kSize] = {};
     for (Index i = 0; i < n; ++i) lanes[i] = p[i];
