@@ -104,7 +104,7 @@ def functions_of(cell: Cell, output: Callable[..., Output], grads: Callable[...,
         (backward, "_backward", of_backward, f"Differentiate `{cell.name}`: back-propagation through time"),
     ):
         name = function.__name__ = function.__qualname__ = f"{cell.name}{suffix}"
-        function.__signature__ = signature  # type: ignore[attr-defined]
+        function.__signature__ = signature  # type: ignore[union-attr]
         function.__doc__ = f"{summary}; arguments and results are those of `seqfuse.functional.{name}`."
     return run, forward, backward
 
