@@ -83,8 +83,9 @@ def compare(ours, theirs, x, *, mask=None, carried=False, call=None, weigh=None,
         counts = [np.ones_like(one) if weigh is None else weigh(i, np.ones_like(one)) for i, one in enumerate(ys)]
         dys = [dy * counted for dy, counted in zip(dys, counts)]
         results, of_inputs, of_weights = differentiated(theirs, call, inputs, dys)
+    deep = 1 + len(ours.sublayers())
     for i, (mine, other, counted) in enumerate(zip(ys, results, counts, strict=True)):
-        assert_close(mine[counted != 0], np.asarray(other)[counted != 0], f"output {i}")
+        assert_close(mine[counted != 0], np.asarray(other)[counted != 0], f"output {i}", deep)
     if marked:
         assert_same_mask(ours.mask_after(tape, x, mask), output)
     if len(ys) == 1 and not weights_too:
@@ -94,10 +95,10 @@ def compare(ours, theirs, x, *, mask=None, carried=False, call=None, weigh=None,
     dx, grads = ours.backward(tape, dys if isinstance(y, (list, tuple)) else dys[0])
     for i, (mine, other) in enumerate(zip(as_list(dx), of_inputs, strict=True)):
         if other is not None:
-            assert_close(np.zeros_like(other) if mine is None else mine, other, f"gradient of input {i}")
+            assert_close(np.zeros_like(other) if mine is None else mine, other, f"gradient of input {i}", deep)
     learnt = [of_weights[id(weight)] for weight in weights if id(weight) in of_weights]
     for weight, mine, other in zip(ours.trainable_weights, grads, learnt, strict=True):
-        assert_close(mine, other, f"gradient of {weight.path}")
+        assert_close(mine, other, f"gradient of {weight.path}", deep)
 
 
 def as_ours(x, mask, carried, options):
@@ -137,10 +138,10 @@ def differentiated(theirs, call, inputs, dys):
     return results, of_inputs, {id(variable): one for variable, one in zip(variables, of_weights)}
 
 
-def assert_close(mine, other, what):
-    """Equal but for rounding, which is that of the largest of them."""
+def assert_close(mine, other, what, layers=1):
+    """Equal but for rounding, which is that of the largest of them, and adds up over so many layers."""
     scale = max(1.0, float(np.abs(other).max(initial=0)))
-    np.testing.assert_allclose(mine, other, rtol=RTOL, atol=ATOL * scale, err_msg=what)
+    np.testing.assert_allclose(mine, other, rtol=layers * RTOL, atol=layers * ATOL * scale, err_msg=what)
 
 
 def assert_same_mask(ours, output):
