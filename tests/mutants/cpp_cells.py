@@ -47,7 +47,7 @@ MUTANTS = [
         CELLS,
         "madd(z, n - p, p)",
         "madd(z, p - n, n)",
-        (RECURRENT, OPTIONS),
+        (OPTIONS,),
         killed_before=True,
     ),
     Mutant(
@@ -79,7 +79,7 @@ MUTANTS = [
         CELLS,
         "Update::backward(true, z, n, saved[2], dh, dz, dn, dp);",
         "Update::backward(false, z, n, saved[2], dh, dz, dn, dp);",
-        (RECURRENT,),
+        (OPTIONS,),
         killed_before=True,
     ),
     Mutant(
@@ -119,7 +119,7 @@ MUTANTS = [
         ACTIVATION,
         "select(positive, one, alpha)",
         "select(positive, one, zero)",
-        (OPTIONS, READOUT),
+        (READOUT, OPTIONS),
         killed_before=True,
     ),
     Mutant(

@@ -91,7 +91,11 @@ MUTANTS = [
         f"{INCLUDE}/cross_entropy_impl.hpp",
         "exp(V::all(x[label]) - high) * scale - V::all(T(1))",
         "exp(V::all(x[label]) - high) * scale",
-        ("tests/reference/test_softmax_cross_entropy.py",),
+        (
+            "tests/functional/test_softmax.py",
+            "tests/losses/test_sparse_crossentropy.py",
+            "tests/functional/test_pairs.py",
+        ),
         killed_before=True,
     ),
     Mutant(
@@ -99,7 +103,7 @@ MUTANTS = [
         f"{INCLUDE}/embedding_impl.hpp",
         "V::loadu(to + d) + V::loadu(from + d)",
         "V::loadu(from + d)",
-        ("tests/reference/test_embedding.py",),
+        ("tests/functional/test_pairs.py", "tests/layers/test_embedding.py"),
         killed_before=True,
     ),
     Mutant(
@@ -115,7 +119,7 @@ MUTANTS = [
         f"{INCLUDE}/dropout_impl.hpp",
         "1.0 / (1.0 - args.rate)",
         "1.0",
-        ("tests/reference/test_dropout.py",),
+        ("tests/functional/test_pairs.py", "tests/layers/test_dropout.py"),
         killed_before=True,
     ),
     Mutant(

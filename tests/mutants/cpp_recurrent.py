@@ -58,7 +58,7 @@ MUTANTS = [
         FORWARD,
         "std::fill(args_.y.at(t, b) + units.begin, args_.y.at(t, b) + units.end, T(0));",
         "std::fill(args_.y.at(t, b) + units.begin, args_.y.at(t, b) + units.end, T(1));",
-        (RECURRENT, "tests/functional/test_padding.py"),
+        ("tests/functional/test_padding.py",),
         killed_before=True,
     ),
     Mutant(
@@ -137,6 +137,14 @@ MUTANTS = [
         "stream: a copy begins with the other half of the states",
         STREAM,
         "other->current_ = current_;",
+        "(void)other;",
+        (STREAMS,),
+        killed_before=False,
+    ),
+    Mutant(
+        "stream: a copy begins with a cell state of 0",
+        STREAM,
+        "std::copy_n(c_.data(), c_.size(), other->c_.data());",
         "(void)other;",
         (STREAMS,),
         killed_before=True,

@@ -105,12 +105,15 @@ class Run:
                 print(f"the tests fail without a mutant:\n{outcome.output}", file=sys.stderr)
                 return False
             self.say(f"without a {kind} mutant the tests pass: {outcome.seconds:.0f} s")
-        with ThreadPoolExecutor(self.options.jobs) as pool:
+        pool = ThreadPoolExecutor(self.options.jobs)
+        try:
             futures = {pool.submit(self.one, mutant, places): mutant for mutant in some}
             for done, future in enumerate(as_completed(futures), 1):
                 mutant, outcome = futures[future], future.result()
                 outcomes[mutant.name] = outcome
                 self.say(f"{done}/{len(some)} {_line(mutant, outcome)}")
+        finally:  # after Ctrl-C the mutants that have not begun are left out
+            pool.shutdown(cancel_futures=True)
         return True
 
     def one(self, mutant: Mutant, places: queue.SimpleQueue[Workplace]) -> Outcome:

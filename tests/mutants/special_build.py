@@ -75,5 +75,7 @@ def build(mutants: Sequence[Mutant], root: Path, work: Path, jobs: int) -> Path:
     ):
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise SystemExit(f"run: the special build failed: {' '.join(command)}\n{done.stdout[-6000:]}{done.stderr}")
+            lines = (done.stdout + done.stderr).splitlines()
+            errors = [line for line in lines if "error" in line.lower()] or lines[-40:]
+            raise SystemExit("\n".join([f"run: the special build failed: {' '.join(command)}", *errors[:40]]))
     return prefix / "seqfuse"

@@ -7,6 +7,7 @@ import pytest
 from .mutant import ROOT, Mutant
 from .special_build import numbers
 from .table import MUTANTS
+from .workplace import verdict
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -81,3 +82,21 @@ def test_mutants_of_one_line_of_cpp_can_all_be_compiled_in():
         text = (ROOT / file).read_text()
         places = sorted((text.index(m.find), text.index(m.find) + len(m.find)) for m in MUTANTS if m.file == file)
         assert all(end <= start for (_, end), (start, _) in itertools.pairwise(places)), file
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "kind", "detail"),
+    [
+        (0, "3 passed", "survived", ""),
+        (1, "FAILED tests/a.py::test_b[x y] - assert 1 == 2\n1 failed", "killed", "tests/a.py::test_b[x y]"),
+        (2, "ERROR tests/a.py\n!!! stopping !!!", "killed", "tests/a.py"),
+        (-11, "Fatal Python error", "killed", "pytest died of SIGSEGV"),
+        (None, "", "killed", "no end after 60 s"),
+        (4, "ERROR: file or directory not found: tests/a.py", "error", "pytest ended with 4"),
+        (5, "no tests ran", "error", "pytest ended with 5"),
+    ],
+)
+def test_verdict_is_killed_only_where_a_test_noticed_the_mutant(code, output, kind, detail):
+    got = verdict(code, output, 60)
+    assert got[0] == kind
+    assert got[1].startswith(detail)

@@ -120,18 +120,19 @@ class Workplace:
             file.seek(0)
             output = file.read()
         shutil.rmtree(self.at / ".hypothesis", ignore_errors=True)  # an example of one mutant is not tried with others
-        kind, detail = _verdict(code, output, timeout)
+        kind, detail = verdict(code, output, timeout)
         return Outcome(kind, time.monotonic() - start, detail, output)
 
 
-def _verdict(code: int | None, output: str, timeout: float) -> tuple[str, str]:
+def verdict(code: int | None, output: str, timeout: float) -> tuple[str, str]:
+    """Return the kind and the detail of an outcome from pytest's exit code (None: stopped by the timeout)."""
     if code is None:
         return "killed", f"no end after {timeout:.0f} s"
     if code < 0:
         return "killed", f"pytest died of {signal.Signals(-code).name}"
     if code == 0:
         return "survived", ""
-    found = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
     if code in (1, 2) and found:
         return "killed", found[1]
     return "error", f"pytest ended with {code}: {output[-300:].strip()}"
