@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,11 @@ inline bool active(int number) { return number == chosen; }
 
 
 def numbers(mutants: Sequence[Mutant]) -> dict[str, int]:
-    """Return the value of SEQFUSE_MUTANT for each C++ mutant, by name; 0 is the original."""
-    return {mutant.name: number for number, mutant in enumerate((m for m in mutants if m.in_cpp), 1)}
+    """Return the value of SEQFUSE_MUTANT for each C++ mutant, by name; 0 is the original.
+
+    A number depends on the name alone, so that a new mutant changes no file but its own.
+    """
+    return {mutant.name: zlib.crc32(mutant.name.encode()) % 2**30 + 1 for mutant in mutants if mutant.in_cpp}
 
 
 def write_sources(mutants: Sequence[Mutant], root: Path, to: Path) -> None:

@@ -71,10 +71,10 @@ def test_cpp_mutant_stands_beside_the_original_behind_a_switch(root, find, repla
     assert line in mutant("cpp/sums.hpp", find, replace).switched(text, 7).splitlines()
 
 
-def test_numbers_are_those_of_cpp_mutants_from_one_on():
+def test_every_cpp_mutant_has_a_number_of_its_own():
     found = numbers(MUTANTS)
     assert list(found) == [mutant.name for mutant in MUTANTS if mutant.in_cpp]
-    assert list(found.values()) == list(range(1, len(found) + 1))
+    assert len({0, *found.values()}) == len(found) + 1
 
 
 def test_mutants_of_one_line_of_cpp_can_all_be_compiled_in():
