@@ -11,8 +11,8 @@ all work is done in copies.
 Python mutants are applied one at a time to a copy of the project. C++ mutants are compiled once, all of them, into a
 special build in which the environment variable SEQFUSE_MUTANT chooses one (`special_build.py`).
 
-The exit code is 1 if a mutant that the suite killed before survives, if a mutant does not fit the sources any more, or
-if the tests fail without any mutant.
+In the end the tests that noticed a mutant run once more, without one: they must pass. The exit code is 1 if they fail,
+if a mutant that the suite killed before survives, or if a mutant does not fit the sources any more.
 
 To add a mutant, append it to the table of its part (`functional.py`, `cpp_cells.py`, ...): a name that says which
 behaviour is lost, the file, a piece of one line that occurs there once, what takes its place, and the test files that
@@ -54,7 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, metavar="DIR", help="sources and tests of another checkout")
     parser.add_argument("--modules", type=Path, metavar="DIR", help="compiled modules for Python mutants")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keeps the special build from run to run")
-    parser.add_argument("--no-baseline", action="store_true", help="do not run the tests without a mutant first")
     options = parser.parse_args(arguments)
     chosen = [m for m in MUTANTS if re.search(options.only, m.name) or re.search(options.only, m.file)]
     problems = {m.name: problem for m in MUTANTS if (problem := m.problem(options.root))}
@@ -91,20 +90,11 @@ class Run:
         return self.summary(chosen, outcomes)
 
     def part(self, some: Sequence[Mutant], modules: Path, outcomes: dict[str, Outcome]) -> bool:
-        """Run Python mutants, or C++ mutants; False if the tests fail without any of them."""
+        """Run Python mutants, or C++ mutants; False if tests that noticed one also fail without it."""
         kind = "cpp" if some[0].in_cpp else "python"
         places: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
         for i in range(self.options.jobs):
             places.put(Workplace(self.options.root, self.scratch / f"{kind}{i}", modules))
-        if not self.options.no_baseline:
-            place = places.get()
-            tests = list(dict.fromkeys(test for mutant in some for test in mutant.tests))
-            outcome = place.test(tests, 24 * 3600)
-            places.put(place)
-            if outcome.kind != "survived":
-                print(f"the tests fail without a mutant:\n{outcome.output}", file=sys.stderr)
-                return False
-            self.say(f"without a {kind} mutant the tests pass: {outcome.seconds:.0f} s")
         pool = ThreadPoolExecutor(self.options.jobs)
         try:
             futures = {pool.submit(self.one, mutant, places): mutant for mutant in some}
@@ -114,6 +104,22 @@ class Run:
                 self.say(f"{done}/{len(some)} {_line(mutant, outcome)}")
         finally:  # after Ctrl-C the mutants that have not begun are left out
             pool.shutdown(cancel_futures=True)
+        return self.confirm(some, places.get(), outcomes)
+
+    def confirm(self, some: Sequence[Mutant], place: Workplace, outcomes: dict[str, Outcome]) -> bool:
+        """Run the tests that noticed a mutant once more, without one; False if they fail."""
+        tests: dict[str, None] = {}
+        for mutant in some:
+            outcome = outcomes[mutant.name]
+            if outcome.kind == "killed":  # by a test; of a process that died or did not end, any of the files
+                tests |= dict.fromkeys([outcome.detail] if "::" in outcome.detail else mutant.tests)
+        if not tests:
+            return True
+        outcome = place.test(list(tests), 24 * 3600)
+        if outcome.kind != "survived":
+            print(f"tests fail without a mutant:\n{outcome.output}", file=sys.stderr)
+            return False
+        self.say(f"without a mutant the tests that noticed one pass: {outcome.seconds:.0f} s")
         return True
 
     def one(self, mutant: Mutant, places: queue.SimpleQueue[Workplace]) -> Outcome:

@@ -132,7 +132,7 @@ def verdict(code: int | None, output: str, timeout: float) -> tuple[str, str]:
         return "killed", f"pytest died of {signal.Signals(-code).name}"
     if code == 0:
         return "survived", ""
-    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
+    found = re.search(r"^(?:FAILED|ERROR) (\S+?\[.*?\](?= - |$)|\S+)", output, re.MULTILINE)
     if code in (1, 2) and found:
         return "killed", found[1]
     return "error", f"pytest ended with {code}: {output[-300:].strip()}"
