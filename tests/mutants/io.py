@@ -1,0 +1,138 @@
+"""Mutants of saved models: what a file holds, the order of things in it, and what is refused."""
+
+from .mutant import Mutant
+
+IO = "src/seqfuse/io"
+FILE_TESTS = "tests/io/test_io_file.py"
+MODEL_TESTS = "tests/io/test_io_model.py"
+
+MUTANTS = [
+    Mutant(
+        "load_weights: weights are read in the order of their names",
+        f"{IO}/model.py",
+        'names = stored.content["weights"]',
+        'names = sorted(stored.content["weights"])',
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "load_weights: shapes are not compared before the first weight is written",
+        f"{IO}/model.py",
+        '_checks.shape(model.name, weight.path, "as in the file", weight.shape, stored.shapes[name][0])',
+        "pass",
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "save: the state of the optimizer is not kept",
+        f"{IO}/model.py",
+        "part[...] = tensors[",
+        "part[...] = 0 * tensors[",
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "save: the iteration of the optimizer is one behind",
+        f"{IO}/model.py",
+        'content["iteration"] = int(optimizer.state["iteration"])',
+        'content["iteration"] = int(optimizer.state["iteration"]) - 1',
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "load: weights that were excluded from weight decay are not any more",
+        f"{IO}/model.py",
+        'model.optimizer.exclude_from_weight_decay(content["excluded"])',
+        "pass",
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "load: the seeds of dropout begin anew",
+        f"{IO}/model.py",
+        "generator.state = _seed(state)",
+        "pass",
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "load: the states of stateful layers are not read",
+        f"{IO}/model.py",
+        "layer._state = tuple(tensors[name] for name in names)",
+        "layer._state = None",
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "load: a damaged file is not refused",
+        f"{IO}/file.py",
+        "if checksum(self._text, tensors) != self._checksum:",
+        "if False:",
+        (FILE_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "checksum: numbers are not part of it",
+        f"{IO}/file.py",
+        "digest.update(array.reshape(-1).view(np.uint8).data)",
+        "pass",
+        (FILE_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "load: tensors that have no place are not refused",
+        f"{IO}/file.py",
+        "more = sorted(self.shapes.keys() - needed.keys())",
+        "more = []",
+        (FILE_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "save: overwrite=False is not obeyed",
+        f"{IO}/file.py",
+        "if not overwrite and os.path.exists(target):",
+        "if False:",
+        (FILE_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "save: a write that fails leaves its part behind",
+        f"{IO}/file.py",
+        "os.remove(part)",
+        "pass",
+        (FILE_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "structure: a layer that is called twice becomes two",
+        f"{IO}/structure.py",
+        "if id(value) in met:",
+        "if False:",
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "structure: custom objects are not found",
+        f"{IO}/structure.py",
+        "self._custom.get(name, own().get(name))",
+        "own().get(name)",
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "structure: tuples become lists",
+        f"{IO}/structure.py",
+        "return tuple(inside)",
+        "return list(inside)",
+        (MODEL_TESTS,),
+        killed_before=True,
+    ),
+    Mutant(
+        "structure: custom objects do not take the place of seqfuse's own of that name",
+        f"{IO}/structure.py",
+        "self._custom.get(name, own().get(name))",
+        "own().get(name, self._custom.get(name))",
+        (MODEL_TESTS,),
+        killed_before=False,
+    ),
+]
