@@ -160,6 +160,15 @@ def test_own_classes_and_functions_are_found_in_custom_objects(tmp_path):
     assert again.evaluate(x, x[:, :1], verbose=0) == model.evaluate(x, x[:, :1], verbose=0)
 
 
+def test_own_classes_take_the_place_of_those_of_the_same_name(tmp_path):
+    class Dense(L.Dense):
+        pass
+
+    Sequential([L.Input((2,)), L.Dense(1)]).save(tmp_path / "model")
+    again = load_model(tmp_path / "model", {"layers.Dense": Dense})
+    assert type(again.layers[0]) is Dense
+
+
 def test_save_refuses_a_model_without_shapes_and_arguments_that_are_no_json(tmp_path):
     with pytest.raises(ValueError, match="save needs a model with shapes"):
         Sequential([L.Dense(2)]).save(tmp_path / "model")

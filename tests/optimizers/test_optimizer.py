@@ -119,6 +119,12 @@ def test_accumulation_moves_by_the_mean_at_every_third_call():
     assert optimizer.iterations == 2
 
 
+def test_accumulation_divides_the_sum_by_its_calls():
+    gradients = drawn(2)  # Adam, which divides by the size of a gradient, hardly shows it
+    moved = START - trained(SGD(1.0, gradient_accumulation_steps=2), gradients)
+    np.testing.assert_allclose(moved[INSIDE], gradients.mean(axis=0)[INSIDE], atol=1e-14)
+
+
 def test_the_average_replaces_parameters_in_the_end_or_every_so_often():
     optimizer = SGD(1.0, use_ema=True, ema_momentum=0.75)
     parameters = trained(optimizer, [G, G, G], [("a", 0, N)])
