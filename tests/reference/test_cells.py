@@ -8,7 +8,6 @@ import pytest
 from seqfuse import functional, reference
 from seqfuse._cells import CELLS
 
-pytestmark = pytest.mark.once
 BOTH = [name for name in reference.__all__ if inspect.isfunction(getattr(functional, name, None))]
 
 
