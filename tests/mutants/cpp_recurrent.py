@@ -22,8 +22,16 @@ INTERRUPT = "tests/functional/test_interrupt.py"
 
 MUTANTS = [
     Mutant(
+        "without a step the final state is 0, not the initial one",
+        "cpp/bindings/recurrent.cpp",
+        "std::copy_n(from.row(b), units, to.row(b));",
+        "std::fill_n(to.row(b), units, T(0));",
+        ("tests/functional/test_layouts.py", "tests/functional/test_properties.py"),
+        killed_before=True,
+    ),
+    Mutant(
         "gru: the recurrent bias of the candidate is dropped",
-        STEP,
+        f"{INCLUDE}/recurrent_cell_forward_impl.hpp",
         "V::load(packed.bias_apart.data() + unit) + V::load(product + (G - 1) * kLanes)",
         "V::load(product + (G - 1) * kLanes)",
         (RECURRENT,),
@@ -64,8 +72,8 @@ MUTANTS = [
     Mutant(
         "checkpoints: the cell state is read where the hidden state is kept",
         REPLAY,
-        "(c * (1 + Cell::kStates) + s) * seq_.B * H_",
-        "(c * (1 + Cell::kStates)) * seq_.B * H_",
+        "(c * (1 + states_) + s) * seq_.B * H_",
+        "(c * (1 + states_)) * seq_.B * H_",
         (TAPE, OPTIONS),
         killed_before=True,
     ),
@@ -87,8 +95,8 @@ MUTANTS = [
     ),
     Mutant(
         "backward: dh_prev lacks the recurrent mask",
-        BACKWARD,
-        "entry.mask == nullptr ? sum : sum * V::load_first(entry.mask + at, left)",
+        f"{INCLUDE}/recurrent_cell_backward_impl.hpp",
+        "entry.mask == nullptr ? sum : sum * Vec<T>::load_first(entry.mask + at, left)",
         "sum",
         (OPTIONS,),
         killed_before=True,

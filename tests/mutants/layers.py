@@ -8,7 +8,7 @@ TESTS = "tests/layers"
 MUTANTS = [
     Mutant(
         "recurrent layer backward: dx lacks the dropout of x",
-        f"{LAYERS}/recurrent.py",
+        f"{LAYERS}/_recurrent.py",
         "dx = dx * tape.dropped",
         "dx = dx * 1",
         (f"{TESTS}/test_recurrent.py",),
@@ -16,7 +16,7 @@ MUTANTS = [
     ),
     Mutant(
         "recurrent layer backward: dy of go_backwards stays in the order of the output",
-        f"{LAYERS}/recurrent.py",
+        f"{LAYERS}/_recurrent.py",
         "dy = dy[:, ::-1] if self.go_backwards else dy",
         "dy = dy",
         (f"{TESTS}/test_recurrent.py",),
@@ -24,7 +24,7 @@ MUTANTS = [
     ),
     Mutant(
         "stateful layer: the state that is carried is the caller's array",
-        f"{LAYERS}/recurrent.py",
+        f"{LAYERS}/_recurrent.py",
         "tuple(state.copy() for state in final)",
         "tuple(final)",
         (f"{TESTS}/test_recurrent.py",),
@@ -32,7 +32,7 @@ MUTANTS = [
     ),
     Mutant(
         "recurrent layer backward: of a state that is also the output one gradient is lost",
-        f"{LAYERS}/recurrent.py",
+        f"{LAYERS}/_recurrent.py",
         "dy if dstates[0] is None else dy + dstates[0]",
         "dy",
         (f"{TESTS}/test_recurrent.py",),
@@ -40,7 +40,7 @@ MUTANTS = [
     ),
     Mutant(
         "outputs at padding: nothing comes back to the state that was carried over it",
-        f"{LAYERS}/held.py",
+        f"{LAYERS}/_carry_forward.py",
         "carried = np.where(real, 0, carried)",
         "carried = np.zeros_like(carried)",
         (f"{TESTS}/test_recurrent.py",),
@@ -48,7 +48,7 @@ MUTANTS = [
     ),
     Mutant(
         "outputs at padding before the first valid step: 0 in place of h0",
-        f"{LAYERS}/held.py",
+        f"{LAYERS}/_carry_forward.py",
         "held[none] = 0 if h0 is None else",
         "held[none] = 0 if True else",
         (f"{TESTS}/test_recurrent.py",),
@@ -56,7 +56,7 @@ MUTANTS = [
     ),
     Mutant(
         "bidirectional: the outputs of the second layer stay in the order of reading",
-        f"{LAYERS}/bidirectional.py",
+        f"{LAYERS}/_bidirectional.py",
         "merged: list[Any] = [y, back]",
         "merged: list[Any] = [y, back[:, ::-1] if self.return_sequences else back]",
         (f"{TESTS}/test_bidirectional.py",),
@@ -64,7 +64,7 @@ MUTANTS = [
     ),
     Mutant(
         "bidirectional backward: the product rule of merge_mode='mul' has the factors swapped",
-        f"{LAYERS}/bidirectional.py",
+        f"{LAYERS}/_bidirectional.py",
         "return d * tape.ys[1], d * tape.ys[0]",
         "return d * tape.ys[0], d * tape.ys[1]",
         (f"{TESTS}/test_bidirectional.py",),
@@ -72,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(
         "masking: a step is padding if one of its features is",
-        f"{LAYERS}/masking.py",
+        f"{LAYERS}/_masking.py",
         "real = (x != self._value).any(-1)",
         "real = (x != self._value).all(-1)",
         (f"{TESTS}/test_masking.py",),
@@ -80,7 +80,7 @@ MUTANTS = [
     ),
     Mutant(
         "maximum: equal inputs get the whole gradient each",
-        f"{LAYERS}/merging.py",
+        f"{LAYERS}/_merging.py",
         "np.where(left == right, dy * self._dtype.type(0.5), dy)",
         "dy",
         (f"{TESTS}/test_merging.py",),
@@ -88,7 +88,7 @@ MUTANTS = [
     ),
     Mutant(
         "multiply: a masked step of an input counts as it is",
-        f"{LAYERS}/merging.py",
+        f"{LAYERS}/_merging.py",
         "x if m is None else np.where(m, x, one) for x, m in zip(xs, masks)",
         "x for x, m in zip(xs, masks)",
         (f"{TESTS}/test_merging.py",),
@@ -96,7 +96,7 @@ MUTANTS = [
     ),
     Mutant(
         "merging backward: what was broadcast gets the gradient of its first copy",
-        f"{LAYERS}/merging.py",
+        f"{LAYERS}/_merging.py",
         "dx.sum(tuple(repeated))",
         "dx.min(tuple(repeated))",
         (f"{TESTS}/test_merging.py",),
@@ -104,7 +104,7 @@ MUTANTS = [
     ),
     Mutant(
         "global average pooling: padding counts as steps",
-        f"{LAYERS}/pooling.py",
+        f"{LAYERS}/_pooling.py",
         "np.maximum(real.sum(1, keepdims=True), 1).astype(self._dtype)",
         "self._dtype.type(x.shape[1])",
         (f"{TESTS}/test_pooling.py",),
@@ -112,7 +112,7 @@ MUTANTS = [
     ),
     Mutant(
         "convolution with padding='same': the odd zero stands on the left",
-        f"{LAYERS}/windows.py",
+        f"{LAYERS}/_windows.py",
         "return count, added // 2, added - added // 2",
         "return count, added - added // 2, added // 2",
         (f"{TESTS}/test_conv1d.py",),
@@ -120,7 +120,7 @@ MUTANTS = [
     ),
     Mutant(
         "convolution backward: windows that overlap overwrite each other's gradient",
-        f"{LAYERS}/windows.py",
+        f"{LAYERS}/_windows.py",
         ": self.stride] += part",
         ": self.stride] = part",
         (f"{TESTS}/test_conv1d.py",),
@@ -128,7 +128,7 @@ MUTANTS = [
     ),
     Mutant(
         "average pooling: a window over the edge is divided by its full size",
-        f"{LAYERS}/window_pooling.py",
+        f"{LAYERS}/_window_pooling.py",
         "steps = self._windows.of(np.ones((1, x.shape[1], 1), self._dtype)).sum(2)",
         "steps = np.full((1, 1, 1), self.pool_size[0], self._dtype)",
         (f"{TESTS}/test_window_pooling.py",),
@@ -136,7 +136,7 @@ MUTANTS = [
     ),
     Mutant(
         "multi-head attention layer: use_causal_mask is not obeyed",
-        f"{LAYERS}/multi_head_attention.py",
+        f"{LAYERS}/_multi_head_attention.py",
         '{"causal": "top_left" if causal else False}',
         '{"causal": False}',
         (f"{TESTS}/test_multi_head_attention.py",),
@@ -144,7 +144,7 @@ MUTANTS = [
     ),
     Mutant(
         "multi-head attention layer: the mask of values is not obeyed",
-        f"{LAYERS}/multi_head_attention.py",
+        f"{LAYERS}/_multi_head_attention.py",
         "for one in (value, key) if one is not None",
         "for one in (key,) if one is not None",
         (f"{TESTS}/test_multi_head_attention.py",),
@@ -152,7 +152,7 @@ MUTANTS = [
     ),
     Mutant(
         "attention layer: outputs of masked queries are not 0",
-        f"{LAYERS}/attention.py",
+        f"{LAYERS}/_attention.py",
         "y = np.where(query_mask, y, 0)",
         "y = y + 0",
         (f"{TESTS}/test_attention.py",),
@@ -160,7 +160,7 @@ MUTANTS = [
     ),
     Mutant(
         "attention layer backward: the gradient of the scale reads the scaled queries",
-        f"{LAYERS}/attention.py",
+        f"{LAYERS}/_attention.py",
         "into[0][...] += (dq * tape.q).sum()",
         "into[0][...] += (dq * tape.q * self.scale.value).sum()",
         (f"{TESTS}/test_attention.py",),
@@ -168,7 +168,7 @@ MUTANTS = [
     ),
     Mutant(
         "layer normalization over several axes: the gradient of gamma replaces what was there",
-        f"{LAYERS}/layer_normalization.py",
+        f"{LAYERS}/_layer_normalization.py",
         "target += gradient.reshape(self._sizes)",
         "target[...] = gradient.reshape(self._sizes)",
         (f"{TESTS}/test_layer_normalization.py",),
@@ -176,7 +176,7 @@ MUTANTS = [
     ),
     Mutant(
         "embedding layer: mask_zero masks nothing",
-        f"{LAYERS}/embedding.py",
+        f"{LAYERS}/_embedding.py",
         "np.asarray(x) != 0 if self.mask_zero",
         "np.asarray(x) != -1 if self.mask_zero",
         (f"{TESTS}/test_embedding.py",),
@@ -184,7 +184,7 @@ MUTANTS = [
     ),
     Mutant(
         "dropout layer: every call draws the same pattern",
-        f"{LAYERS}/dropout.py",
+        f"{LAYERS}/_dropout.py",
         "return F.dropout_forward(x, self.rate, seed=self._seeds.next())",
         "return F.dropout_forward(x, self.rate, seed=1)",
         (f"{TESTS}/test_dropout.py",),

@@ -8,7 +8,7 @@ TESTS = "tests/losses"
 MUTANTS = [
     Mutant(
         "mean over the batch: masked values are counted",
-        f"{LOSSES}/loss.py",
+        f"{LOSSES}/_loss.py",
         "counted = int(np.count_nonzero(real)) / (real.size or 1)",
         "counted = 1.0",
         (f"{TESTS}/test_loss.py",),
@@ -16,7 +16,7 @@ MUTANTS = [
     ),
     Mutant(
         "mean_with_sample_weight: the sum is divided by the number of values",
-        f"{LOSSES}/loss.py",
+        f"{LOSSES}/_loss.py",
         "divisor = float(weights.sum())",
         "divisor = float(values.size)",
         (f"{TESTS}/test_loss.py",),
@@ -24,7 +24,7 @@ MUTANTS = [
     ),
     Mutant(
         "loss backward: NaN where the mask is False comes through",
-        f"{LOSSES}/loss.py",
+        f"{LOSSES}/_loss.py",
         "dy_pred[~tape._real] = 0",
         "pass",
         (f"{TESTS}/test_gradients.py",),
@@ -32,7 +32,7 @@ MUTANTS = [
     ),
     Mutant(
         "loss backward: the gradient is not divided by the number of values",
-        f"{LOSSES}/loss.py",
+        f"{LOSSES}/_loss.py",
         "factor = factor * tape._scale",
         "factor = factor * 1.0",
         (f"{TESTS}/test_gradients.py",),
@@ -40,7 +40,7 @@ MUTANTS = [
     ),
     Mutant(
         "loss: sample weights are not multiplied in",
-        f"{LOSSES}/loss.py",
+        f"{LOSSES}/_loss.py",
         "return values * weights, weights, real,",
         "return values, weights, real,",
         (f"{TESTS}/test_loss.py",),
@@ -48,7 +48,7 @@ MUTANTS = [
     ),
     Mutant(
         "binary cross-entropy: half of the smoothing is lost",
-        f"{LOSSES}/crossentropy.py",
+        f"{LOSSES}/_crossentropy.py",
         "self.label_smoothing * even if self.label_smoothing",
         "self.label_smoothing * even / 2 if self.label_smoothing",
         (f"{TESTS}/test_crossentropy.py",),
@@ -56,7 +56,7 @@ MUTANTS = [
     ),
     Mutant(
         "binary cross-entropy of logits: the gradient of negative ones is that of positive ones",
-        f"{LOSSES}/crossentropy.py",
+        f"{LOSSES}/_crossentropy.py",
         "np.where(y_pred >= 0, 1, e)",
         "1",
         (f"{TESTS}/test_crossentropy.py",),
@@ -64,7 +64,7 @@ MUTANTS = [
     ),
     Mutant(
         "categorical cross-entropy of logits: targets count as if they added up to 1",
-        f"{LOSSES}/crossentropy.py",
+        f"{LOSSES}/_crossentropy.py",
         "F.softmax(y_pred) * t.sum(axis=-1, keepdims=True) - t",
         "F.softmax(y_pred) - t",
         (f"{TESTS}/test_gradients.py",),
@@ -72,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(
         "cross-entropy of probabilities: the gradient does not stop where they are held",
-        f"{LOSSES}/crossentropy.py",
+        f"{LOSSES}/_crossentropy.py",
         "(shares >= EPSILON) & (shares <= 1 - EPSILON)",
         "(shares >= 0) & (shares <= 1)",
         (f"{TESTS}/test_crossentropy.py",),
@@ -80,7 +80,7 @@ MUTANTS = [
     ),
     Mutant(
         "huber: the gradient is not limited from below",
-        f"{LOSSES}/regression.py",
+        f"{LOSSES}/_regression.py",
         "np.maximum(np.minimum(y_pred - y_true, self.delta), -self.delta)",
         "np.minimum(y_pred - y_true, self.delta)",
         (f"{TESTS}/test_regression.py",),
@@ -88,7 +88,7 @@ MUTANTS = [
     ),
     Mutant(
         "sparse cross-entropy: ignore_class counts where a mask is given",
-        f"{LOSSES}/targets.py",
+        f"{LOSSES}/_targets.py",
         "kept if real is None else kept & real",
         "kept if real is None else real",
         (f"{TESTS}/test_gradients.py", "tests/metrics/test_crossentropy.py"),
@@ -96,7 +96,7 @@ MUTANTS = [
     ),
     Mutant(
         "sparse cross-entropy tape: labels are not copied",
-        f"{LOSSES}/sparse_crossentropy.py",
+        f"{LOSSES}/_sparse_crossentropy.py",
         "np.arange(len(rows)), y_true.flatten()",
         "np.arange(len(rows)), y_true.reshape(-1)",
         (f"{TESTS}/test_sparse_crossentropy.py",),
@@ -104,7 +104,7 @@ MUTANTS = [
     ),
     Mutant(
         "ctc loss: zeros between labels are not refused",
-        f"{LOSSES}/ctc.py",
+        f"{LOSSES}/_ctc.py",
         "if len(between):",
         "if False:",
         (f"{TESTS}/test_ctc.py",),

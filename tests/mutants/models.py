@@ -8,7 +8,7 @@ TESTS = "tests/models"
 MUTANTS = [
     Mutant(
         "train step: gradients of the last step are not cleared",
-        f"{MODELS}/step.py",
+        f"{MODELS}/_training_step.py",
         "parameters.gradients.fill(0)",
         "pass",
         (f"{TESTS}/test_chunks.py",),
@@ -16,7 +16,7 @@ MUTANTS = [
     ),
     Mutant(
         "train step: class weights take the place of sample weights",
-        f"{MODELS}/step.py",
+        f"{MODELS}/_training_step.py",
         'return each * targets.per_value(self.name, "sample_weight"',
         'return each + 0 * targets.per_value(self.name, "sample_weight"',
         (f"{TESTS}/test_trainer.py",),
@@ -24,7 +24,7 @@ MUTANTS = [
     ),
     Mutant(
         "train step: the loss is not scaled for the optimizer that divides by the scale",
-        f"{MODELS}/step.py",
+        f"{MODELS}/_training_step.py",
         "parameters.gradients *= self.optimizer.loss_scale_factor",
         "parameters.gradients *= 1.0",
         (f"{TESTS}/test_trainer.py",),
@@ -32,15 +32,15 @@ MUTANTS = [
     ),
     Mutant(
         "train step: regularizers do not join the loss",
-        f"{MODELS}/step.py",
+        f"{MODELS}/_training_step.py",
         "loss += regularizer.value(value)",
         "loss += 0.0",
-        (f"{TESTS}/test_step.py",),
+        (f"{TESTS}/test_training_step.py",),
         killed_before=True,
     ),
     Mutant(
         "graph backward: of a place that is read twice the last gradient is kept",
-        f"{MODELS}/run.py",
+        f"{MODELS}/_run.py",
         "dy if there is None else there + dy",
         "dy",
         (f"{TESTS}/test_run.py",),
@@ -48,7 +48,7 @@ MUTANTS = [
     ),
     Mutant(
         "graph backward: a frozen layer ends the way back",
-        f"{MODELS}/run.py",
+        f"{MODELS}/_run.py",
         "learns = any(wanted[place] for place in step.reads) or bool(step.layer.trainable_weights)",
         "learns = bool(step.layer.trainable_weights)",
         (f"{TESTS}/test_run.py",),
@@ -56,7 +56,7 @@ MUTANTS = [
     ),
     Mutant(
         "graph forward: masks do not travel beside the arrays",
-        f"{MODELS}/run.py",
+        f"{MODELS}/_run.py",
         "masked[place] = one",
         "pass",
         (f"{TESTS}/test_run.py",),
@@ -64,7 +64,7 @@ MUTANTS = [
     ),
     Mutant(
         "loss of several outputs: loss_weights are not multiplied in",
-        f"{MODELS}/objective.py",
+        f"{MODELS}/_objective.py",
         "total += self.weights[i] * value",
         "total += value",
         (f"{TESTS}/test_objective.py",),
@@ -72,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(
         "loss of an epoch: batches count alike, whatever their size",
-        f"{MODELS}/objective.py",
+        f"{MODELS}/_objective.py",
         "mean.total += value * samples",
         "mean.total += value",
         (f"{TESTS}/test_objective.py",),
@@ -80,7 +80,7 @@ MUTANTS = [
     ),
     Mutant(
         "validation_split: the last samples are those that are learnt",
-        f"{MODELS}/batches.py",
+        f"{MODELS}/_batches.py",
         "return _rows(data, slice(at)), _rows(data, slice(at, None))",
         "return _rows(data, slice(samples - at, None)), _rows(data, slice(samples - at))",
         (f"{TESTS}/test_batches.py",),
@@ -88,7 +88,7 @@ MUTANTS = [
     ),
     Mutant(
         "batches: the last one, which is smaller, is left out",
-        f"{MODELS}/batches.py",
+        f"{MODELS}/_batches.py",
         "for start in range(0, self.samples, size):",
         "for start in range(0, self.samples - size + 1, size):",
         (f"{TESTS}/test_batches.py",),
@@ -96,7 +96,7 @@ MUTANTS = [
     ),
     Mutant(
         "shuffle='batch': rows are shuffled within batches",
-        f"{MODELS}/batches.py",
+        f"{MODELS}/_batches.py",
         "order = (starts[:, None] + np.arange(self.batch_size)).reshape(-1)",
         "order = (starts + np.arange(self.batch_size)[:, None]).reshape(-1)",
         (f"{TESTS}/test_batches.py",),
@@ -104,7 +104,7 @@ MUTANTS = [
     ),
     Mutant(
         "bptt: every chunk lacks its last step",
-        f"{MODELS}/chunks.py",
+        f"{MODELS}/_chunks.py",
         "_piece(a, at, at + steps, length)",
         "_piece(a, at, at + steps - 1, length)",
         (f"{TESTS}/test_chunks.py",),
@@ -112,7 +112,7 @@ MUTANTS = [
     ),
     Mutant(
         "bptt: layers go on carrying states after fit",
-        f"{MODELS}/chunks.py",
+        f"{MODELS}/_chunks.py",
         "layer.carries = False",
         "layer.carries = True",
         (f"{TESTS}/test_chunks.py",),
@@ -120,7 +120,7 @@ MUTANTS = [
     ),
     Mutant(
         "fit: validation_freq counts from the first epoch",
-        f"{MODELS}/trainer.py",
+        f"{MODELS}/_trainer.py",
         "(epoch + 1) % frequency == 0",
         "epoch % frequency == 0",
         (f"{TESTS}/test_trainer.py",),
@@ -128,7 +128,7 @@ MUTANTS = [
     ),
     Mutant(
         "fit: initial_epoch is not obeyed",
-        f"{MODELS}/trainer.py",
+        f"{MODELS}/_trainer.py",
         "for epoch in range(initial_epoch, epochs):",
         "for epoch in range(epochs):",
         (f"{TESTS}/test_trainer.py",),
@@ -136,7 +136,7 @@ MUTANTS = [
     ),
     Mutant(
         "fit: validation moves the states of stateful layers",
-        f"{MODELS}/trainer.py",
+        f"{MODELS}/_trainer.py",
         "layer._state = state",
         "pass",
         (f"{TESTS}/test_trainer.py",),
@@ -144,15 +144,15 @@ MUTANTS = [
     ),
     Mutant(
         "evaluate: metrics go on from the last call",
-        f"{MODELS}/step.py",
+        f"{MODELS}/_training_step.py",
         "metric.reset_state()",
         "pass",
-        (f"{TESTS}/test_step.py",),
+        (f"{TESTS}/test_training_step.py",),
         killed_before=True,
     ),
     Mutant(
         "model stream: a refused step moves the states on",
-        f"{MODELS}/stream.py",
+        f"{MODELS}/_stream.py",
         "self.state = before",
         "pass",
         (f"{TESTS}/test_stream.py",),
@@ -160,7 +160,7 @@ MUTANTS = [
     ),
     Mutant(
         "model stream: a causal convolution looks one step too short",
-        f"{MODELS}/stream.py",
+        "src/seqfuse/layers/_conv1d_stream.py",
         "self._inputs = inputs[:, 1:]",
         "self._inputs = inputs[:, :-1]",
         (f"{TESTS}/test_stream.py",),
@@ -168,7 +168,7 @@ MUTANTS = [
     ),
     Mutant(
         "model: layers come from the outputs on",
-        f"{MODELS}/graph.py",
+        f"{MODELS}/_graph.py",
         "key=lambda layer: (-depth[layer], met[layer])",
         "key=lambda layer: (depth[layer], met[layer])",
         (f"{TESTS}/test_graph.py", f"{TESTS}/test_model.py"),

@@ -10,8 +10,8 @@ MUTANTS = [
     Mutant(
         "optimizer: rules count updates from 0",
         f"{OPTIMIZERS}/optimizer.py",
-        "self._runs, done + 1, self.learning_rate",
-        "self._runs, done + 2, self.learning_rate",
+        "average, done + 1, self.learning_rate",
+        "average, done + 2, self.learning_rate",
         ("tests/optimizers/test_optimizer_rules.py",),
         killed_before=True,
     ),
