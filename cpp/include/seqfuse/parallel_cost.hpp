@@ -2,8 +2,7 @@
 // pieces a call gets.
 //
 // A kernel says how much of what it does (Work); the model turns that into nanoseconds of one core. Results never depend
-// on what is decided here. Figures are for float32 on Zen 4 and Sapphire Rapids with AVX2 or AVX-512; they may be wrong
-// by a factor of two elsewhere, which moves a threshold and nothing more.
+// on what is decided here; a rate that is wrong by a factor of two moves a threshold and nothing more.
 #pragma once
 
 #include <algorithm>
@@ -12,17 +11,17 @@
 
 namespace seqfuse::parallel {
 
-// Throughput of one core, per nanosecond.
-inline constexpr double kMultiplyAddsPerNs = 40;  // in register tiles: 0.98 of the peak is 50 at best, short sums less
-inline constexpr double kExponentialsPerNs = 1.6384;  // exp, gelu, silu, four words of Philox: 0.5 to 0.8 ns a number
-inline constexpr double kLogAdditionsPerNs = 0.8192;  // CTC: a logarithm and two or three exponentials of a lane
-inline constexpr double kUpdatesPerNs = 3.2768;  // Adam, layer normalization, an activation: 0.25 to 0.3 ns a number
-inline constexpr double kMovesPerNs = 6.5536;    // embedding, rotary: a number is read and written
-// Weights into panels. 128k numbers take about 30 us, but below that a second thread does not pay: bound by memory.
-inline constexpr double kPacksPerNs = 13.1072;
-
-// A region of two threads costs about 2 us; below five times that of work a second thread gains nothing.
+// Work from which a second thread pays, in ns: a region of two threads costs about 2 us.
 inline constexpr double kRegionPays = 10'000;
+
+// Throughput of one core, per nanosecond. Each rate is the measured amount of its work from which a second thread pays,
+// divided by kRegionPays.
+inline constexpr double kMultiplyAddsPerNs = 40;      // in register tiles, from 400,000 on
+inline constexpr double kExponentialsPerNs = 1.6384;  // softmax, gelu, silu, dropout: from 16,384 numbers on
+inline constexpr double kLogAdditionsPerNs = 0.8192;  // CTC: from 8,192 states on
+inline constexpr double kUpdatesPerNs = 3.2768;       // Adam, normalization, activations: from 32,768 numbers on
+inline constexpr double kMovesPerNs = 6.5536;         // embedding, rotary: from 65,536 numbers on
+inline constexpr double kPacksPerNs = 13.1072;        // weights into panels, bound by memory: from 131,072 numbers on
 // A barrier costs 0.2 us where all cores are free. Worth it for a step of 2.5 us in tiles, which is 12 us where one row
 // reads weights at 8 multiply-adds a ns.
 inline constexpr double kBarrierPays = 2'500;
