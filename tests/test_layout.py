@@ -261,6 +261,14 @@ def test_cpp_outside_the_bindings_knows_no_python():
     assert [relative(path) for path in others if include.search(path.read_text())] == []
 
 
+def test_no_binding_takes_more_than_eight_positional_arguments():
+    stub = ast.parse((SOURCE / "_kernels.pyi").read_text())
+    functions = [node for node in ast.walk(stub) if isinstance(node, ast.FunctionDef)]
+    assert "recurrent_backward" in {function.name for function in functions}
+    positional = {function.name: [a.arg for a in function.args.args if a.arg != "self"] for function in functions}
+    assert {name: arguments for name, arguments in positional.items() if len(arguments) > 8} == {}
+
+
 def test_headers_are_included_once_and_can_say_why_they_exist():
     headers = {path: path.read_text() for path in sorted((ROOT / "cpp" / "include").rglob("*.hpp"))}
     assert [relative(path) for path, text in headers.items() if not text.startswith("//")] == []

@@ -241,3 +241,15 @@ def test_a_stopped_backward_leaves_into_as_it_was(cell, options, layout, monkeyp
     with pytest.raises(KeyboardInterrupt):
         case.backward(F, tape)
     assert stopped.added is False
+
+
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")
+@EACH
+def test_reshaping_arguments_and_results_in_place_leaves_the_tape_alone(cell, options):
+    case = make_case(cell, options)
+    _, _, expected = case.run(F)
+    given = {name: array.copy() for name, array in case.arguments.items()}
+    out, tape = getattr(F, f"{cell.name}_forward")(**given, **options)
+    for array in (*(given[name] for name in ("x", "W", "U", "b") if name in given), out.y):
+        array.shape = (array.size,)
+    assert_same_bits(case.backward(F, tape), expected)
