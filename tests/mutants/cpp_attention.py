@@ -40,7 +40,7 @@ MUTANTS = [
         MASK,
         "(bottom_right ? end - Tq : 0)",
         "(bottom_right ? Tk - Tq : 0)",
-        (KV_CACHE, ATTENTION),
+        (ATTENTION,),
         killed_before=True,
     ),
     Mutant(

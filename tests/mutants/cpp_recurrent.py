@@ -155,6 +155,6 @@ MUTANTS = [
         "std::copy_n(c_.data(), c_.size(), other->c_.data());",
         "(void)other;",
         (STREAMS,),
-        killed_before=True,
+        killed_before=False,
     ),
 ]

@@ -141,11 +141,9 @@ class Run:
             print(_line(mutant, outcomes[mutant.name]))
         lost = [m for m in chosen if outcomes[m.name].kind != "killed" and m.killed_before]
         errors = [m for m in chosen if outcomes[m.name].kind == "error"]
-        killed = sum(outcome.kind == "killed" for outcome in outcomes.values())
-        cpp = sum(mutant.in_cpp for mutant in chosen)
-        print(
-            f"\n{killed} of {len(chosen)} mutants killed, {cpp} of them in C++: {time.monotonic() - self.start:.0f} s"
-        )
+        killed = [mutant for mutant in chosen if outcomes[mutant.name].kind == "killed"]
+        cpp, seconds = sum(mutant.in_cpp for mutant in killed), time.monotonic() - self.start
+        print(f"\n{len(killed)} of {len(chosen)} mutants killed, {cpp} of the killed in C++: {seconds:.0f} s")
         for mutant in lost:
             print(f"LOST: {mutant.name} ({mutant.file}): none of {', '.join(mutant.tests)} failed")
         return 1 if lost or errors else 0
