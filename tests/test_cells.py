@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from support.cases import OPTIONS, VARIANTS, assert_gradient, central_differences, name_of
+from support.cases import (
+    EVERY_ACTIVATION,
+    OPTIONS,
+    REPRESENTATIVES,
+    VARIANTS,
+    assert_gradient,
+    central_differences,
+    name_of,
+)
 
 from seqfuse._activations import DEFINITIONS, parse
 from seqfuse._cells import CELLS, Weights, variants
@@ -120,6 +128,10 @@ def test_settings_go_over_every_option_and_every_activation(cell):
     settings = [param.values[1][0] for param in OPTIONS if param.values[0] is cell]
     names = {*cell.activations, *cell.takes, *cell.options, "checkpoint", "lengths", "mask", "reverse", "batch_first"}
     assert {setting.option for setting in settings} == names
+    representatives = {name_of(function) for function in REPRESENTATIVES}
     for argument, default in cell.activations.items():
         found = {name_of(setting.value) for setting in settings if setting.option == argument}
-        assert found | {default.name} == set(DEFINITIONS)
+        assert found == representatives - {default.name}
+        every = [p.values[1][0] for p in EVERY_ACTIVATION if p.values[0] is cell and p.values[1][0].option == argument]
+        if cell.name in ("lstm", "mingru"):
+            assert {name_of(setting.value) for setting in every} | {default.name} == set(DEFINITIONS)

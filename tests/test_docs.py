@@ -15,7 +15,7 @@ BRIDGES = ("seqfuse.bench", "seqfuse.keras", "seqfuse.onnx", "seqfuse.torch")  #
 MODULES = ["seqfuse"] + [
     module.name
     for module in pkgutil.walk_packages(seqfuse.__path__, "seqfuse.", onerror=lambda name: None)
-    if not module.name.startswith(BRIDGES) and "._kernels" not in module.name
+    if not module.name.startswith(BRIDGES) and not module.name.startswith(("seqfuse._kernels", "seqfuse.lib"))
 ]
 
 

@@ -107,7 +107,7 @@ def test_names_of_layers_exclude_nothing():
     optimizer = AdamW()
     optimizer.exclude_from_weight_decay(var_names=["a"])
     optimizer.build("float32", [("a/kernel", 0, 1), ("b/gamma", 1, 2)])
-    assert optimizer._runs.tolist() == [[0, 1, 1], [1, 2, 0]]
+    assert optimizer._update.runs.tolist() == [[0, 1, 1], [1, 2, 0]]
 
 
 def test_accumulation_moves_by_the_mean_at_every_third_call():

@@ -9,6 +9,7 @@ from support.pairwise import pairwise
 
 import seqfuse as sf
 from seqfuse import _backend, optimizers, reference
+from seqfuse._update import Update
 
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
 TIMES = 2 if _backend.isa in _backend.fused() else 3  # without fused multiply-adds, as in accuracy.py
@@ -130,11 +131,10 @@ def test_instruction_sets_agree(name, dtype, limit, monkeypatch):
 
 def test_the_kernel_refuses_what_is_no_rule():
     one, runs = np.zeros(1), np.array([[0, 1, 0]])
-    rest = (None, runs, 1, 0.1)
     with pytest.raises(ValueError, match="no such rule: adams"):
-        _backend.kernels.optimizer_update("adams", one, one, (), *rest, (), 1.0, "none", 0.0, 0.0, 0.0, 1)
+        _backend.kernels.optimizer_update(Update("adams", (), (), runs), one, one, None, 1, 0.1, 0.0, 1)
     with pytest.raises(ValueError, match="adam: wrong number of states"):
-        _backend.kernels.optimizer_update("adam", one, one, (), *rest, (), 1.0, "none", 0.0, 0.0, 0.0, 1)
+        _backend.kernels.optimizer_update(Update("adam", (), (), runs), one, one, None, 1, 0.1, 0.0, 1)
 
 
 @pytest.mark.each_isa

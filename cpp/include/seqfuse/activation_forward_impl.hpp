@@ -13,7 +13,7 @@ namespace seqfuse {
 template <class T>
 void activation_forward(const ActivationArgs<T>& args) {
   using V = Vec<T>;
-  const auto work = parallel::Work::updates(static_cast<double>(args.n));
+  const auto work = parallel::Work::updates(args.n);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(divide_up(args.n, kLine<T>), thread, team);
     const Index end = std::min(share.end * kLine<T>, args.n);

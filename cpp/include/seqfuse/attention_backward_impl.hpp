@@ -27,7 +27,7 @@ bool attention_backward(const AttentionBackwardArgs<T>& args) {
   using namespace attention;
   const parallel::FlushDenormals flush;
   const AttentionShape& shape = args.shape;
-  const Schedule plan(shape, kGradientRows, 2.5, args.threads);
+  const Schedule plan(shape, kGradientRows, 5, args.threads);
   const auto some = static_cast<std::size_t>(plan.shared ? 1 : plan.threads);
   std::vector<GradientRows<T>> rows;
   std::vector<BackwardWork<T>> work;
@@ -52,8 +52,7 @@ bool attention_backward(const AttentionBackwardArgs<T>& args) {
       });
     };
     each_block([&](Index block) { rows[0].prepare(block); });
-    const parallel::Work work_of_column = plan.work_of_block * (static_cast<double>(plan.blocks) * kKeys /
-                                                                static_cast<double>(std::max<Index>(shape.Tk, 1)));
+    const parallel::Work work_of_column = plan.work_of_block * plan.blocks / std::max<Index>(columns_of(unit), 1);
     if (!plan.for_each(columns_of(unit), work_of_column, args.stop,
                        [&](Index column, int thread) { work[static_cast<std::size_t>(thread)].run(rows[0], column); }))
       return false;

@@ -175,7 +175,7 @@ bool attention_forward(const AttentionForwardArgs<T>& args) {
   using namespace attention;
   const parallel::FlushDenormals flush;
   const AttentionShape& shape = args.shape;
-  const Schedule plan(shape, kQueryRows, 1, args.threads);
+  const Schedule plan(shape, kQueryRows, 2, args.threads);
   // All blocks of a unit at once where several blocks of queries read them, else one at a time.
   const bool once = plan.blocks <= 1;
   std::vector<KeyBlocks<T>> packed;

@@ -16,22 +16,21 @@ struct Schedule {
   int threads;
   bool shared;  // all threads work on one unit at a time
 
-  // passes: how often the two products of forward are worth of work.
-  Schedule(const AttentionShape& shape, Index rows_of_block, double passes, int max_threads)
+  // products: how many products of queries and keys a block takes; forward: 2.
+  Schedule(const AttentionShape& shape, Index rows_of_block, Index products, int max_threads)
       : units(shape.B * shape.Hk), rows(shape.Tq * shape.group()), blocks(divide_up(rows, rows_of_block)) {
     work_of_block =
-        parallel::Work::multiply_adds(passes * static_cast<double>(std::min(rows_of_block, rows)) *
-                                      static_cast<double>(shape.Tk) * static_cast<double>(shape.D + shape.Dv));
-    const parallel::Work unit = work_of_block * static_cast<double>(blocks);
-    threads = parallel::threads_for(unit * static_cast<double>(units), max_threads);
-    shared = blocks > 1 && (unit.ns > parallel::kBetweenChecks ||
-                            (threads > 1 && units < 4 * threads && unit.ns > parallel::kSharingPays));
+        parallel::Work::multiply_adds(std::min(rows_of_block, rows)) * shape.Tk * (shape.D + shape.Dv) * products / 2;
+    const parallel::Work unit = work_of_block * blocks;
+    threads = parallel::threads_for(unit * units, max_threads);
+    shared = blocks > 1 &&
+             (unit > parallel::kBetweenChecks || (threads > 1 && units < 4 * threads && unit > parallel::kSharingPays));
   }
 
   // Calls f(unit, thread) for every unit, on one thread each. False: stopped.
   template <class F>
   bool for_each_unit(const StopCheck& stop, F&& f) const {
-    return for_each(units, work_of_block * static_cast<double>(blocks), stop, f);
+    return for_each(units, work_of_block * blocks, stop, f);
   }
 
   // Calls f(i, thread) for 0 .. n; a thread that is free takes the next one, in order. False: stopped.

@@ -38,7 +38,7 @@ template <class T>
 double softmax_cross_entropy_forward(const CrossEntropyForwardArgs<T>& args) {
   if (args.N == 0) return 0;
   Buffer<double> loss(args.N);
-  const auto work = parallel::Work::exponentials(static_cast<double>(args.N * args.C));
+  const auto work = parallel::Work::exponentials(args.N * args.C);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) {
@@ -58,7 +58,7 @@ template <class T>
 void softmax_cross_entropy_backward(const CrossEntropyBackwardArgs<T>& args) {
   using V = Vec<T>;
   const V factor = V::all(static_cast<T>(args.factor));
-  const auto work = parallel::Work::exponentials(static_cast<double>(args.N * args.C));
+  const auto work = parallel::Work::exponentials(args.N * args.C);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) {

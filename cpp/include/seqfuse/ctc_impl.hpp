@@ -82,9 +82,7 @@ struct Row {
     for (Index t = 0; t < batch.T_; ++t) n += real(t);
     return n;
   }
-  parallel::Work work_of_step() const {
-    return parallel::Work::log_additions(static_cast<double>(batch.C + 5 * record.width));
-  }
+  parallel::Work work_of_step() const { return parallel::Work::log_additions(batch.C + 5 * record.width); }
 };
 
 // Where the records of each row begin, and after the last one their end.
@@ -280,9 +278,9 @@ void backward(const Row<T>& row, Scratch<T>& scratch, const T* saved, Index step
 template <class T, class F>
 bool for_each_row(const CtcBatch<T>& batch, int threads, const StopCheck& stop, F&& f) {
   parallel::Work work;
-  for (Index b = 0; b < batch.B && work.ns < parallel::kRegionPays; ++b) {
+  for (Index b = 0; b < batch.B && work < parallel::kRegionPays; ++b) {
     const Row<T> row(batch, b);
-    work.ns += (row.work_of_step() * static_cast<double>(row.steps())).ns;
+    work = work + row.work_of_step() * row.steps();
   }
   threads = std::max<int>(1, static_cast<int>(std::min<Index>(parallel::threads_for(work, threads), batch.B)));
   const Index each = round_up(Scratch<T>::size(batch.S), kLine<T>);
@@ -291,14 +289,14 @@ bool for_each_row(const CtcBatch<T>& batch, int threads, const StopCheck& stop, 
   std::atomic<bool> stopped{false};
   parallel::run(threads, [&](int thread, int) {
     Scratch<T> scratch(memory.data() + thread * each, batch.S);
-    double done = 0;  // ns of work since the last check
+    parallel::Work done;  // since the last check
     for (Index b; (b = next.fetch_add(1, std::memory_order_relaxed)) < batch.B;) {
       if (stopped.load(std::memory_order_relaxed)) return;
       const Row<T> row(batch, b);
       f(row, scratch, [&] {  // the caller's thread alone asks
-        done += row.work_of_step().ns;
+        done = done + row.work_of_step();
         if (thread == 0 && done > parallel::kBetweenChecksOfSteps) {
-          done = 0;
+          done = {};
           if (stop()) stopped.store(true, std::memory_order_relaxed);
         }
         return !stopped.load(std::memory_order_relaxed);

@@ -40,11 +40,11 @@ void multiply_rows(const gemm::Layout<T>& layout, const T* panels, const T* b, c
 }
 
 inline Index pieces_at_once(Index multiply_adds_of_one) {
-  return parallel::pieces_between_checks(parallel::Work::multiply_adds(static_cast<double>(multiply_adds_of_one)));
+  return parallel::pieces_between_checks(parallel::Work::multiply_adds(multiply_adds_of_one));
 }
 
 inline int dense_threads(int threads, Index N, Index I, Index O) {
-  return parallel::threads_for(parallel::Work::multiply_adds(static_cast<double>(N * I * O)), threads);
+  return parallel::threads_for(parallel::Work::multiply_adds(N * I * O), threads);
 }
 
 }  // namespace detail

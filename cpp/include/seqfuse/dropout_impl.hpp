@@ -20,7 +20,7 @@ void dropout(const DropoutArgs<T>& args) {
   const auto least = static_cast<std::uint32_t>(std::floor(std::ldexp(args.rate, 32)));
   const T scale = static_cast<T>(1.0 / (1.0 - args.rate));
   const auto key_0 = static_cast<std::uint32_t>(args.seed), key_1 = static_cast<std::uint32_t>(args.seed >> 32);
-  const auto work = parallel::Work::exponentials(static_cast<double>(args.n));  // four words of Philox take as long
+  const auto work = parallel::Work::exponentials(args.n);  // four words of Philox take as long
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(divide_up(args.n, kElements), thread, team);
     for (Index piece = share.begin; piece < share.end; ++piece) {

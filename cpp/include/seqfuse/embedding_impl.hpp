@@ -13,7 +13,7 @@ namespace seqfuse {
 
 template <class T>
 void embedding_forward(const EmbeddingForwardArgs<T>& args) {
-  const int threads = parallel::threads_for(parallel::Work::moves(static_cast<double>(args.N * args.D)), args.threads);
+  const int threads = parallel::threads_for(parallel::Work::moves(args.N * args.D), args.threads);
   parallel::run(threads, [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) std::copy_n(args.E.row(args.ids[n]), args.D, args.y.row(n));
@@ -28,7 +28,7 @@ template <class T>
 void embedding_backward(const EmbeddingBackwardArgs<T>& args) {
   using V = Vec<T>;
   constexpr Index kSample = 256;
-  const int threads = parallel::threads_for(parallel::Work::moves(static_cast<double>(args.N * args.D)), args.threads);
+  const int threads = parallel::threads_for(parallel::Work::moves(args.N * args.D), args.threads);
   std::array<std::int64_t, kSample> sample{};
   if (threads > 1) {
     for (Index i = 0; i < kSample; ++i) sample[static_cast<std::size_t>(i)] = args.ids[i * args.N / kSample];

@@ -52,7 +52,7 @@ class PackedKeyCache final : public KeyCache<T> {
     AttentionForwardArgs<T> args = given;
     auto& interval = args.options.interval;
     interval.right = 0, interval.bottom_right = true, interval.lengths = lengths();
-    const Schedule plan(args.shape, kQueryRows, 1, args.threads);
+    const Schedule plan(args.shape, kQueryRows, 2, args.threads);
     const Index Hk = shape_.Hk;
     return attention::attend(
         args, plan, [](Index, int, int, int) {},

@@ -84,7 +84,7 @@ void normalize_forward(const NormalizeForwardArgs<T>& args) {
   const Buffer<T> gamma = detail::whole_lines(args.gamma, args.D, T(1));
   const Buffer<T> beta = detail::whole_lines(args.beta, args.D, T(0));
   const auto row = args.mean ? detail::normalize_row<T, true> : detail::normalize_row<T, false>;
-  const auto work = parallel::Work::updates(static_cast<double>(args.N * args.D));
+  const auto work = parallel::Work::updates(args.N * args.D);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) row(args, gamma.data(), beta.data(), n);
@@ -102,8 +102,7 @@ void normalize_backward(const NormalizeBackwardArgs<T>& args) {
                                       : detail::normalize_row_backward<T, true, false>
                    : wanted  ? detail::normalize_row_backward<T, false, true>
                              : detail::normalize_row_backward<T, false, false>;
-  const int threads =
-      parallel::threads_for(parallel::Work::updates(static_cast<double>(args.N * args.D)), args.threads);
+  const int threads = parallel::threads_for(parallel::Work::updates(args.N * args.D), args.threads);
   sum_over_rows(args.N, sums.size(), sums.data(), threads, [&](Index n, T* to) { row(args, gamma.data(), n, to); });
   parallel::run(1, [&](int, int) {
     for (Index c = 0; args.dgamma != nullptr && c < args.D; ++c) args.dgamma[c] += sums[c];

@@ -33,7 +33,7 @@ template <class T>
 int update_threads(const UpdateArgs<T>& args) {
   Index n = 0;
   for (Index r = 0; r < args.n_runs; ++r) n += args.runs[r].end - args.runs[r].begin;
-  return parallel::threads_for(parallel::Work::updates(static_cast<double>(n)), args.threads);
+  return parallel::threads_for(parallel::Work::updates(n), args.threads);
 }
 
 // squares_out (n_runs,): of each run the sum of (grads * shrink)^2.

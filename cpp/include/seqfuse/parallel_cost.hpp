@@ -1,61 +1,69 @@
 // The one cost model: what threads and cancellation checks cost, how fast work is done, and so how many threads and
 // pieces a call gets.
 //
-// A kernel says how much of what it does (Work); the model turns that into nanoseconds of one core. Results never depend
-// on what is decided here; a rate that is wrong by a factor of two moves a threshold and nothing more.
+// A kernel says how much of what it does (Work); the model turns that into time on one core. Results never depend on what
+// is decided here; a rate that is wrong by a factor of two moves a threshold and nothing more. All of it is integers: calls
+// decide in the floating-point environment of their caller, whose exception flags stay as they are.
 #pragma once
 
 #include <algorithm>
+#include <compare>
+#include <limits>
 
 #include "seqfuse/types.hpp"
 
 namespace seqfuse::parallel {
 
-// Work from which a second thread pays, in ns: a region of two threads costs about 2 us.
-inline constexpr double kRegionPays = 10'000;
-
-// Throughput of one core, per nanosecond. Each rate is the measured amount of its work from which a second thread pays,
-// divided by kRegionPays.
-inline constexpr double kMultiplyAddsPerNs = 40;      // in register tiles, from 400,000 on
-inline constexpr double kExponentialsPerNs = 1.6384;  // softmax, gelu, silu, dropout: from 16,384 numbers on
-inline constexpr double kLogAdditionsPerNs = 0.8192;  // CTC: from 8,192 states on
-inline constexpr double kUpdatesPerNs = 3.2768;       // Adam, normalization, activations: from 32,768 numbers on
-inline constexpr double kMovesPerNs = 6.5536;         // embedding, rotary: from 65,536 numbers on
-inline constexpr double kPacksPerNs = 13.1072;        // weights into panels, bound by memory: from 131,072 numbers on
-// A barrier costs 0.2 us where all cores are free. Worth it for a step of 2.5 us in tiles, which is 12 us where one row
-// reads weights at 8 multiply-adds a ns.
-inline constexpr double kBarrierPays = 2'500;
-// All threads on one key head of attention: two more regions per head, a few us, and threads that wait for each other.
-inline constexpr double kSharingPays = 419'430;
-// Work between two cancellation checks: about 54 ms, which a user does not notice. A power of two of multiply-adds: where
-// `into` holds gradients, a call of several pieces adds to them once, so the number of pieces shows in the last bit.
-inline constexpr double kBetweenChecks = 0x1p31 / kMultiplyAddsPerNs;
-// The same where a check is between the steps of one row, which costs nothing: 5 ms.
-inline constexpr double kBetweenChecksOfSteps = 5'120'000;
-
-// An amount of work in the units of its loops, in ns of one core.
+// An amount of work, in a unit of which all rates below are whole: 40,960 of them are one ns of one core. Each rate follows
+// from the measured amount of its work from which a second thread pays, which is 10 us: a region of two threads costs
+// about 2 us.
 struct Work {
-  double ns = 0;
+  Index cost = 0;
 
-  static constexpr Work multiply_adds(double n) { return {n / kMultiplyAddsPerNs}; }
-  static constexpr Work exponentials(double n) { return {n / kExponentialsPerNs}; }
-  static constexpr Work log_additions(double n) { return {n / kLogAdditionsPerNs}; }
-  static constexpr Work updates(double n) { return {n / kUpdatesPerNs}; }
-  static constexpr Work moves(double n) { return {n / kMovesPerNs}; }
-  static constexpr Work packs(double n) { return {n / kPacksPerNs}; }
+  static constexpr Work multiply_adds(Index n) { return Work{n} * 1024; }    // in register tiles: pays from 400,000 on
+  static constexpr Work exponentials(Index n) { return Work{n} * 25'000; }   // softmax, gelu, silu, dropout: 16,384
+  static constexpr Work log_additions(Index n) { return Work{n} * 50'000; }  // CTC: 8,192 states
+  static constexpr Work updates(Index n) { return Work{n} * 12'500; }        // Adam, normalization, activations: 32,768
+  static constexpr Work moves(Index n) { return Work{n} * 6'250; }           // embedding, rotary: 65,536 numbers
+  static constexpr Work packs(Index n) { return Work{n} * 3'125; }           // weights into panels: 131,072 numbers
 
-  friend constexpr Work operator*(Work work, double times) { return {work.ns * times}; }
+  // Stays at the largest number instead of leaving 64 bits.
+  friend constexpr Work operator*(Work work, Index times) {
+    Index product = 0;
+    if (__builtin_mul_overflow(work.cost, times, &product)) product = std::numeric_limits<Index>::max();
+    return {product};
+  }
+  friend constexpr Work operator+(Work a, Work b) {
+    Index sum = 0;
+    if (__builtin_add_overflow(a.cost, b.cost, &sum)) sum = std::numeric_limits<Index>::max();
+    return {sum};
+  }
+  friend constexpr Work operator/(Work work, Index parts) { return {work.cost / parts}; }
+  friend constexpr auto operator<=>(Work, Work) = default;
 };
 
+// Work from which a second thread pays.
+inline constexpr Work kRegionPays = Work::multiply_adds(400'000);
+// A barrier costs 0.2 us where all cores are free. Worth it for a step of 2.5 us in tiles, which is 12 us where one row
+// reads weights at 8 multiply-adds per ns.
+inline constexpr Work kBarrierPays = Work::multiply_adds(100'000);
+// All threads on one key head of attention: two more regions per head, a few us, and threads that wait for each other.
+inline constexpr Work kSharingPays = Work::multiply_adds(Index(1) << 24);
+// Work between two cancellation checks: about 54 ms, which a user does not notice. Where `into` holds gradients, a call of
+// several pieces adds to them once, so the number of pieces shows in the last bit.
+inline constexpr Work kBetweenChecks = Work::multiply_adds(Index(1) << 31);
+// The same where a check is between the steps of one row, which costs nothing: 5 ms.
+inline constexpr Work kBetweenChecksOfSteps = Work::log_additions(Index(1) << 22);
+
 // All of them, or one where a second thread does not pay.
-constexpr int threads_for(Work work, int max_threads) { return work.ns < kRegionPays ? 1 : max_threads; }
+constexpr int threads_for(Work work, int max_threads) { return work < kRegionPays ? 1 : max_threads; }
 
 // Whether threads that share each of many steps gain more than meeting after each of them costs.
-constexpr bool pays_barrier(Work step) { return step.ns >= kBarrierPays; }
+constexpr bool pays_barrier(Work step) { return step >= kBarrierPays; }
 
 // Pieces of that much work between two cancellation checks, at least one.
 constexpr Index pieces_between_checks(Work piece) {
-  return static_cast<Index>(std::max(kBetweenChecks / std::max(piece.ns, 1 / kMultiplyAddsPerNs), 1.0));
+  return std::max<Index>(kBetweenChecks.cost / std::max<Index>(piece.cost, Work::multiply_adds(1).cost), 1);
 }
 
 }  // namespace seqfuse::parallel

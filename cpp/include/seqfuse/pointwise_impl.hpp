@@ -17,7 +17,7 @@ namespace pointwise {
 // f(packet number, how many numbers are left) for all packets; threads split cache lines.
 template <class T, class F>
 void for_each_packet(Index n, int threads, F&& f) {
-  const auto work = parallel::Work::exponentials(static_cast<double>(n));
+  const auto work = parallel::Work::exponentials(n);
   parallel::run(parallel::threads_for(work, threads), [&](int thread, int team) {
     const Range share = share_of(divide_up(n, kLine<T>), thread, team);
     const Index end = std::min(share.end * kLine<T>, n);

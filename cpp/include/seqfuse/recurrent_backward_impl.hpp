@@ -124,7 +124,7 @@ class BackwardDriver {
     if (numbers_.product) U_ = Buffer<T>(out.size(numbers_.first_gates() * padded_));
     if (numbers_.two_stage) U_reset_ = Buffer<T>(out.size(padded_));
     if (args_.dx) W_ = Buffer<T>(in.size(numbers_.gates * padded_));
-    const auto work = parallel::Work::packs(static_cast<double>((weights_.I + H) * numbers_.gates * H));
+    const auto work = parallel::Work::packs((weights_.I + H) * numbers_.gates * H);
     parallel::run(parallel::threads_for(work, args_.threads), [&](int thread, int team) {
       const Range units = share_of(out.panels(), thread, team);
       if (numbers_.product)
@@ -242,7 +242,7 @@ class BackwardDriver {
   // The weights' gradients and dx over `rows` entries.
   void gradients(Index rows) {
     const Index of_row = (weights_.I + weights_.H) * numbers_.gates * weights_.H;
-    const auto work = parallel::Work::multiply_adds(static_cast<double>(rows * of_row));
+    const auto work = parallel::Work::multiply_adds(rows * of_row);
     parallel::run(parallel::threads_for(work, args_.threads), [&](int thread, int team) {
       gradients_.add(entries(), rows, targets_, thread, team);
       if (args_.dx) input_gradients(share_of(rows, thread, team));

@@ -84,7 +84,7 @@ PackedWeights<T> lay_out_weights(const CellNumbers& numbers, const Weights<T>& w
     packed.W = Buffer<T>(input.size(I));
     if (numbers.product) packed.U = Buffer<T>(recurrent.size(H));
     if (numbers.two_stage) packed.U_reset = Buffer<T>(reset.size(H));
-    const auto work = parallel::Work::packs(static_cast<double>((I + H) * G * H));
+    const auto work = parallel::Work::packs((I + H) * G * H);
     parallel::run(parallel::threads_for(work, threads), [&](int thread, int team) {
       gemm::pack_columns(input, column, weights.W, I, share_of(input.panels(), thread, team), packed.W.data());
       if (numbers.product)

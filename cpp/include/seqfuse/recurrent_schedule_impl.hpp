@@ -53,8 +53,8 @@ struct Split {
 
   // `step`: multiply-adds in one step of one row; `panels`: as many shares as there can be by units.
   static Split choose(int threads, Index T_, Index B, Index step, Index panels) {
-    const auto work_of_step = parallel::Work::multiply_adds(static_cast<double>(B * step));
-    if (parallel::threads_for(work_of_step * static_cast<double>(T_), threads) <= 1) return {};
+    const auto work_of_step = parallel::Work::multiply_adds(B * step);
+    if (parallel::threads_for(work_of_step * T_, threads) <= 1) return {};
     if (B >= 4 * threads) return {threads, true, {}};
     const Index shares = std::min<Index>(threads, panels);
     if (shares > 1 && parallel::pays_barrier(work_of_step)) return {static_cast<int>(shares), false, {}};
@@ -106,7 +106,7 @@ class Stopping {
   // f(some blocks) over all of `blocks`, with checks in between where that is long; `cost`: multiply-adds of a block.
   template <class F>
   void in_parts(Range blocks, Index cost, int thread, F&& f) {
-    const auto panel = parallel::Work::multiply_adds(static_cast<double>(cost * gemm::kPanelPackets));
+    const auto panel = parallel::Work::multiply_adds(cost * gemm::kPanelPackets);
     const Index panels = parallel::pieces_between_checks(panel);
     const Index each = std::min(panels, blocks.size()) * gemm::kPanelPackets;
     if (blocks.size() <= each) {

@@ -54,7 +54,7 @@ void rotary(const RotaryArgs<T>& args) {
   // Of heads and steps the one whose rows lie closer together runs faster.
   const bool heads_inside = std::abs(args.x.stride_h) < std::abs(args.x.stride_n);
   const Index inside = heads_inside ? args.H : args.N, outside = heads_inside ? args.N : args.H;
-  const auto work = parallel::Work::moves(static_cast<double>(rows * args.D));
+  const auto work = parallel::Work::moves(rows * args.D);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(rows, thread, team);
     Index inner = share.begin % inside, outer = share.begin / inside % outside, b = share.begin / inside / outside;

@@ -41,7 +41,7 @@ void softmax_row_backward(const T* y, const T* dy, T* dx, Index D) {
 
 template <class T>
 void softmax_forward(const SoftmaxForwardArgs<T>& args) {
-  const auto work = parallel::Work::exponentials(static_cast<double>(args.N * args.D));
+  const auto work = parallel::Work::exponentials(args.N * args.D);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n) detail::softmax_row(args.x.row(n), args.y.row(n), args.D);
@@ -50,7 +50,7 @@ void softmax_forward(const SoftmaxForwardArgs<T>& args) {
 
 template <class T>
 void softmax_backward(const SoftmaxBackwardArgs<T>& args) {
-  const auto work = parallel::Work::exponentials(static_cast<double>(args.N * args.D));
+  const auto work = parallel::Work::exponentials(args.N * args.D);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
     const Range share = share_of(args.N, thread, team);
     for (Index n = share.begin; n < share.end; ++n)
