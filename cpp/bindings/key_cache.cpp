@@ -32,9 +32,11 @@ class PyKeyCache {
 
   void append(const Array& k, const Array& v, const Array& counts) {
     const InUse in_use(busy_, kName);
+    const auto keys = heads<const T>(k), values = heads<const T>(v);
+    const auto* n = pointer<const std::int64_t>(counts);
     py::gil_scoped_release release;
     const parallel::FlushDenormals flush;
-    cache_->append(heads<const T>(k), heads<const T>(v), pointer<const std::int64_t>(counts));
+    cache_->append(keys, values, n);
   }
 
   // Tk: the largest length, to which the options were fitted before this call.
