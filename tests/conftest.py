@@ -22,6 +22,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--about", type=int, metavar="N", help="run about N of the tests, evenly spread")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if about := config.getoption("--about"):
+        config.pluginmanager.register(Spread(about))
+
+
+class Spread:
+    """Leaves about so many tests, evenly spread over those that marks and names have left."""
+
+    def __init__(self, about: int) -> None:
+        self.about = about
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        every = max(1, round(len(items) / self.about))
+        config.hook.pytest_deselected(items=[item for place, item in enumerate(items) if place % every])
+        items[:] = items[::every]
+
+
 def values(item: pytest.Item) -> dict[str, tuple[int, ...]]:
     """Return which value each parametrization of a test has: the identities of its objects."""
     parameters = item.callspec.params  # type: ignore[attr-defined]
@@ -38,9 +56,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         whole = config.getoption("--product") or len(combinations) == 1
         places = range(len(combinations)) if whole else pairs_of_product([values(item) for item in combinations])
         kept += [combinations[place] for place in places]
-    if about := config.getoption("--about"):
-        every = max(1, round(len(kept) / about))
-        kept = kept[::every]
     chosen = set(map(id, kept))
     if left_out := [item for item in items if id(item) not in chosen]:
         config.hook.pytest_deselected(items=left_out)
