@@ -62,7 +62,6 @@ def assert_ends_at_the_third_signal(call):
     try:
         with pytest.raises(KeyboardInterrupt):
             call()
-            signal.setitimer(signal.ITIMER_REAL, 0)  # the call came to its end
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
