@@ -1,4 +1,4 @@
-// What the kernels can do at best on this machine, for the benchmark.
+// Measures the arithmetic peak and the read bandwidth of this machine, for the benchmark.
 #include <string>
 
 #include "kernels.hpp"

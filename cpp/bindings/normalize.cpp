@@ -1,4 +1,4 @@
-// Layer and RMS normalization: the latter has no mean.
+// Layer and RMS normalization. RMS normalization subtracts no mean.
 #include "cancellation.hpp"
 #include "kernels.hpp"
 #include "structures.hpp"

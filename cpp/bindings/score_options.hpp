@@ -1,4 +1,4 @@
-// What attention and the cache of keys and values take from Python: sizes, and how scores are computed.
+// Reads the sizes and score options that attention and the key/value cache take from Python.
 #pragma once
 
 #include <algorithm>

@@ -64,7 +64,7 @@ class PyStream {
 
  private:
   static constexpr Index kSize = sizeof(T);
-  // Weights of a gate from which on other Python threads may run: giving the GIL away and taking it back
+  // From this many weights per gate, a step releases the GIL: releasing and acquiring it
   // costs 0.1 us, a step at I = H = 128 about 4 us.
   static constexpr Index kWorthTheGil = 32768;
 

@@ -1,4 +1,4 @@
-// What the tests of kernels call them with: numbers without a period, and arrays with guards around every row.
+// Inputs and outputs of the kernel tests: non-periodic numbers, and arrays with guard values around every row.
 #pragma once
 
 #include <algorithm>
@@ -63,7 +63,7 @@ class Matrix {
   T operator()(Index r, Index c) const { return data()[r * stride_ + c]; }
   double at(Index r, Index c) const { return static_cast<double>((*this)(r, c)); }
 
-  // The numbers without the gaps, whose guards must be as they were.
+  // Returns the elements in row order. Fails if a guard value between or around the rows was overwritten.
   Numbers<T> numbers() const {
     Numbers<T> all;
     std::vector<bool> inside(memory_.size());

@@ -62,7 +62,7 @@ TEST_CASE_TEMPLATE("activations and slopes are those written out, in place and w
       const Matrix<T> a(1, n, 0, 5, 0.1);
       std::vector<Sum> y, slope;
       for (Index i = 0; i < n; ++i) {
-        // What saturates is off by roundings of 1.
+        // Saturated values have the rounding error of a number near 1.
         y.emplace_back(f.f(a.at(0, i), f.alpha, f.beta), 1 + std::abs(a.at(0, i)));
         slope.emplace_back(f.slope(a.at(0, i), f.alpha, f.beta), 1);
       }

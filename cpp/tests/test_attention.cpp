@@ -27,7 +27,8 @@ struct Results {
 template <class T>
 class Problem {
  public:
-  // kAdded, kKept: all options but dropout, with a mask of either kind; the first one is (Tq, Tk), the second (B, Hq, 1, Tk).
+  // kAdded, kKept: all options but dropout, with a mask of either kind; the first one is (Tq, Tk), the second (B, Hq,
+  // 1, Tk).
   enum class How { kPlain, kAdded, kKept, kDropped };
 
   Problem(const AttentionShape& shape, How how) : s_(shape) {
@@ -61,7 +62,7 @@ class Problem {
     return to;
   }
 
-  // Whether both came to their end.
+  // Returns false if forward or backward was cancelled.
   bool run(int threads, StopCheck stop_forward, StopCheck stop_backward, Results<T>& to) const {
     const auto [B, Hq, Hk, Tq, Tk, D, Dv] = s_;
     to = zeros<T>();

@@ -45,7 +45,7 @@ struct Problem {
 
   bool is_valid(Index t, Index b) const { return valid.empty() || valid[size(t * B + b)] != 0; }
 
-  // Whether the path spells the labels of row b.
+  // Returns true if the path spells the labels of row b.
   bool spells(const std::vector<Index>& path, Index b) const {
     std::vector<std::int64_t> spelled;
     for (std::size_t i = 0; i < path.size(); ++i)
@@ -55,7 +55,7 @@ struct Problem {
   }
 };
 
-// Of one row: goes over all C^steps paths.
+// Computes the loss and gradient of one row by enumerating all C^steps paths.
 template <class T>
 void check_row(const Problem<T>& p, Index b, const typename Problem<T>::Results& got) {
   std::vector<Index> steps;

@@ -1,4 +1,4 @@
-// The cache of keys and values: the bits of one pass over all keys, however they were appended.
+// The key/value cache gives the same bits as attention over all keys at once, in whatever pieces keys are appended.
 #include "seqfuse/key_cache.hpp"
 
 #include <memory>
@@ -43,7 +43,7 @@ class Decoding {
     return y;
   }
 
-  // Whether it came to its end.
+  // Returns false if the call was cancelled.
   bool attend(const KeyCache<T>& cache, int threads, StopCheck stop, Numbers<T>& y) const {
     auto args = arguments(y, threads);
     args.k = {}, args.v = {};

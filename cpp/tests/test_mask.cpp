@@ -1,4 +1,4 @@
-// Which keys a query may attend to: intervals by position, and masks broadcast along any axis.
+// Tests which keys a query may attend to: intervals of positions, and masks broadcast along any axis.
 #include "seqfuse/mask.hpp"
 
 #include "require.hpp"

@@ -69,7 +69,9 @@ void check(const Problem<T>& p) {
     }
   }
   for (Sum& one : dgamma) one.magnitude = (one.magnitude + 1) * 50;  // h is off by the error of scale, at most 10
-  // One rounding for each of D terms, and a few for the rest, of magnitudes that the error of scale is in.
+  // Each sum has D terms, so at most D rounding errors, and 8 for the operations around it. The magnitudes above
+  // already
+  // include the error of the scale.
   const double roundings = D + 8;
   require_close(got.mean, mean, roundings, "mean");
   require_close(got.scale, scale, roundings, "scale");

@@ -61,7 +61,7 @@ TEST_CASE_TEMPLATE("pairs come apart and together", T, float, double) {
   }
 }
 
-// What exp's clamps and softmax's maximum rely on.
+// exp's clamps and softmax's maximum rely on this.
 TEST_CASE_TEMPLATE("min and max pass a nan on the left", T, float, double) {
   using V = Vec<T>;
   const V nan = V::all(std::numeric_limits<T>::quiet_NaN()), one = V::all(T(1)), two = V::all(T(2));

@@ -1,10 +1,10 @@
 """Rows hold every pair of values, are few, and are the same each time."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 
-from support.pairwise import rows, settings
+from support.pairwise import meetings, pairs_of_product, rows, settings
 
 OPTIONS = [
     {"a": [1, 2, 3]},
@@ -41,3 +41,27 @@ def test_settings_leave_out_each_option_too():
     found = settings({"a": [1], "b": [2, 3]}, lambda option, value: f"{option}={value}")
     assert {param.id for param in found} == {"plain", "b=2", "b=3", "a=1", "a=1-b=2", "a=1-b=3"}
     assert {param.values[0] for param in found} == {(), ("b=2",), ("b=3",), ("a=1",), ("a=1", "b=2"), ("a=1", "b=3")}
+
+
+def test_pairs_of_a_product_meet_and_are_few():
+    whole = [dict(zip("abcd", chosen)) for chosen in product(range(5), range(3), range(2), range(2))]
+    kept = [whole[place] for place in pairs_of_product(whole)]
+    for one, other in combinations("abcd", 2):
+        assert {(row[one], row[other]) for row in kept} == {(row[one], row[other]) for row in whole}
+    assert len(kept) <= 20
+
+
+@pytest.mark.parametrize("names", ["", "a"])
+def test_combinations_of_fewer_than_two_parameters_are_all_kept(names):
+    whole = [dict.fromkeys(names, value) for value in range(4)]
+    assert pairs_of_product(whole) == [0, 1, 2, 3]
+
+
+def test_any_two_options_meet_with_each_of_their_values():
+    options = {"a": [1, 2, 3], "b": "xy", "c": [None]}
+    found = meetings(options)
+    assert {(a, b) for (a, _), (b, _) in found} == set(combinations(options, 2))
+    for name, other in combinations(options, 2):
+        together = [(one, two) for one, two in found if (one[0], two[0]) == (name, other)]
+        assert {value for (_, value), _ in together} == set(options[name])
+        assert {value for _, (_, value) in together} == set(options[other])

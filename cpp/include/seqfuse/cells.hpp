@@ -52,7 +52,8 @@ struct IndexSet {
   constexpr bool has(int i) const { return (bits >> i & 1u) != 0; }
 };
 
-// What one pass over the units of a step owns. Saved values are counted on into the slopes: kSaved + i is slope i.
+// The values that one pass over the units of a step reads and writes. Slopes follow the saved values: kSaved + i is
+// slope i.
 struct Pass {
   IndexSet saves;           // saved values that forward writes
   IndexSet loads;           // saved values that forward reads: another pass wrote them
@@ -285,7 +286,8 @@ struct IndRnn : CellDefaults {
   }
 };
 
-// z = sigmoid(a), n = f(a), neither of which sees h;  h = (1 - z) * h_prev + z * n   (Feng et al. 2024, arXiv:2410.01201)
+// z = sigmoid(a), n = f(a), neither of which sees h;  h = (1 - z) * h_prev + z * n   (Feng et al. 2024,
+// arXiv:2410.01201)
 struct MinGru : CellDefaults {
   static constexpr const char* kName = "mingru";
   static constexpr int kGates = 2, kSaved = 3, kSlopes = 2, kGrads = 2;

@@ -1,7 +1,9 @@
-// The part of Eigen/Core that makes packets: all of it takes a second longer to parse, in every unit of the kernels.
+// Includes only the part of Eigen/Core that defines packets, because all of Eigen/Core slows the compilation of every
+// kernel.
 //
-// The order of these files is that of Eigen/Core 3.4, whose inner files have no other interface. Where the version or
-// the architecture is another one, Eigen/Core itself is included; including it after this file is harmless.
+// The include order is that of Eigen/Core 3.4. For other versions of Eigen and other architectures, Eigen/Core itself
+// is
+// included. A file that includes Eigen/Core after this one compiles as usual.
 #pragma once
 
 #ifndef EIGEN_FAST_MATH

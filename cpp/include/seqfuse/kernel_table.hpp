@@ -1,6 +1,8 @@
-// What a library of kernels (libseqfuse_<instruction set>.so) exports: one C function that returns a table of everything in it.
+// The interface of a kernel library (libseqfuse_<instruction set>.so): one C function that returns a table of all
+// kernels.
 //
-// The libraries know nothing of Python. A caller loads the best one that the CPU runs and checks the version, because a table
+// The libraries know nothing of Python. A caller loads the best one that the CPU runs and checks the version, because
+// a table
 // of another version has other fields. Structures cross the boundary as they are, so both sides need the same compiler.
 #pragma once
 

@@ -1,8 +1,10 @@
 // The one cost model: what threads and cancellation checks cost, how fast work is done, and so how many threads and
 // pieces a call gets.
 //
-// A kernel says how much of what it does (Work); the model turns that into time on one core. Results never depend on what
-// is decided here; a rate that is wrong by a factor of two moves a threshold and nothing more. All of it is integers: calls
+// A kernel says how much of what it does (Work); the model turns that into time on one core. Results never depend on
+// what
+// is decided here; a rate that is wrong by a factor of two moves a threshold and nothing more. All of it is integers:
+// calls
 // decide in the floating-point environment of their caller, whose exception flags stay as they are.
 #pragma once
 
@@ -14,7 +16,8 @@
 
 namespace seqfuse::parallel {
 
-// An amount of work, in a unit of which all rates below are whole: 40,960 of them are one ns of one core. Each rate follows
+// An amount of work, in a unit of which all rates below are whole: 40,960 of them are one ns of one core. Each rate
+// follows
 // from the measured amount of its work from which a second thread pays, which is 10 us: a region of two threads costs
 // about 2 us.
 struct Work {
@@ -27,7 +30,7 @@ struct Work {
   static constexpr Work moves(Index n) { return Work{n} * 6'250; }           // embedding, rotary: 65,536 numbers
   static constexpr Work packs(Index n) { return Work{n} * 3'125; }           // weights into panels: 131,072 numbers
 
-  // Stays at the largest number instead of leaving 64 bits.
+  // Saturates instead of overflowing.
   friend constexpr Work operator*(Work work, Index times) {
     Index product = 0;
     if (__builtin_mul_overflow(work.cost, times, &product)) product = std::numeric_limits<Index>::max();
@@ -44,24 +47,26 @@ struct Work {
 
 // Work from which a second thread pays.
 inline constexpr Work kRegionPays = Work::multiply_adds(400'000);
-// A barrier costs 0.2 us where all cores are free. Worth it for a step of 2.5 us in tiles, which is 12 us where one row
-// reads weights at 8 multiply-adds per ns.
+// A barrier costs 0.2 us when all cores are free. Sharing a step pays from 100,000 multiply-adds: 2.5 us for many
+// rows, 12 us
+// for one row, which is limited by reading the weights (8 multiply-adds per ns).
 inline constexpr Work kBarrierPays = Work::multiply_adds(100'000);
 // All threads on one key head of attention: two more regions per head, a few us, and threads that wait for each other.
 inline constexpr Work kSharingPays = Work::multiply_adds(Index(1) << 24);
-// Work between two cancellation checks: about 54 ms, which a user does not notice. Where `into` holds gradients, a call of
+// Work between two cancellation checks: about 54 ms, which a user does not notice. Where `into` holds gradients, a
+// call of
 // several pieces adds to them once, so the number of pieces shows in the last bit.
 inline constexpr Work kBetweenChecks = Work::multiply_adds(Index(1) << 31);
 // The same where a check is between the steps of one row, which costs nothing: 5 ms.
 inline constexpr Work kBetweenChecksOfSteps = Work::log_additions(Index(1) << 22);
 
-// All of them, or one where a second thread does not pay.
+// Returns max_threads, or 1 if a second thread would not pay.
 constexpr int threads_for(Work work, int max_threads) { return work < kRegionPays ? 1 : max_threads; }
 
-// Whether threads that share each of many steps gain more than meeting after each of them costs.
+// Returns true if sharing a step among threads gains more than the barrier after it costs.
 constexpr bool pays_barrier(Work step) { return step >= kBarrierPays; }
 
-// Pieces of that much work between two cancellation checks, at least one.
+// Returns how many pieces of this work fit between two cancellation checks, at least one.
 constexpr Index pieces_between_checks(Work piece) {
   return std::max<Index>(kBetweenChecks.cost / std::max<Index>(piece.cost, Work::multiply_adds(1).cost), 1);
 }

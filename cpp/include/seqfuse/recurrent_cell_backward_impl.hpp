@@ -1,11 +1,13 @@
-// The backward equations of a cell over a tile of units, while what comes back through U is in the first-level cache.
+// The backward equations of a cell over a tile of units, applied while the product with U^T is in the first-level
+// cache.
 #pragma once
 
 #include "seqfuse/recurrent_cell_impl.hpp"
 
 namespace seqfuse {
 
-// What comes back through h U to h_prev, of the block at unit `at`: the mask stood in between.
+// Returns the gradient of h_prev through U, for the block at unit `at`: forward multiplied h_prev by the recurrent
+// mask.
 template <class T>
 Vec<T> through_mask(const Entry<T>& entry, Index at, Index left, Vec<T> sum) {
   return entry.mask == nullptr ? sum : sum * Vec<T>::load_first(entry.mask + at, left);

@@ -1,4 +1,4 @@
-// What the recurrent drivers know of a cell: its numbers, and pointers to the functions that its equations became.
+// The interface between a cell and the recurrent drivers: the cell's constants, and pointers to its compiled equations.
 //
 // The drivers are compiled once per type of number. Only what calls the equations is compiled for each cell
 // (recurrent_cell_forward_impl.hpp, recurrent_cell_backward_impl.hpp): it is called once per tile of the product.

@@ -45,7 +45,7 @@ class StreamCall(NamedTuple):
     several_out: bool
 
     def refuse(self, layer: Any, reason: str) -> NoReturn:
-        """Raise the error that names the layer, and says why it cannot be taken step by step."""
+        """Raise an error that names the layer and the reason why it cannot run one step at a time."""
         raise ValueError(
             f"{self.plan.model}: stream needs layers that give a step from that step and those before; got "
             f"{layer.name} ({type(layer).__name__}): {reason}"
