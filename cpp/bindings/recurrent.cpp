@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "cancellation.hpp"
@@ -16,11 +17,12 @@ namespace {
 using ResultTuple = py::typing::Tuple<AnyObject, Array, AnyObject, AnyObject>;  // y, h, c, saved
 using GradientTuple = py::typing::Tuple<AnyObject, Array, AnyObject>;           // dx, dh0, dc0
 
-// y (T, B, H), with the memory of (B, T, H) if batch_first.
+// A new array with an entry per step and row, in the order of axes that the caller uses, and the kernels' view of it.
 template <class T>
-py::object new_steps(Index steps, Index batch, Index units, bool batch_first) {
-  if (!batch_first) return new_array<T, 3>({steps, batch, units});
-  return new_array<T, 3>({batch, steps, units}).attr("swapaxes")(0, 1);
+std::pair<py::object, Steps<T>> new_steps(Index steps, Index batch, Index units, bool batch_first) {
+  const Array array = batch_first ? new_array<T, 3>({batch, steps, units}) : new_array<T, 3>({steps, batch, units});
+  const Index outer = (batch_first ? steps : batch) * units;
+  return {array, batch_first ? Steps<T>{pointer<T>(array), units, outer} : Steps<T>{pointer<T>(array), outer, units}};
 }
 
 // A sequence without steps or rows: the final state is the initial one, and so are their gradients.
@@ -42,10 +44,11 @@ ResultTuple run_forward(const RecurrentKernels<T>& kernels, const PySequence& se
   args.sequence = read_sequence<T>(sequence);
   const Index T_ = args.sequence.T_, B = args.sequence.B;
   const bool batch_first = field<"batch_first">(sequence).ptr() == Py_True;
-  const py::object y = need_y ? new_steps<T>(T_, B, units, batch_first) : py::none();
+  py::object y = py::none();
+  if (need_y) std::tie(y, args.y) = new_steps<T>(T_, B, units, batch_first);
   const py::object h = new_array<T, 2>({B, units});
   const py::object c = has_c ? py::object(new_array<T, 2>({B, units})) : py::none();
-  args.y = steps<T>(y), args.h = rows<T>(h), args.c = rows<T>(c);
+  args.h = rows<T>(h), args.c = rows<T>(c);
   args.checkpoint = checkpoint.value_or(0), args.threads = threads;
   if (T_ == 0 || B == 0) {
     copy_state<T>(args.sequence.h0, args.h, B, units);
@@ -54,7 +57,7 @@ ResultTuple run_forward(const RecurrentKernels<T>& kernels, const PySequence& se
   }
   Buffer<T> saved;
   run_interruptible(args, [&] {
-    const PackedWeights<T>& weights = packed();
+    const PackedWeights<T>& weights = packed(T_, B);
     if (checkpoint) saved = Buffer<T>(kernels.tape_size(weights.options, T_, B, units, *checkpoint));
     args.saved = saved.data();
     return kernels.forward(weights, args);
@@ -70,11 +73,9 @@ ResultTuple recurrent_forward(const Kernels& self, const PyCell& cell, const PyW
     const auto& kernels = find_cell<T>(self, cell);
     const auto given = read_weights<T>(kernels, cell, weights);
     const bool has_c = field<"has_c">(cell).ptr() == Py_True;
-    const auto x = py::reinterpret_borrow<py::array>(field<"x">(sequence));
-    const Index T_ = x.shape(0), B = x.shape(1);
     PackedWeights<T> packed;
     return run_forward<T>(kernels, sequence, given.H, has_c, need_y, checkpoint, threads,
-                          [&]() -> const PackedWeights<T>& {
+                          [&](Index T_, Index B) -> const PackedWeights<T>& {
                             packed = kernels.prepare(given, T_, B, threads);
                             return packed;
                           });
@@ -96,11 +97,12 @@ GradientTuple recurrent_backward(const Kernels& self, const PyTape& tape, const 
     read_gradients<T>(gradients, args);
     const Index T_ = args.tape.sequence.T_, B = args.tape.sequence.B;
     const bool batch_first = field<"batch_first">(field<"_sequence">(tape)).ptr() == Py_True;
-    const py::object dx = need_dx ? new_steps<T>(T_, B, weights.I, batch_first) : py::none();
+    py::object dx = py::none();
+    if (need_dx) std::tie(dx, args.dx) = new_steps<T>(T_, B, weights.I, batch_first);
     const py::object dh0 = new_array<T, 2>({B, weights.H});
     const bool has_c = field<"has_c">(cell).ptr() == Py_True;
     const py::object dc0 = has_c ? py::object(new_array<T, 2>({B, weights.H})) : py::none();
-    args.dx = steps<T>(dx), args.dh0 = rows<T>(dh0), args.dc0 = rows<T>(dc0);
+    args.dh0 = rows<T>(dh0), args.dc0 = rows<T>(dc0);
     args.added = accumulate, args.threads = threads;
     if (T_ == 0 || B == 0) {
       copy_state<T>(args.dh, args.dh0, B, weights.H);
@@ -143,7 +145,7 @@ PackedCell pack(const Kernels& self, const PyCell& cell, const PyWeights& weight
 ResultTuple packed_forward(const PackedCell& self, const PySequence& sequence, bool has_c, bool need_y, int threads) {
   return self.visit([&](const auto& packed) {
     return run_forward(*packed->kernels, sequence, packed->H, has_c, need_y, std::nullopt, threads,
-                       [&]() -> const auto& { return *packed; });
+                       [&](Index, Index) -> const auto& { return *packed; });
   });
 }
 
@@ -158,7 +160,8 @@ void bind_recurrent(py::module_& module, KernelsClass& kernels) {
   kernels
       .def("recurrent_forward", &recurrent_forward, arg("cell"), arg("weights"), arg("sequence"), arg("need_y"),
            arg("checkpoint"), arg("threads"),
-           "Return (y, h, c, saved), None for what there is not. saved is what the backward reads:\n"
+           "Return (y, h, c, saved), None for what there is not; y is (B, T, H) if the sequence is batch_first.\n"
+           "saved is what the backward reads:\n"
            "all steps if checkpoint is 0, which needs y; the states before every k-th step if it is k;\n"
            "nothing if it is None.")
       .def("recurrent_backward", &recurrent_backward, arg("tape"), arg("dy"), arg("dh"), arg("dc"), arg("gradients"),

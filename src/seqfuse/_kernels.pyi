@@ -315,7 +315,8 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> tuple[typing.Any, numpy.typing.NDArray[typing.Any], typing.Any, typing.Any]:
         """
-        Return (y, h, c, saved), None for what there is not. saved is what the backward reads:
+        Return (y, h, c, saved), None for what there is not; y is (B, T, H) if the sequence is batch_first.
+        saved is what the backward reads:
         all steps if checkpoint is 0, which needs y; the states before every k-th step if it is k;
         nothing if it is None.
         """

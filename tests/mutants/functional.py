@@ -20,10 +20,10 @@ MUTANTS = [
         killed_before=True,
     ),
     Mutant(
-        "recurrent backward: dx of batch_first stays (T, B, I)",
+        "recurrent tape: y of batch_first stays (B, T, H)",
         f"{FUNCTIONAL}/_recurrent.py",
-        "if gradients.dx is not None and sequence.batch_first:",
-        "if False:",
+        "y.swapaxes(0, 1) if sequence.batch_first else y.view()",
+        "y.view()",
         (f"{TESTS}/test_layouts.py", f"{TESTS}/test_recurrent.py"),
         killed_before=True,
     ),

@@ -22,7 +22,7 @@ class Gradients:
     dU: Any
     db: Any
     dpeephole: Any
-    dx: Any = None  # (T, B, I); the kernels return these three
+    dx: Any = None  # (T, B, I), or (B, T, I) with batch_first; the kernels return these three
     dh0: Any = None  # (B, H), as dc0
     dc0: Any = None
 

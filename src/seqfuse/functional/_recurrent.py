@@ -84,15 +84,12 @@ def refuse_input(function: str, x: Array, batch_first: Any) -> None:
 def run(cell: Cell, weights: Weights, sequence: Sequence) -> tuple[Any, Array, Any]:
     """Run the cell over a sequence: y or None, h, c or None."""
     need_y = sequence.return_sequences
-    y, h, c, _ = _backend.kernels.recurrent_forward(cell, weights, sequence, need_y, None, _threads.current())
-    return y.swapaxes(0, 1) if need_y and sequence.batch_first else y, h, c
+    return _backend.kernels.recurrent_forward(cell, weights, sequence, need_y, None, _threads.current())[:3]
 
 
 def run_packed(cell: Cell, packed: PackedCell, sequence: Sequence) -> tuple[Any, Array, Any]:
     """Run the cell with packed weights, like `run`."""
-    need_y = sequence.return_sequences
-    y, h, c, _ = packed.forward(sequence, cell.has_c, need_y, _threads.current())
-    return y.swapaxes(0, 1) if need_y and sequence.batch_first else y, h, c
+    return packed.forward(sequence, cell.has_c, sequence.return_sequences, _threads.current())[:3]
 
 
 def run_forward(
@@ -104,13 +101,11 @@ def run_forward(
         interval = min(_checks.integer(function, "checkpoint", checkpoint, 1), max(sequence.x.shape[0], 1))
     kernels, need_y = _backend.kernels, sequence.return_sequences or not interval
     y, h, c, saved = kernels.recurrent_forward(cell, weights, sequence, need_y, interval, _threads.current())
-    kept_y = None if interval else y.view()
+    kept_y = None
+    if not interval:
+        kept_y = y.swapaxes(0, 1) if sequence.batch_first else y.view()
     tape = tape_type(kernels, cell, weights.views(), _own_arrays(sequence), kept_y, saved, interval)
-    if not sequence.return_sequences:
-        y = None
-    elif sequence.batch_first:
-        y = y.swapaxes(0, 1)
-    return y, h, c, tape
+    return y if sequence.return_sequences else None, h, c, tape
 
 
 def _own_arrays(sequence: Sequence) -> Sequence:
@@ -157,8 +152,6 @@ def backward(
     if targets is not None:  # not reached if Ctrl-C has stopped the kernel, which leaves `targets.work` unchanged
         targets.store()
         gradients.dW, gradients.dU, gradients.db = in_place_of_weights(targets.given, tape)
-    if gradients.dx is not None and sequence.batch_first:
-        gradients.dx = gradients.dx.swapaxes(0, 1)
     return gradients
 
 
