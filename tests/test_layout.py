@@ -25,7 +25,19 @@ PYTHON = [path for path in CODE if path.suffix in {".py", ".pyi"}]
 # From the bottom up: what a module of seqfuse may import stands in its own line or above it.
 LEVELS = [
     {"_version", "_names", "_activations", "_cells"},
-    {"_arrays", "_backend", "_checks", "_config", "_info", "_kernels", "_progress", "_registry", "_results", "_seeds"}
+    {
+        "_arrays",
+        "_backend",
+        "_checks",
+        "_config",
+        "_deprecation",
+        "_info",
+        "_kernels",
+        "_progress",
+        "_registry",
+        "_results",
+        "_seeds",
+    }
     | {"_threads", "_update"},
     {"functional", "reference"},
     {"initializers", "losses", "metrics", "optimizers", "regularizers"},

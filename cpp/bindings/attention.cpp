@@ -33,7 +33,7 @@ void attention_forward(const Kernels& self, const Array& q, const Array& k, cons
                                  .reciprocal_out = inv_sum,
                                  .lse_out = pointer<T>(lse),
                                  .threads = threads,
-                                 .stop = {}};
+                                 .cancellation = {}};
     run_interruptible(args, [&] { return self.of<T>().attention_forward(args); });
   });
 }
@@ -61,7 +61,7 @@ void attention_backward(const Kernels& self, const PyAttentionTape& tape, const 
                                   .dv_out = heads<T>(dv),
                                   .dmask_inout = pointer<T>(dmask),
                                   .threads = threads,
-                                  .stop = {}};
+                                  .cancellation = {}};
     run_interruptible(args, [&] { return self.of<T>().attention_backward(args); });
   });
 }

@@ -6,7 +6,7 @@
 #include <cfenv>
 #include <chrono>
 
-#include "seqfuse/stop_check.hpp"
+#include "seqfuse/cancellation_token.hpp"
 
 namespace seqfuse::bindings {
 
@@ -15,7 +15,7 @@ namespace seqfuse::bindings {
 class SignalCheck {
  public:
   SignalCheck() { std::fegetenv(&caller_environment_); }
-  StopCheck check() { return {&SignalCheck::ask, this}; }
+  CancellationToken token() { return {&SignalCheck::ask, this}; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -29,20 +29,20 @@ class SignalCheck {
     std::fenv_t kernel_environment;
     std::fegetenv(&kernel_environment);
     std::fesetenv(&self.caller_environment_);
-    const bool stop = PyErr_CheckSignals() != 0;
+    const bool cancelled = PyErr_CheckSignals() != 0;
     std::fesetenv(&kernel_environment);
-    return stop;
+    return cancelled;
   }
 
   std::fenv_t caller_environment_;
   Clock::time_point next_ = Clock::now() + kInterval;
 };
 
-// Calls kernel() without the GIL, args.stop set; raises what the signal handler raised if that stopped the call.
+// Calls kernel() without the GIL, args.cancellation set; raises what the signal handler raised if that stopped the call.
 template <class Args, class Kernel>
 void run_interruptible(Args& args, Kernel&& kernel) {
   SignalCheck signals;
-  args.stop = signals.check();
+  args.cancellation = signals.token();
   bool completed;
   {
     pybind11::gil_scoped_release release;

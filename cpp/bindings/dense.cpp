@@ -18,7 +18,7 @@ void dense_forward(const Kernels& self, const Array& x, const Array& W, const Op
                              .y = rows<T>(y),
                              .add = add,
                              .threads = threads,
-                             .stop = {}};
+                             .cancellation = {}};
     run_interruptible(args, [&] { return self.of<T>().dense_forward(args); });
   });
 }
@@ -38,7 +38,7 @@ void dense_backward(const Kernels& self, const Array& x, const Array& W, const A
                               .db = pointer<T>(db),
                               .added = accumulate,
                               .threads = threads,
-                              .stop = {}};
+                              .cancellation = {}};
     run_interruptible(args, [&] { return self.of<T>().dense_backward(args); });
   });
 }

@@ -23,7 +23,7 @@ void optimizer_update(const Kernels& self, const PyUpdate& update, const Array& 
   const auto rule = field<"rule">(update).cast<std::string>();
   const auto states = field<"states">(update).cast<py::tuple>(), numbers = field<"numbers">(update).cast<py::tuple>();
   const auto runs = py::reinterpret_borrow<py::array>(field<"runs">(update));
-  if (states.size() > kMostRuleStates || numbers.size() > kMostRuleNumbers)
+  if (states.size() > kMaxRuleStates || numbers.size() > kMaxRuleNumbers)
     throw py::value_error("more states or numbers than any rule has");
   for_type_of(params, [&](auto zero) {
     using T = decltype(zero);

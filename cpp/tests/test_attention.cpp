@@ -63,7 +63,7 @@ class Problem {
   }
 
   // Returns false if forward or backward was cancelled.
-  bool run(int threads, StopCheck stop_forward, StopCheck stop_backward, Results<T>& to) const {
+  bool run(int threads, CancellationToken stop_forward, CancellationToken stop_backward, Results<T>& to) const {
     const auto [B, Hq, Hk, Tq, Tk, D, Dv] = s_;
     to = zeros<T>();
     Numbers<T> high(dlse_.size()), reciprocal(dlse_.size());
@@ -73,7 +73,7 @@ class Problem {
     forward.q = heads(q_, Hq, Tq, D), forward.k = heads(k_, Hk, Tk, D), forward.v = heads(v_, Hk, Tk, Dv);
     forward.y = heads(to.y, Hq, Tq, Dv);
     forward.high_out = high.data(), forward.reciprocal_out = reciprocal.data(), forward.lse_out = to.lse.data();
-    forward.threads = threads, forward.stop = stop_forward;
+    forward.threads = threads, forward.cancellation = stop_forward;
     if (!attention_forward(forward)) return false;
 
     AttentionBackwardArgs<T> backward;
@@ -84,7 +84,7 @@ class Problem {
     backward.dq_out = heads(to.dq, Hq, Tq, D);
     backward.dk_out = heads(to.dk, Hk, Tk, D), backward.dv_out = heads(to.dv, Hk, Tk, Dv);
     backward.dmask_inout = to.dmask.data();
-    backward.threads = threads, backward.stop = stop_backward;
+    backward.threads = threads, backward.cancellation = stop_backward;
     return attention_backward(backward);
   }
 
@@ -227,10 +227,10 @@ TEST_CASE_TEMPLATE("dropout keeps weights of attention, scaled, as often as its 
 }
 
 TEST_CASE_TEMPLATE("attention stops when it is told to, whichever way it shares its work", T, float, double) {
-  const StopCheck stop{[](void*) { return true; }, nullptr};
+  const CancellationToken stop{[](void*) { return true; }, nullptr};
   for (const AttentionShape& shape : {kShared, kApart}) {
     const Problem<T> problem(shape, Problem<T>::How::kPlain);
-    for (int threads = 1; threads <= kMostThreads; ++threads) {
+    for (int threads = 1; threads <= kMaxThreads; ++threads) {
       Results<T> results;
       REQUIRE_FALSE(problem.run(threads, stop, {}, results));
       REQUIRE_FALSE(problem.run(threads, {}, stop, results));

@@ -13,7 +13,7 @@ struct Problem {
   Matrix<T> x{N, I, gap, 1, 0.1}, W{I, O, gap, 1, 0.2}, b{1, O, 0, 1, 0.3}, dy{N, O, gap, 1, 0.4};
   Matrix<T> y_before{N, O, gap, 1, 0.5}, dW_before{I, O, gap, 1, 0.6}, db_before{1, O, 0, 1, 0.7};
 
-  Numbers<T> forward(bool bias, bool add, int threads, StopCheck stop = {}) const {
+  Numbers<T> forward(bool bias, bool add, int threads, CancellationToken stop = {}) const {
     Matrix<T> y = add ? y_before : Matrix<T>(N, O, gap);
     DenseForwardArgs<T> args{N, I, O, x.rows(), W.rows(), bias ? b.data() : nullptr, y.rows(), add, threads, stop};
     REQUIRE(dense_forward(args) == (stop.ask == nullptr));

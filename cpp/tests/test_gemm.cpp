@@ -77,10 +77,10 @@ void check_tiles(const gemm::Layout<T>& layout, const Buffer<T>& panels, Range s
 // rows (R, K) times W (K, gates * units): what a step of a cell is.
 template <class T>
 void check_columns(Index units, int gates, Index K) {
-  constexpr Index kMostRows = 13;
+  constexpr Index kMaxRows = 13;
   const gemm::Layout<T> layout{units, gates, std::max(1, gemm::kPanelPackets / gates)};
   const Index width = gates * units + 3;  // W is a view into something wider
-  const auto W = random_numbers<T>(K * width), x = random_numbers<T>(kMostRows * (K + 1));
+  const auto W = random_numbers<T>(K * width), x = random_numbers<T>(kMaxRows * (K + 1));
   std::vector<Index> column;
   for (int g = 0; g < gates; ++g) column.push_back(((g + 1) % gates) * units);  // not in their order
 
@@ -89,8 +89,8 @@ void check_columns(Index units, int gates, Index K) {
     gemm::pack_columns(layout, column.data(), Rows<const T>{W.data(), width}, K, share_of(layout.panels(), part, 3),
                        panels.data());
 
-  std::vector<T> want(static_cast<std::size_t>(kMostRows * gates * units));
-  for (Index r = 0; r < kMostRows; ++r)
+  std::vector<T> want(static_cast<std::size_t>(kMaxRows * gates * units));
+  for (Index r = 0; r < kMaxRows; ++r)
     for (int g = 0; g < gates; ++g)
       for (Index unit = 0; unit < units; ++unit)
         want[static_cast<std::size_t>((r * gates + g) * units + unit)] = product<T>(
@@ -99,11 +99,11 @@ void check_columns(Index units, int gates, Index K) {
               return W[static_cast<std::size_t>(k * width + column[static_cast<std::size_t>(g)] + unit)];
             });
 
-  for (Index rows = 1; rows <= kMostRows; ++rows) {
+  for (Index rows = 1; rows <= kMaxRows; ++rows) {
     std::vector<const T*> row;
     std::vector<Index> which;
     for (Index r = 0; r < rows; ++r) {
-      which.push_back((r * 5) % kMostRows);  // rows in any order
+      which.push_back((r * 5) % kMaxRows);  // rows in any order
       row.push_back(x.data() + which.back() * (K + 1));
     }
     const auto expected = [&](Index r, int g, Index unit) {
@@ -120,8 +120,8 @@ void check_columns(Index units, int gates, Index K) {
 // Gradients of gates in chunks of one line, (chunks, rows, line), times W^T: what backward's step is.
 template <class T>
 void check_rows(Index units, int gates, Index each) {
-  constexpr Index kMostRows = 13;
-  const Index padded = round_up(each, kLine<T>), K = gates * padded, chunk_stride = (kMostRows + 1) * kLine<T>;
+  constexpr Index kMaxRows = 13;
+  const Index padded = round_up(each, kLine<T>), K = gates * padded, chunk_stride = (kMaxRows + 1) * kLine<T>;
   const gemm::Layout<T> layout{units, 1, gemm::kPanelPackets};
   const Index width = gates * each;
   const auto W = random_numbers<T>(units * width);
@@ -139,7 +139,7 @@ void check_rows(Index units, int gates, Index each) {
     return i < each ? W[static_cast<std::size_t>(unit * width + column[static_cast<std::size_t>(g)] + i)] : T(0);
   };
   std::vector<const T*> row;
-  for (Index r = 0; r < kMostRows; ++r) row.push_back(da.data() + r * kLine<T>);
+  for (Index r = 0; r < kMaxRows; ++r) row.push_back(da.data() + r * kLine<T>);
   const gemm::Terms<T> terms{row.data(), K, kLine<T>, chunk_stride};
   for (Index rows : {1, 2, 7, 13})
     check_tiles<T>(layout, panels, {0, layout.blocks()}, terms, rows, [&](Index r, int, Index unit) {

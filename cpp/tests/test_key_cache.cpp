@@ -44,10 +44,10 @@ class Decoding {
   }
 
   // Returns false if the call was cancelled.
-  bool attend(const KeyCache<T>& cache, int threads, StopCheck stop, Numbers<T>& y) const {
+  bool attend(const KeyCache<T>& cache, int threads, CancellationToken stop, Numbers<T>& y) const {
     auto args = arguments(y, threads);
     args.k = {}, args.v = {};
-    args.stop = stop;
+    args.cancellation = stop;
     return cache.attend(args);
   }
 
@@ -87,7 +87,7 @@ void check_the_bits_of_one_pass(const AttentionShape& shape) {
     for (const Index capacity : {Index(0), shape.Tk}) {
       const auto cache = decoding.cache(capacity);
       decoding.fill(*cache, chunk);
-      for (int threads = 1; threads <= kMostThreads; ++threads)
+      for (int threads = 1; threads <= kMaxThreads; ++threads)
         require_same_bits(decoding.attend(*cache, threads), wanted, "the cache");
     }
 }
@@ -97,7 +97,7 @@ TEST_CASE_TEMPLATE("a cache has the bits of one pass over all keys", T, float, d
 }
 
 TEST_CASE_TEMPLATE("a cache stops when it is told to", T, float, double) {
-  const StopCheck stop{[](void*) { return true; }, nullptr};
+  const CancellationToken stop{[](void*) { return true; }, nullptr};
   const Decoding<T> decoding(kSmall);
   const auto cache = decoding.cache(0);
   decoding.fill(*cache, kSmall.Tk);

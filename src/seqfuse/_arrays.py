@@ -187,7 +187,7 @@ class Targets:
                 given[...] = work
 
 
-class Kept(tuple[Any, ...]):
+class CheckedTargets(tuple[Any, ...]):
     """An `into` of arrays that fit what is added to them, and that no input shares memory with, call after call.
 
     A model's own buffer of gradients is so: looking at it at every step would cost as much as a small product.
@@ -195,7 +195,7 @@ class Kept(tuple[Any, ...]):
 
     targets: Targets
 
-    def __new__(cls, given: Sequence[Array | None]) -> Kept:
+    def __new__(cls, given: Sequence[Array | None]) -> CheckedTargets:
         kept = super().__new__(cls, given)
         kept.targets = object.__new__(Targets)
         kept.targets.given = kept.targets.work = tuple(array for array in given if array is not None)

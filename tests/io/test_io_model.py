@@ -138,7 +138,7 @@ class Scale(L.Layer):
         self.factor = factor
 
     def forward(self, x, training=False, mask=None, *, keep=True):
-        return self.ready(x) * self._dtype.type(self.factor), None
+        return self.prepare_input(x) * self._dtype.type(self.factor), None
 
     def backward(self, tape, dy, *, need_dx=True, into=None):
         return dy * self._dtype.type(self.factor), []

@@ -19,7 +19,7 @@ class Scale(Layer):
         super().build(input_shape)
 
     def forward(self, x, training=False, mask=None, *, keep=True):
-        x = self.ready(x)
+        x = self.prepare_input(x)
         return x * self.scale.value, x
 
     def backward(self, tape, dy, *, need_dx=True, into=None):

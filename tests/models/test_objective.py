@@ -7,7 +7,7 @@ from models.whole import compiled, rng
 from seqfuse import losses, metrics
 from seqfuse.layers import GRU, Dense, Input, SimpleRNN
 from seqfuse.models import Model, Sequential
-from seqfuse.models._objective import Measures, Objective, by_output
+from seqfuse.models._objective import MetricGroup, Objective, by_output
 
 X = rng().normal(size=(6, 4, 2))
 A, B = rng(1).normal(size=(6, 1)), rng(2).integers(0, 3, 6)
@@ -161,7 +161,7 @@ def test_an_objective_and_measures_stand_alone():
     loss, tapes = objective.forward([A], [A + 2], [None], [None])
     assert loss == pytest.approx(4.0)
     np.testing.assert_allclose(objective.backward(tapes)[0], np.full((6, 1), 4 / 6))
-    measures = Measures("metrics", ["mae"], ["y"], {"loss"})
+    measures = MetricGroup("metrics", ["mae"], ["y"], {"loss"})
     assert measures.named() == []
     measures.update([A], [A + 2], [None], [None])
     assert [(name, metric.result()) for name, metric in measures.named()] == [("mae", pytest.approx(2.0))]
@@ -179,7 +179,7 @@ class Seen(metrics.Metric):
 
 def test_metrics_that_take_a_mask_leave_out_what_is_not_real():
     y, prediction = np.zeros((2, 3, 1)), np.arange(6.0).reshape(2, 3, 1)
-    measures = Measures("metrics", ["mae", Seen()], ["y"], {"loss"})
+    measures = MetricGroup("metrics", ["mae", Seen()], ["y"], {"loss"})
     measures.update([y], [prediction], [None], [np.array([[True, True, False], [False, True, False]])])
     assert [metric.result() for _, metric in measures.named()] == [pytest.approx((0 + 1 + 4) / 3), 6]
 

@@ -48,7 +48,7 @@ MUTANTS = [
     Mutant(
         "forward: a call of many steps is not cancelled",
         FORWARD,
-        "stopping_.ask()",
+        "cancellation_.poll()",
         "false",
         (INTERRUPT,),
         killed_before=True,

@@ -1,9 +1,9 @@
 // The functions that gates are made with, and their slopes.
 //
-// tanh and sigmoid are compiled into the cells (Standard). Any other choice is a switch a packet (Chosen),
+// tanh and sigmoid are compiled into the cells (DefaultActivations). Any other choice is a switch a packet (RuntimeActivations),
 // which also hands over the slope: the tape keeps it, so that a backward needs no function at all.
 //
-//   act.activation(a, slope), act.recurrent(a, slope)     f(clip(a)); slope is written by Chosen alone
+//   act.activation(a, slope), act.recurrent(a, slope)     f(clip(a)); slope is written by RuntimeActivations alone
 //   act.unclipped(a, slope)                               activation without the clip (LSTM: of c)
 //   act.activation_slope(y, slope), ...                   f' times the clip's, from y or as it was kept
 //   act.peephole(k, c, a), act.from_peephole(k, da, dc)   a + P[k] * c, and its gradient for c
@@ -76,9 +76,9 @@ template <class T>
 
 // A unit's functions where they are tanh and sigmoid, known to the compiler, and nothing is clipped.
 template <class T>
-struct Standard {
+struct DefaultActivations {
   using V = Vec<T>;
-  static constexpr bool kStandard = true;
+  static constexpr bool kDefaultActivations = true;
 
   const CellOptions<T>& options;
   const T* parameters;  // (kParameters, lanes), of this block of units; cells that have some
@@ -99,9 +99,9 @@ struct Standard {
 
 // The same as the options say.
 template <class T>
-struct Chosen {
+struct RuntimeActivations {
   using V = Vec<T>;
-  static constexpr bool kStandard = false;
+  static constexpr bool kDefaultActivations = false;
 
   const CellOptions<T>& options;
   const T* parameters;

@@ -7,8 +7,8 @@
 
 #include <cstdint>
 
+#include "seqfuse/cancellation_token.hpp"
 #include "seqfuse/mask.hpp"
-#include "seqfuse/stop_check.hpp"
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
@@ -46,7 +46,7 @@ struct AttentionForwardArgs {
   T* reciprocal_out = nullptr;  // (B, Hq, Tq) out
   T* lse_out = nullptr;         // (B, Hq, Tq) out: log of the sum of exp(score)
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 template <class T>
@@ -61,7 +61,7 @@ struct AttentionBackwardArgs {
   Heads<T> dk_out, dv_out;   // (B, Hk, Tk, D), (B, Hk, Tk, Dv): zeros, written up to the lengths
   T* dmask_inout = nullptr;  // (B, Hq, Tq, Tk): zeros, written where a query attends; or none
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 // False: stopped.

@@ -36,7 +36,7 @@ bool attention_backward(const AttentionBackwardArgs<T>& args) {
 
   const auto columns_of = [&](Index unit) { return divide_up(args.options.interval.limit(unit / shape.Hk), kKeys); };
   if (!plan.shared)
-    return plan.for_each_unit(args.stop, [&](Index unit, int thread) {
+    return plan.for_each_unit(args.cancellation, [&](Index unit, int thread) {
       const auto at = static_cast<std::size_t>(thread);
       rows[at].begin(unit / shape.Hk, unit % shape.Hk);
       for (Index block = 0; block < plan.blocks; ++block) rows[at].prepare(block);
@@ -53,7 +53,7 @@ bool attention_backward(const AttentionBackwardArgs<T>& args) {
     };
     each_block([&](Index block) { rows[0].prepare(block); });
     const parallel::Work work_of_column = plan.work_of_block * plan.blocks / std::max<Index>(columns_of(unit), 1);
-    if (!plan.for_each(columns_of(unit), work_of_column, args.stop,
+    if (!plan.for_each(columns_of(unit), work_of_column, args.cancellation,
                        [&](Index column, int thread) { work[static_cast<std::size_t>(thread)].run(rows[0], column); }))
       return false;
     each_block([&](Index block) { rows[0].store(block); });

@@ -154,14 +154,14 @@ bool attend(const AttentionForwardArgs<T>& args, const Schedule& plan, Prepare&&
                                                [&](Index key_block) { return block_of(unit, who, key_block); });
   };
   if (!plan.shared)
-    return plan.for_each_unit(args.stop, [&](Index unit, int thread) {
+    return plan.for_each_unit(args.cancellation, [&](Index unit, int thread) {
       prepare(unit, thread, 0, 1);
       for (Index block = 0; block < plan.blocks; ++block) run(unit, block, thread, thread);
     });
   for (Index unit = 0; unit < plan.units; ++unit) {
     parallel::run(plan.threads, [&](int thread, int team) { prepare(unit, 0, thread, team); });
     // Last first: causal rows are the longer the later they come, and the short ones fill the gaps at the end.
-    if (!plan.for_each(plan.blocks, plan.work_of_block, args.stop,
+    if (!plan.for_each(plan.blocks, plan.work_of_block, args.cancellation,
                        [&](Index i, int thread) { run(unit, plan.blocks - 1 - i, thread, 0); }))
       return false;
   }

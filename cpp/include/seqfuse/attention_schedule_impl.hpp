@@ -29,16 +29,16 @@ struct Schedule {
 
   // Calls f(unit, thread) for every unit, on one thread each. False: stopped.
   template <class F>
-  bool for_each_unit(const StopCheck& stop, F&& f) const {
-    return for_each(units, work_of_block * blocks, stop, f);
+  bool for_each_unit(const CancellationToken& cancellation, F&& f) const {
+    return for_each(units, work_of_block * blocks, cancellation, f);
   }
 
   // Calls f(i, thread) for 0 .. n; a thread that is free takes the next one, in order. False: stopped.
   template <class F>
-  bool for_each(Index n, parallel::Work work_of_one, const StopCheck& stop, F&& f) const {
+  bool for_each(Index n, parallel::Work work_of_one, const CancellationToken& cancellation, F&& f) const {
     const Index at_once = std::max<Index>(parallel::pieces_between_checks(work_of_one), threads);
     for (Index begin = 0; begin < n; begin += at_once) {
-      if (stop()) return false;
+      if (cancellation()) return false;
       const Index end = std::min(n, begin + at_once);
       std::atomic<Index> next{begin};
       parallel::run(threads, [&](int thread, int) {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "seqfuse/stop_check.hpp"
+#include "seqfuse/cancellation_token.hpp"
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
@@ -25,7 +25,7 @@ struct CtcForwardArgs {
   T* losses = nullptr;  // (B,) out; inf: no way to spell the labels, NaN: a real step whose softmax is NaN
   T* saved = nullptr;   // out, for backward: ctc_tape_size elements on a cache line; may be none
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 template <class T>
@@ -36,7 +36,7 @@ struct CtcBackwardArgs {
   const T* dlosses = nullptr;  // (B,)
   Steps<T> dlogits;            // (T, B, C) overwritten; not logits
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 template <class T>

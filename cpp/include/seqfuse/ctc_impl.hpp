@@ -276,7 +276,7 @@ void backward(const Row<T>& row, Scratch<T>& scratch, const T* saved, Index step
 
 // f(row, scratch, go) for every row, on one thread each; a thread that is free takes the next one. False: stopped.
 template <class T, class F>
-bool for_each_row(const CtcBatch<T>& batch, int threads, const StopCheck& stop, F&& f) {
+bool for_each_row(const CtcBatch<T>& batch, int threads, const CancellationToken& cancellation, F&& f) {
   parallel::Work work;
   for (Index b = 0; b < batch.B && work < parallel::kRegionPays; ++b) {
     const Row<T> row(batch, b);
@@ -286,24 +286,24 @@ bool for_each_row(const CtcBatch<T>& batch, int threads, const StopCheck& stop, 
   const Index each = round_up(Scratch<T>::size(batch.S), kLine<T>);
   Buffer<T> memory(checked_product({threads, each}));
   std::atomic<Index> next{0};
-  std::atomic<bool> stopped{false};
+  std::atomic<bool> cancelled{false};
   parallel::run(threads, [&](int thread, int) {
     Scratch<T> scratch(memory.data() + thread * each, batch.S);
     parallel::Work done;  // since the last check
     for (Index b; (b = next.fetch_add(1, std::memory_order_relaxed)) < batch.B;) {
-      if (stopped.load(std::memory_order_relaxed)) return;
+      if (cancelled.load(std::memory_order_relaxed)) return;
       const Row<T> row(batch, b);
       f(row, scratch, [&] {  // the caller's thread alone asks
         done = done + row.work_of_step();
         if (thread == 0 && done > parallel::kBetweenChecksOfSteps) {
           done = {};
-          if (stop()) stopped.store(true, std::memory_order_relaxed);
+          if (cancellation()) cancelled.store(true, std::memory_order_relaxed);
         }
-        return !stopped.load(std::memory_order_relaxed);
+        return !cancelled.load(std::memory_order_relaxed);
       });
     }
   });
-  return !stopped.load();
+  return !cancelled.load();
 }
 
 }  // namespace ctc
@@ -316,7 +316,7 @@ Index ctc_tape_size(const CtcBatch<T>& batch) {
 template <class T>
 bool ctc_forward(const CtcForwardArgs<T>& args) {
   const Buffer<Index> offsets = args.saved != nullptr ? ctc::tape_offsets(args.batch) : Buffer<Index>();
-  return ctc::for_each_row(args.batch, args.threads, args.stop,
+  return ctc::for_each_row(args.batch, args.threads, args.cancellation,
                            [&](const ctc::Row<T>& row, ctc::Scratch<T>& scratch, auto&& go) {
                              T* saved = args.saved != nullptr ? args.saved + offsets[row.b] : nullptr;
                              args.losses[row.b] = ctc::forward(row, scratch, saved, go);
@@ -326,7 +326,7 @@ bool ctc_forward(const CtcForwardArgs<T>& args) {
 template <class T>
 bool ctc_backward(const CtcBackwardArgs<T>& args) {
   const Buffer<Index> offsets = ctc::tape_offsets(args.batch);
-  return ctc::for_each_row(args.batch, args.threads, args.stop,
+  return ctc::for_each_row(args.batch, args.threads, args.cancellation,
                            [&](const ctc::Row<T>& row, ctc::Scratch<T>& scratch, auto&& go) {
                              const Index from = offsets[row.b], to = offsets[row.b + 1];
                              ctc::backward(row, scratch, args.saved + from, (to - from) / row.record.size(),

@@ -1,7 +1,7 @@
 // y = x W + b and its gradients, through the project's own product.
 #pragma once
 
-#include "seqfuse/stop_check.hpp"
+#include "seqfuse/cancellation_token.hpp"
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
@@ -15,7 +15,7 @@ struct DenseForwardArgs {
   Rows<T> y;
   bool add = false;
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 // dx (N, I) = dy W^T, overwritten, may be none; dW (I, O) += x^T dy; db (O,) += sum of dy, may be none.
@@ -27,7 +27,7 @@ struct DenseBackwardArgs {
   T* db = nullptr;
   bool added = false;  // dW and db hold something, and stay as they are when the call is stopped
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 // False: stopped.

@@ -59,7 +59,7 @@ bool dense_forward(const DenseForwardArgs<T>& args) {
   for (Index n = 0; n < args.N; ++n) from[n] = args.x.row(n);
   parallel::Barrier barrier;
   for (Index first = 0; first < args.N; first += most) {
-    if (args.stop()) return false;
+    if (args.cancellation()) return false;
     parallel::run(detail::dense_threads(args.threads, args.N, args.I, args.O), [&](int thread, int team) {
       if (first == 0) {
         gemm::pack_columns(layout, &column, args.W, args.I, share_of(layout.panels(), thread, team), panels.data());
@@ -85,7 +85,7 @@ bool dense_backward(const DenseBackwardArgs<T>& args) {
   Buffer<const T*> from(most);
   for (Index n = 0; n < most; ++n) from[n] = dy.at(n, 0);
   Rows<T> dW = args.dW, db{args.db, 0};
-  SumsApart<T> sums;
+  StagedSums<T> sums;
   if (args.added && group < args.N) sums.take(dW, args.I, args.O), sums.take(db, 1, args.O);
   const OuterProduct<T> product{{turned.data(), stride}, args.I, 0, 1, &column, dW, db.data};
   parallel::Barrier barrier;
@@ -106,7 +106,7 @@ bool dense_backward(const DenseBackwardArgs<T>& args) {
     barrier.wait(team);
   };
   for (Index begin = 0; begin < args.N; begin += group) {
-    if (args.stop()) return false;
+    if (args.cancellation()) return false;
     parallel::run(detail::dense_threads(args.threads, args.N, args.I, args.O), [&](int thread, int team) {
       if (args.dx && begin == 0)
         gemm::pack_rows(layout, &column, 1, args.O, padded, args.W, share_of(layout.panels(), thread, team),

@@ -9,13 +9,13 @@
 
 namespace seqfuse {
 
-inline constexpr int kMostRuleStates = 3, kMostRuleNumbers = 4;
+inline constexpr int kMaxRuleStates = 3, kMaxRuleNumbers = 4;
 
 // What a rule makes its factors of, the same for all parameters.
 struct RuleStep {
   std::int64_t count = 1;  // of updates, this one included
   double learning_rate = 0.001;
-  std::array<double, kMostRuleNumbers> numbers{};  // the rule's own, in its order
+  std::array<double, kMaxRuleNumbers> numbers{};  // the rule's own, in its order
 };
 
 // Neighbouring parameters that are treated alike: whole variables, one alone where its norm is limited.
@@ -28,13 +28,13 @@ enum class GradientLimit { none, value, norm, global_norm };  // norm: of each r
 
 template <class T>
 struct UpdateArgs {
-  std::string_view rule;                     // as optimizer_rules.hpp calls it
-  T* params = nullptr;                       // flat, updated where runs say so
-  const T* grads = nullptr;                  // as params; may be the same memory
-  std::array<T*, kMostRuleStates> states{};  // as params, updated; apart from each other and from all else
-  T* average = nullptr;                      // as params, updated: moving average of params; none where it is null
-  int n_states = 0, n_numbers = 0;           // how many were given
-  const UpdateRun* runs = nullptr;           // (n_runs,), ascending, apart from each other
+  std::string_view rule;                    // as optimizer_rules.hpp calls it
+  T* params = nullptr;                      // flat, updated where runs say so
+  const T* grads = nullptr;                 // as params; may be the same memory
+  std::array<T*, kMaxRuleStates> states{};  // as params, updated; apart from each other and from all else
+  T* average = nullptr;                     // as params, updated: moving average of params; none where it is null
+  int n_states = 0, n_numbers = 0;          // how many were given
+  const UpdateRun* runs = nullptr;          // (n_runs,), ascending, apart from each other
   Index n_runs = 0;
   RuleStep step;
   double grad_scale = 1;  // multiplies grads first

@@ -99,9 +99,9 @@ template <class Rule, class T>
 void update_part(const UpdateArgs<T>& args, Index begin, Index end, double factor, bool decays) {
   using V = Vec<T>;
   const auto all = [](double x) { return V::all(static_cast<T>(x)); };
-  V k[kMostRuleNumbers];
+  V k[kMaxRuleNumbers];
   const RuleFactors factors = Rule::factors(args.step);
-  for (int i = 0; i < kMostRuleNumbers; ++i) k[i] = all(factors[i]);
+  for (int i = 0; i < kMaxRuleNumbers; ++i) k[i] = all(factors[i]);
   const V scale = all(factor), most = all(args.most), least = all(-args.most);
   const V decay = all(-args.weight_decay * args.step.learning_rate);
   const V old_share = all(args.average_momentum), new_share = all(1.0 - args.average_momentum);
@@ -111,7 +111,7 @@ void update_part(const UpdateArgs<T>& args, Index begin, Index end, double facto
     V g = V::load_first(args.grads + i, n) * scale, w = V::load_first(args.params + i, n);
     if (clips) g = min(max(g, least), most);
     if (decays) w = madd(w, decay, w);
-    V state[kMostRuleStates];
+    V state[kMaxRuleStates];
     for (int s = 0; s < Rule::kStates; ++s) state[s] = V::load_first(args.states[s] + i, n);
     w = Rule::moved(w, g, state, k);
     for (int s = 0; s < Rule::kStates; ++s) state[s].store_first(args.states[s] + i, n);

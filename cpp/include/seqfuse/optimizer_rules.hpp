@@ -13,7 +13,7 @@
 
 namespace seqfuse {
 
-using RuleFactors = std::array<double, kMostRuleNumbers>;
+using RuleFactors = std::array<double, kMaxRuleNumbers>;
 
 // w -= learning_rate * g
 struct Sgd {

@@ -83,7 +83,7 @@ void outer_product(const OuterProduct<T>& product, GateGradients<T>& da, Index r
 
 // Arrays of our own in the place of the caller's, so that a call that is stopped half way leaves those as they were.
 template <class T>
-class SumsApart {
+class StagedSums {
  public:
   // `target` (rows, n) becomes zeros of ours; store() adds them to what it was.
   void take(Rows<T>& target, Index rows, Index n) {

@@ -7,9 +7,9 @@
 #include <memory>
 #include <string_view>
 
+#include "seqfuse/cancellation_token.hpp"
 #include "seqfuse/cell_options.hpp"
 #include "seqfuse/memory.hpp"
-#include "seqfuse/stop_check.hpp"
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
@@ -37,7 +37,7 @@ struct PackedWeights {
   Index I = 0, H = 0;
   CellOptions<T> options;
   Buffer<T> W, U, U_reset;  // panels; U_reset: the gate behind the reset, where there is a second pass
-  Rows<const T> lying_W, lying_U;
+  Rows<const T> unpacked_W, unpacked_U;
   Buffer<T> bias, bias_apart;  // (blocks, G, lanes): bx + bh; (blocks, lanes): bh of the gate apart
   Buffer<T> parameters;        // (blocks, kParameters, lanes)
 };
@@ -61,7 +61,7 @@ struct ForwardArgs {
   T* saved = nullptr;    // out, for backward: tape_size elements; may be none
   Index checkpoint = 0;  // what is saved: 0, everything, which needs y; k >= 1, the states before every k-th step read
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 // What a forward left.
@@ -86,7 +86,7 @@ struct BackwardArgs {
   bool added = false;    // dW .. dparameters hold something, and stay as they are when the call is stopped
   Rows<T> dh0, dc0;      // (B, H) overwritten
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 // The state after every step, carried over at unreal ones, and the gates, zeros there.
@@ -96,7 +96,7 @@ struct InspectArgs {
   Steps<T> states[2];  // h, c: (T, B, H) out; may be none
   Steps<T> gates[4];   // (T, B, H) out, in the order of the columns of W; may be none
   int threads = 1;
-  StopCheck stop;
+  CancellationToken cancellation;
 };
 
 // One step at a time: h and c stay inside between the steps.

@@ -34,12 +34,12 @@ class BackwardDriver {
         padded_(layout_.padded()),
         steps_(std::clamp<Index>(kSegmentRows / std::max<Index>(seq_.B, 1), 1, std::max<Index>(seq_.T_, 1))),
         schedule_(steps_, seq_.B),
-        replay_(cell, weights, args.tape, steps_, args.threads, args.stop),
+        replay_(cell, weights, args.tape, steps_, args.threads, args.cancellation),
         gradients_(cell, weights.I, weights.H, steps_ * seq_.B, bool(seq_.recurrent_mask)),
         targets_(args, weights.I, weights.H, numbers_.gates * weights.H, numbers_.parameters,
                  args.added && seq_.T_ > steps_),
         saved_block_(seq_.B * replay_.values() * kLanes),
-        stopping_(args.stop) {
+        cancellation_(args.cancellation) {
     const Index B = seq_.B, H = weights.H, rows = steps_ * B;
     split_ = Split::choose(args.threads, seq_.T_, B, numbers_.gates * H * H, output_layout().panels());
     split_.balance(seq_.real, seq_.T_, B);
@@ -60,9 +60,9 @@ class BackwardDriver {
     for (Index i = 0; i < segments; ++i) {
       const Index first = (seq_.reverse ? i : segments - 1 - i) * steps_;
       const Range steps{first, std::min(first + steps_, seq_.T_)};
-      if (stopping_.ask() || !replay_.require(steps)) return false;
+      if (cancellation_.poll() || !replay_.require(steps)) return false;
       segment(steps);
-      if (stopping_.stopped()) return false;
+      if (cancellation_.cancelled()) return false;
     }
     targets_.sums.store();
     for (Index b = 0; b < seq_.B; ++b) {
@@ -168,7 +168,8 @@ class BackwardDriver {
       if (numbers_.product) hand_over(worker, rows, blocks);
     });
     if (args_.dx && seq_.real != nullptr) clear_unreal(steps);
-    if (const Index rows = schedule_.step(steps.size() - 1).end; rows > 0 && !stopping_.stopped()) gradients(rows);
+    if (const Index rows = schedule_.step(steps.size() - 1).end; rows > 0 && !cancellation_.cancelled())
+      gradients(rows);
   }
 
   // The segment as the cell's functions see it.
@@ -189,7 +190,7 @@ class BackwardDriver {
     const SegmentEntries<T> segment = this->entries();
     if (numbers_.product) {
       const gemm::Terms<T> later{worker.later.data(), numbers_.first_gates() * padded_, kLine<T>, da_.stride};
-      stopping_.in_parts(blocks, n * later.K * kLanes, thread, [&](Range some) {
+      cancellation_.in_parts(blocks, n * later.K * kLanes, thread, [&](Range some) {
         gemm::for_each_tile(output_layout(), U_.data(), some, later, n,
                             [&](Index block, Index width, Index row, Index rows, const T* sums) {
                               functions_.backward(segment, worker.entry.data() + row, block, width, rows, sums);
@@ -199,8 +200,8 @@ class BackwardDriver {
     if (fresh > 0) functions_.backward(segment, worker.fresh.data(), blocks.begin, blocks.size(), fresh, nullptr);
     if (numbers_.product) meet(team);
     if (numbers_.two_stage) {
-      stopping_.in_parts(blocks, entries.size() * padded_ * kLanes, thread,
-                         [&](Range some) { second_pass(worker, entries, some); });
+      cancellation_.in_parts(blocks, entries.size() * padded_ * kLanes, thread,
+                             [&](Range some) { second_pass(worker, entries, some); });
       meet(team);
     }
   }
@@ -287,7 +288,7 @@ class BackwardDriver {
   WeightGradients<T> gradients_;
   GradientTargets<T> targets_;
   Index saved_block_;  // elements of the tape from one block of units to the next
-  Stopping stopping_;
+  SharedCancellation cancellation_;
   Split split_;
   GateGradients<T> da_;
   Buffer<T> U_, U_reset_, W_, parameters_, carry_, dstate_, reset_h_;

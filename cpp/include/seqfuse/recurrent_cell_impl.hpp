@@ -146,7 +146,7 @@ Act functions_of(const CellOptions<T>& options, const T* parameters, const T* ma
 
 // Saved values that are kept with these functions: slopes only where they are not compiled in.
 template <class Cell, class Act>
-inline constexpr int kKept = Cell::kSaved + (Act::kStandard ? 0 : Cell::kSlopes);
+inline constexpr int kKept = Cell::kSaved + (Act::kDefaultActivations ? 0 : Cell::kSlopes);
 
 // The saved values of a block of units that `which` names.
 template <class Cell, class Act, IndexSet which, class T>

@@ -38,11 +38,11 @@ class ForwardDriver {
         args_(args),
         seq_(args.sequence),
         layout_{cell.numbers, packed.H},
-        stopping_(args.stop) {
+        cancellation_(args.cancellation) {
     const Index B = seq_.B, H = packed.H;
     split_ = Split::choose(args.threads, seq_.T_, B, numbers_.gates * H * (packed.I + (numbers_.product ? H : 0)),
                            divide_up(layout_.blocks(), gemm::kPanelPackets));
-    if (packed.lying_W) split_ = {};  // bound by reading the weights, which a sweep does whole
+    if (packed.unpacked_W) split_ = {};  // bound by reading the weights, which a sweep does whole
     split_.balance(seq_.real, seq_.T_, B);
     const Index step_bytes = checked_product({B, numbers_.gates, layout_.padded(), Index(sizeof(T))});
     piece_steps_ = std::clamp<Index>(kPieceBytes / std::max<Index>(step_bytes, 1), 1, std::max<Index>(seq_.T_, 1));
@@ -64,7 +64,7 @@ class ForwardDriver {
     }
     masked_ = numbers_.product && seq_.recurrent_mask;
     if (masked_) h_in_ = Buffer<T>(checked_product({2, B, H}));
-    const Index rows = split_.most_rows(B);
+    const Index rows = split_.max_rows(B);
     for (int i = 0; i < split_.threads; ++i)
       workers_.emplace_back(numbers_, piece_steps_, B, rows, layout_.blocks(), bool(seq_.recurrent_mask), masked_);
     parallel::FlushDenormals flush;
@@ -73,14 +73,14 @@ class ForwardDriver {
 
   bool run() {
     for (Index s = 0; s < seq_.T_;) {
-      if (stopping_.ask()) return false;
+      if (cancellation_.poll()) return false;
       Index steps = std::min(piece_steps_, seq_.T_ - s);
       if (args_.checkpoint > 0) {
         if (s % args_.checkpoint == 0) keep_states(s / args_.checkpoint);
         steps = std::min(steps, args_.checkpoint - s % args_.checkpoint);
       }
       piece(s, steps);
-      if (stopping_.stopped()) return false;
+      if (cancellation_.cancelled()) return false;
       s += steps;
     }
     for (Index b = 0; b < seq_.B; ++b) {
@@ -224,8 +224,8 @@ class ForwardDriver {
   // `cost`: multiply-adds of one unit and gate. Weights that are not packed are read whole, whatever the part.
   template <class F>
   void in_parts(Range blocks, Index cost, int thread, F&& f) {
-    if (packed_.lying_W) return f(blocks);
-    stopping_.in_parts(blocks, cost * numbers_.gates * kLanes, thread, f);
+    if (packed_.unpacked_W) return f(blocks);
+    cancellation_.in_parts(blocks, cost * numbers_.gates * kLanes, thread, f);
   }
 
   // A row that is kept in no array of the caller's alternates between two places, whatever steps are left out between.
@@ -246,7 +246,7 @@ class ForwardDriver {
   const ForwardArgs<T>& args_;
   const Sequence<T>& seq_;
   CellLayout<T> layout_;
-  Stopping stopping_;
+  SharedCancellation cancellation_;
   Split split_;
   Index piece_steps_ = 1, saved_block_ = 0;
   bool keep_ = false, masked_ = false;  // everything for backward; a mask on what enters U

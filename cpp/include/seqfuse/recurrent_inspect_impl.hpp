@@ -13,13 +13,13 @@ class Inspector {
         args_(args),
         seq_(args.tape.sequence),
         H_(weights.H),
-        replay_(cell, weights, args.tape, 1, args.threads, args.stop),
+        replay_(cell, weights, args.tape, 1, args.threads, args.cancellation),
         carried_{Buffer<T>(H_ * seq_.B), Buffer<T>(H_ * seq_.B)} {}
 
   bool run() {
     for (Index s = 0; s < seq_.T_; ++s) {
       const Index t = seq_.reverse ? seq_.T_ - 1 - s : s;
-      if (args_.stop() || !replay_.require({t, t + 1})) return false;
+      if (args_.cancellation() || !replay_.require({t, t + 1})) return false;
       const auto chunk = replay_.chunk(t);
       if (s == 0) start(chunk.h0, 0), start(chunk.c0, 1);
       parallel::FlushDenormals flush;

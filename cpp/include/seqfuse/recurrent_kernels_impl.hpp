@@ -23,8 +23,8 @@ constexpr CellFunctions<T> cell_functions() {
 
 template <class Cell, class T>
 constexpr CellKernels<T> cell_kernels() {
-  CellKernels<T> kernels{kNumbersOf<Cell>, cell_functions<Cell, Standard<T>, T>(), cell_functions<Cell, Chosen<T>, T>(),
-                         nullptr, nullptr};
+  CellKernels<T> kernels{kNumbersOf<Cell>, cell_functions<Cell, DefaultActivations<T>, T>(),
+                         cell_functions<Cell, RuntimeActivations<T>, T>(), nullptr, nullptr};
   if constexpr (Cell::kParameters > 0) kernels.parameter_sums = &cell_parameter_sums<Cell, T>;
   if constexpr (Cell::kStates > 0) kernels.state_after = &cell_state_after<Cell, T>;
   return kernels;
@@ -35,8 +35,8 @@ template <class Cell, class T>
 struct KernelsOf {
   static constexpr CellKernels<T> kCell = cell_kernels<Cell, T>();
 
-  static PackedWeights<T> lay_out(const Weights<T>& weights, bool lying, int threads) {
-    auto packed = lay_out_weights(kCell.numbers, weights, lying, threads);
+  static PackedWeights<T> lay_out(const Weights<T>& weights, bool unpacked, int threads) {
+    auto packed = lay_out_weights(kCell.numbers, weights, unpacked, threads);
     packed.kernels = &kTable;
     return packed;
   }

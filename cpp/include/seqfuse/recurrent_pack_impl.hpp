@@ -8,23 +8,23 @@
 
 namespace seqfuse {
 
-// One product's weights: panels; or, where `lying` is set, W or U as they lie, from the product's first gate on.
+// One product's weights: panels; or, where `unpacked` is set, W or U as they lie, from the product's first gate on.
 template <class T>
 struct ProductWeights {
   const T* panels;
-  Rows<const T> lying;
+  Rows<const T> unpacked;
 };
 
-// Calls f as gemm::for_each_tile does, for weights of either kind. For lying ones it takes memory: one thread alone.
+// Calls f as gemm::for_each_tile does, for weights of either kind. For unpacked ones it takes memory: one thread alone.
 template <class T, class F>
 void for_each_product(const gemm::Layout<T>& layout, const ProductWeights<T>& weights, Range share,
                       const gemm::Terms<T>& terms, Index rows, F&& f) {
-  if (!weights.lying) return gemm::for_each_tile(layout, weights.panels, share, terms, rows, f);
+  if (!weights.unpacked) return gemm::for_each_tile(layout, weights.panels, share, terms, rows, f);
   constexpr Index kLanes = Vec<T>::kSize;
   const Index columns = layout.gates * layout.units;
   Buffer<T> memory(checked_product({2, rows, columns}));
   const Rows<T> sums{memory.data(), columns}, block{memory.data() + rows * columns, columns};
-  gemm::sweep(terms.row, rows, terms.K, weights.lying, columns, sums, block);
+  gemm::sweep(terms.row, rows, terms.K, weights.unpacked, columns, sums, block);
   alignas(kAlignment) T packets[gemm::kPanelPackets * kLanes];
   for (Index j = share.begin; j < share.end; ++j)
     for (Index r = 0; r < rows; ++r) {
@@ -65,9 +65,9 @@ void lay_out_bias(const CellNumbers& numbers, const Weights<T>& weights, PackedW
   }
 }
 
-// `lying`: the weights stay where they lie. The caller sets `kernels`.
+// `unpacked`: the weights stay where they lie. The caller sets `kernels`.
 template <class T>
-PackedWeights<T> lay_out_weights(const CellNumbers& numbers, const Weights<T>& weights, bool lying, int threads) {
+PackedWeights<T> lay_out_weights(const CellNumbers& numbers, const Weights<T>& weights, bool unpacked, int threads) {
   parallel::FlushDenormals flush;  // the caller's flags stay as they are
   const int G = numbers.gates;
   const Index I = weights.I, H = weights.H;
@@ -78,8 +78,8 @@ PackedWeights<T> lay_out_weights(const CellNumbers& numbers, const Weights<T>& w
 
   PackedWeights<T> packed;
   packed.I = I, packed.H = H, packed.options = weights.options;
-  if (lying) {
-    packed.lying_W = weights.W, packed.lying_U = weights.U;
+  if (unpacked) {
+    packed.unpacked_W = weights.W, packed.unpacked_U = weights.U;
   } else {
     packed.W = Buffer<T>(input.size(I));
     if (numbers.product) packed.U = Buffer<T>(recurrent.size(H));

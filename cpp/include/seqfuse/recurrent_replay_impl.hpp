@@ -24,12 +24,12 @@ class Replay {
 
   // `window`: over how many neighbouring steps a caller asks for at once.
   Replay(const CellKernels<T>& cell, const Weights<T>& weights, const Tape<T>& tape, Index window, int threads,
-         const StopCheck& stop)
+         const CancellationToken& cancellation)
       : cell_(cell),
         states_(cell.numbers.states),
         tape_(tape),
         seq_(tape.sequence),
-        stop_(stop),
+        cancellation_(cancellation),
         threads_(threads),
         H_(weights.H),
         values_(CellLayout<T>{cell.numbers, H_}.saved(weights.options)),
@@ -102,7 +102,7 @@ class Replay {
     args.y = {y_.data() + first * seq_.B * H_, seq_.B * H_, H_};
     args.h = {h_.data(), H_}, args.c = {c_.data(), H_};
     args.saved = saved_.data() + first * step_size_;
-    args.threads = threads_, args.stop = stop_;
+    args.threads = threads_, args.cancellation = cancellation_;
     return recurrent_forward(cell_, packed_, args);
   }
 
@@ -110,7 +110,7 @@ class Replay {
   Index states_;
   const Tape<T>& tape_;
   const Sequence<T>& seq_;
-  const StopCheck& stop_;
+  const CancellationToken& cancellation_;
   int threads_;
   Index H_, values_, step_size_, k_;
   Buffer<T> zeros_, y_, saved_, h_, c_;

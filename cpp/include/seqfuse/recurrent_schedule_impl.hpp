@@ -84,7 +84,7 @@ struct Split {
     const auto p = static_cast<std::size_t>(part);
     return {cuts[p], cuts[p + 1]};
   }
-  Index most_rows(Index B) const {
+  Index max_rows(Index B) const {
     Index most = 0;
     for (int part = 0; part < threads; ++part) most = std::max(most, rows(B, part, threads).size());
     return most;
@@ -93,15 +93,15 @@ struct Split {
 
 // Asks whether to stop, also in the middle of a step that takes seconds. Only the caller's thread asks; once it
 // has been told to stop, what follows is left out on all threads, and they still meet at every barrier.
-class Stopping {
+class SharedCancellation {
  public:
-  explicit Stopping(const StopCheck& check) : check_(check) {}
+  explicit SharedCancellation(const CancellationToken& token) : token_(token) {}
 
-  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
   // Between pieces of work.
-  bool ask() {
-    if (check_()) stopped_.store(true, std::memory_order_relaxed);
-    return stopped();
+  bool poll() {
+    if (token_()) cancelled_.store(true, std::memory_order_relaxed);
+    return cancelled();
   }
   // f(some blocks) over all of `blocks`, with checks in between where that is long; `cost`: multiply-adds of a block.
   template <class F>
@@ -110,19 +110,19 @@ class Stopping {
     const Index panels = parallel::pieces_between_checks(panel);
     const Index each = std::min(panels, blocks.size()) * gemm::kPanelPackets;
     if (blocks.size() <= each) {
-      if (!stopped()) f(blocks);
+      if (!cancelled()) f(blocks);
       return;
     }
     for (Index first = blocks.begin; first < blocks.end; first += each) {
-      if (thread == 0) ask();
-      if (stopped()) return;
+      if (thread == 0) poll();
+      if (cancelled()) return;
       f(Range{first, std::min(first + each, blocks.end)});
     }
   }
 
  private:
-  StopCheck check_;
-  std::atomic<bool> stopped_{false};
+  CancellationToken token_;
+  std::atomic<bool> cancelled_{false};
 };
 
 }  // namespace seqfuse

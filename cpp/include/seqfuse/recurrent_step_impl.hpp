@@ -30,7 +30,7 @@ template <class T>
 void input_product(const CellNumbers& numbers, const PackedWeights<T>& packed, const T* const* x, Index rows,
                    Range share, T* px) {
   const gemm::Terms<T> terms{x, packed.I, std::max<Index>(packed.I, 1), 0};
-  for_each_product(CellLayout<T>{numbers, packed.H}.input(), {packed.W.data(), packed.lying_W}, share, terms, rows,
+  for_each_product(CellLayout<T>{numbers, packed.H}.input(), {packed.W.data(), packed.unpacked_W}, share, terms, rows,
                    [&](Index block, Index blocks, Index row, Index n, const T* sums) {
                      const T* bias = packed.bias.data();
                      switch (numbers.gates) {  // not a call: with few features this is much of the time
@@ -50,11 +50,11 @@ void input_product(const CellNumbers& numbers, const PackedWeights<T>& packed, c
 template <class T>
 void second_step(const CellKernels<T>& cell, const PackedWeights<T>& packed, const StepRows<T>& rows, Range share) {
   const gemm::Terms<T> terms{rows.reset_h, packed.H, packed.H, 0};
-  const Rows<const T> from = packed.lying_U;
-  const Rows<const T> lying{from ? from.data + cell.numbers.first_gates() * packed.H : nullptr, from.stride};
+  const Rows<const T> from = packed.unpacked_U;
+  const Rows<const T> unpacked{from ? from.data + cell.numbers.first_gates() * packed.H : nullptr, from.stride};
   const auto finish = cell.functions(packed.options).second_step;
-  for_each_product(CellLayout<T>{cell.numbers, packed.H}.reset(), {packed.U_reset.data(), lying}, share, terms, rows.n,
-                   [&](Index block, Index blocks, Index row, Index n, const T* sums) {
+  for_each_product(CellLayout<T>{cell.numbers, packed.H}.reset(), {packed.U_reset.data(), unpacked}, share, terms,
+                   rows.n, [&](Index block, Index blocks, Index row, Index n, const T* sums) {
                      finish(packed, rows, block, blocks, row, n, sums);
                    });
 }
@@ -68,8 +68,8 @@ void step(const CellKernels<T>& cell, const PackedWeights<T>& packed, const Step
     return;
   }
   const gemm::Terms<T> terms{rows.h_in, packed.H, packed.H, 0};
-  for_each_product(CellLayout<T>{cell.numbers, packed.H}.recurrent(), {packed.U.data(), packed.lying_U}, share, terms,
-                   rows.n, [&](Index block, Index blocks, Index row, Index n, const T* sums) {
+  for_each_product(CellLayout<T>{cell.numbers, packed.H}.recurrent(), {packed.U.data(), packed.unpacked_U}, share,
+                   terms, rows.n, [&](Index block, Index blocks, Index row, Index n, const T* sums) {
                      finish(packed, rows, block, blocks, row, n, sums);
                    });
 }

@@ -17,7 +17,7 @@ struct GradientTargets {
   }
 
   Rows<T> dW, dU, dparameters, db, dbh;
-  SumsApart<T> sums;
+  StagedSums<T> sums;
 };
 
 template <class T>

@@ -47,7 +47,7 @@ def recurrent_calls(model: Layer) -> Iterator[list[RecurrentCall]]:
     carried = [layer._state for layer in layers]
 
     def watched(layer: Recurrent) -> Callable[[], tuple[Any, Any, Any]]:
-        infer, run, back = layer.pair()
+        infer, run, back = layer.functions()
 
         def forward(x: Any, W: Any, U: Any, b: Any, *states: Any, **options: Any) -> Any:
             out, tape = run(x, W, U, b, *states, **options)

@@ -49,7 +49,7 @@ def in_place_of_weights(arrays: tuple[Array, ...], tape: Tape) -> list[Any]:
 
 def check_into(function: str, tape: Tape, into: Any, gradients: tuple[Array | None, ...]) -> _arrays.Targets:
     """Check the arrays of `into`, to which dW and, if there are such weights, dU and db are added."""
-    if type(into) is _arrays.Kept:
+    if type(into) is _arrays.CheckedTargets:
         return into.targets
     cell, weights, sequence = tape._cell, tape._weights, tape._sequence
     names = ("dW", "dU", "db") if cell.has_U else ("dW", "db")

@@ -152,7 +152,7 @@ def dense_backward(
     if into is None:
         dW, db = np.zeros(W.shape, dtype), np.zeros(outputs, dtype) if tape._bias else None
     else:
-        targets = into.targets if type(into) is _arrays.Kept else _targets(function, tape, into, gradient)
+        targets = into.targets if type(into) is _arrays.CheckedTargets else _targets(function, tape, into, gradient)
         dW, db = targets.work if tape._bias else (targets.work[0], None)
     dx = np.empty(x.shape, dtype) if need_dx else None
     if gradient.size:

@@ -48,11 +48,11 @@ class Activation(Layer):
         self._choose(activations.parse("Activation", "activation", activation))
 
     def _choose(self, g: Any) -> None:
-        self._pair = None if g is _activations.LINEAR else activations.pair(g)
+        self._pair = None if g is _activations.LINEAR else activations.functions_for(g)
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y = g(x)."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         return (x, None) if self._pair is None else self._pair.forward(x)
 
     def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
@@ -93,7 +93,7 @@ class ReLU(Activation):
             slope = self.negative_slope
             self._choose(activations.parse("ReLU", "negative_slope", ("leaky_relu", slope) if slope else "relu"))
         else:
-            self._pair = activations.Pair(self._bent, lambda slope, dy: slope * dy)
+            self._pair = activations.ActivationFunctions(self._bent, lambda slope, dy: slope * dy)
 
     def _bent(self, x: Array) -> tuple[Array, Array]:
         """y, and its slope: 0 from max_value on, and at the threshold that of what is below."""
@@ -140,7 +140,7 @@ class Softmax(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y = softmax(x)."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         if not -x.ndim <= self.axis < x.ndim:
             raise ValueError(f"{self.name}: axis must be one of the input {x.shape}; got {self.axis}")
         if mask is not None:

@@ -44,7 +44,9 @@ class AdditiveAttention(Attention):
 
     def add_weights(self, query: Any) -> None:
         """Make scale, if there is one, for queries of this shape."""
-        self.scale = self.add_weight("scale", (self.known(query, -1),), "glorot_uniform") if self.use_scale else None
+        self.scale = (
+            self.add_weight("scale", (self.require_size(query, -1),), "glorot_uniform") if self.use_scale else None
+        )
 
     def score(self, total: Array) -> tuple[Array, Any]:
         """s (B, Tq, Tk), from query + key (B, Tq, Tk, D)."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seqfuse._arrays import Array
     from seqfuse.layers._layer import Grads, Into
 
-TANH = activations.pair(activations.parse("Attention", "score_mode", "tanh"))
+TANH = activations.functions_for(activations.parse("Attention", "score_mode", "tanh"))
 
 
 class AttentionTape(NamedTuple):

@@ -136,7 +136,7 @@ class Bidirectional(Layer):
             x, *given = x
             mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         half = self._half(given)
-        x = self.ready(x)
+        x = self.prepare_input(x)
         options = {"training": training, "mask": mask, "keep": keep}
         y, of_y = self.forward_layer.forward([x, *given[:half]] if half else x, **options)
         back, of_back = self.backward_layer.forward([x, *given[half:]] if half else x, **options)

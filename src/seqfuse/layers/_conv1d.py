@@ -101,12 +101,12 @@ class Conv1D(Layer):
         if self.strides[0] > 1 and self.dilation_rate[0] > 1:
             raise ValueError(f"Conv1D: strides or dilation_rate must be 1; got {self.strides}, {self.dilation_rate}")
         g = activations.parse("Conv1D", "activation", activation)
-        self._activation = None if g is _activations.LINEAR else activations.pair(g)
+        self._activation = None if g is _activations.LINEAR else activations.functions_for(g)
         self._windows = Windows(*self.kernel_size, *self.strides, *self.dilation_rate, self.padding)
 
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias."""
-        features = self.known(input_shape, -1)
+        features = self.require_size(input_shape, -1)
         if features % self.groups:
             raise ValueError(f"{self.name}: features must be a multiple of groups = {self.groups}; got {features}")
         self._windows.number(self.name, input_shape[1])
@@ -121,7 +121,7 @@ class Conv1D(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y: a product for every group."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         self._windows.number(self.name, x.shape[1])
         windows, W = self._windows.of(x), self.kernel.value
         K, I, O = W.shape[0], W.shape[1], self.filters // self.groups

@@ -73,7 +73,7 @@ class Dense(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias."""
-        features = self.known(input_shape, -1)
+        features = self.require_size(input_shape, -1)
         self.kernel = self.add_weight(
             "kernel", (features, self.units), self.kernel_initializer, self.kernel_regularizer
         )
@@ -86,7 +86,7 @@ class Dense(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y = g(x W + b)."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         W, b, g = self.kernel.value, None if self.bias is None else self.bias.value, self._activation
         if g is _activations.LINEAR:
             return F.dense_forward(x, W, b)
@@ -103,7 +103,7 @@ class Dense(Layer):
         g = self._activation
         if g is not _activations.LINEAR and isinstance(g, _activations.Activation):
             return F.readout_backward(tape, dy, need_dx=need_dx, into=(dW, None, db)).dh, self.gradients(into)
-        if isinstance(g, activations.Pair):
+        if isinstance(g, activations.ActivationFunctions):
             tape, of_g = tape
             dy = g.backward(of_g, dy)
         dx = F.dense_backward(tape, dy, need_dx=need_dx, into=Gradients.checked(into, (dW, db))).dx
@@ -136,7 +136,7 @@ class Dense(Layer):
 
         if g is _activations.LINEAR:
             return product
-        if isinstance(g, activations.Pair):
+        if isinstance(g, activations.ActivationFunctions):
             activate = g.forward
             return lambda x: activate(product(x))[0]
         name, alpha, beta = g

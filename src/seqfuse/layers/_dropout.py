@@ -62,7 +62,7 @@ class Dropout(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y; the tape is that of `dropout_forward`, or the factors of x where they have a shape of their own."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         if not training or self.rate == 0:
             return x, None
         if self.noise_shape is None and self.rate < 1:

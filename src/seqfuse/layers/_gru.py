@@ -48,7 +48,9 @@ class GRU(Recurrent):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
-        self.recurrent_activation = activations.of_a_cell("GRU", "recurrent_activation", recurrent_activation)
+        self.recurrent_activation = activations.check_cell_activation(
+            "GRU", "recurrent_activation", recurrent_activation
+        )
         cell_of("GRU", reset_after, update_gate)
         self.reset_after, self.update_gate = reset_after, update_gate
 
@@ -56,7 +58,7 @@ class GRU(Recurrent):
         """Two rows where the reset gate acts after the product."""
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def pair(self) -> tuple[Any, Any, Any]:
+    def functions(self) -> tuple[Any, Any, Any]:
         """`gru` and its pair."""
         return F.gru, F.gru_forward, F.gru_backward
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqfuse import _arrays, _checks, _names, initializers, regularizers
 from seqfuse._config import Configured, arguments_of
+from seqfuse._deprecation import renamed_method
 from seqfuse.layers._stream_step import Streamable
 from seqfuse.layers._tensor import Node, Shape, Tensor
 from seqfuse.layers.weight import Weight, count, sketch
@@ -44,8 +45,9 @@ class Layer(Streamable, Configured):
     Notes
     -----
     A layer of your own is `build` (which calls `add_weight`, then `super().build`), `forward`, `backward` and
-    `compute_output_shape`. `forward` starts with `x = self.ready(x)`; `backward` with `into = self.targets(into)`, adds
-    the gradients of the weights to those arrays, and returns `dx, self.gradients(into)`.
+    `compute_output_shape`. `forward` starts with `x = self.prepare_input(x)`; `backward` with
+    `into = self.targets(into)`, adds the gradients of the weights to those arrays, and returns
+    `dx, self.gradients(into)`.
 
     Examples
     --------
@@ -57,7 +59,7 @@ class Layer(Streamable, Configured):
     ...         super().build(input_shape)
     ...
     ...     def forward(self, x, training=False, mask=None, *, keep=True):
-    ...         x = self.ready(x)
+    ...         x = self.prepare_input(x)
     ...         return x * self.scale.value, x
     ...
     ...     def backward(self, tape, dy, *, need_dx=True, into=None):
@@ -241,7 +243,7 @@ class Layer(Streamable, Configured):
         """
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
-    def ready(self, x: Any) -> Any:
+    def prepare_input(self, x: Any) -> Any:
         """An input in the type that the layer computes in, once its shape fits; the weights are made if need be."""
         if type(x) is not _arrays.ndarray or x.dtype is not self._dtype:
             x = self.cast(x, "x")
@@ -272,7 +274,7 @@ class Layer(Streamable, Configured):
             advice = self.advice(shape, source)
             raise ValueError(f"{self.name}: the input must be {needed}; got {tuple(shape)}{advice and '. ' + advice}")
 
-    def known(self, shape: Any, axis: int) -> int:
+    def require_size(self, shape: Any, axis: int) -> int:
         """The size of an axis that the weights depend on.
 
         Raises
@@ -283,6 +285,8 @@ class Layer(Streamable, Configured):
         if size is None:
             raise ValueError(f"{self.name}: the input must have a size along its axis {axis}; got {tuple(shape)}")
         return int(size)
+
+    ready, known = renamed_method("ready", "prepare_input"), renamed_method("known", "require_size")
 
     def advice(self, shape: Any, source: Layer | None) -> str:
         """What to do about an input of this shape, which comes from the layer `source`."""

@@ -73,7 +73,7 @@ class LayerNormalization(Layer):
             raise ValueError(
                 f"{self.name}: axis must be the last axis or axes of the input {tuple(input_shape)}; got {self.axis}"
             )
-        self._sizes = tuple(self.known(input_shape, one) for one in wanted)
+        self._sizes = tuple(self.require_size(input_shape, one) for one in wanted)
         self.gamma = (
             self.add_weight("gamma", self._sizes, self.gamma_initializer, self.gamma_regularizer)
             if self.scale
@@ -86,7 +86,7 @@ class LayerNormalization(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y, in the shape of x."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         sizes, shape = self._sizes, x.shape
         gamma = None if self.gamma is None else self.gamma.value
         beta = None if self.beta is None else self.beta.value

@@ -50,7 +50,9 @@ class LSTM(Recurrent):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
-        self.recurrent_activation = activations.of_a_cell("LSTM", "recurrent_activation", recurrent_activation)
+        self.recurrent_activation = activations.check_cell_activation(
+            "LSTM", "recurrent_activation", recurrent_activation
+        )
         self.unit_forget_bias = unit_forget_bias
 
     def initial_bias(self) -> Any:
@@ -66,7 +68,7 @@ class LSTM(Recurrent):
 
         return with_ones
 
-    def pair(self) -> tuple[Any, Any, Any]:
+    def functions(self) -> tuple[Any, Any, Any]:
         """`lstm` and its pair."""
         return F.lstm, F.lstm_forward, F.lstm_backward
 

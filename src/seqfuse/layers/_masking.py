@@ -43,7 +43,7 @@ class Masking(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y; the tape is the mask."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         real = (x != self._value).any(-1)
         return np.where(real[..., None], x, self._dtype.type(0)), real
 

@@ -33,7 +33,7 @@ class _Merge(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y, from a list of inputs."""
-        xs = [self.ready(one) for one in self.several(x)]
+        xs = [self.prepare_input(one) for one in self.several(x)]
         shapes = [one.shape for one in xs]
         masks: list[Any] = [None] * len(xs) if mask is None else list(mask)
         if any(shape != shapes[0] for shape in shapes):
@@ -313,7 +313,7 @@ class Concatenate(_Merge):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y; the tape says where one ends and the next begins."""
-        xs = [self.ready(one) for one in self.several(x)]
+        xs = [self.prepare_input(one) for one in self.several(x)]
         self.compute_output_shape([one.shape for one in xs])
         return np.concatenate(xs, self.axis), np.cumsum([one.shape[self.axis] for one in xs])[:-1]
 

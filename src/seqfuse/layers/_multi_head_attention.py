@@ -123,7 +123,7 @@ class MultiHeadAttention(BaseAttention):
     def build(self, input_shape: Any) -> None:
         """Make a kernel and a bias each for query, key, value and the output."""
         query, value, key = input_shape[0], input_shape[1], input_shape[-1]
-        E, Ev, Ek = self.known(query, -1), self.known(value, -1), self.known(key, -1)
+        E, Ev, Ek = self.require_size(query, -1), self.require_size(value, -1), self.require_size(key, -1)
         H, D, Dv, O = self.num_heads, self.key_dim, self.value_dim, self.output_shape or E
         self._kernels: list[Weight] = []
         self._biases: list[Weight] = []

@@ -55,7 +55,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """The mean; the tape is the shape of x, the mask, and how many steps are real."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         real, steps = None, self._dtype.type(max(x.shape[1], 1))
         if mask is not None:
             real = np.asarray(mask, bool)[:, :, None]
@@ -101,7 +101,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """The maximum; the tape is x and that."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         if x.shape[1] == 0:
             raise ValueError(f"{self.name}: the input must have at least one step; got {x.shape}")
         y = x.max(1, keepdims=True)

@@ -36,7 +36,7 @@ class _Positions(Layer):
         positions: Any = None,
     ) -> tuple[Any, Any]:
         """What is to be added to x."""
-        batch, T, D = self.ready(x).shape
+        batch, T, D = self.prepare_input(x).shape
         if positions is None:
             first = _checks.integer(self.name, "start_index", start_index, 0)
             rows = self.table(first + T, D)[first : first + T]
@@ -134,7 +134,7 @@ class PositionEmbedding(_Positions):
 
     def build(self, input_shape: Any) -> None:
         """Make the table."""
-        shape = (self.sequence_length, self.known(input_shape, -1))
+        shape = (self.sequence_length, self.require_size(input_shape, -1))
         self.position_embeddings = self.add_weight("embeddings", shape, self.initializer)
         super().build(input_shape)
 

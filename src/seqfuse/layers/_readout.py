@@ -83,17 +83,17 @@ class Readout(Layer):
         self.kernel_regularizer, self.skip_regularizer = kernel_regularizer, skip_regularizer
         self.bias_regularizer = bias_regularizer
         g = activations.parse("Readout", "activation", activation)
-        self._pair = g if isinstance(g, activations.Pair) else None
-        self._g = _activations.LINEAR if isinstance(g, activations.Pair) else g
+        self._pair = g if isinstance(g, activations.ActivationFunctions) else None
+        self._g = _activations.LINEAR if isinstance(g, activations.ActivationFunctions) else g
 
     def build(self, input_shape: Any) -> None:
         """Make W, c, and, for a list of two shapes, V."""
         shapes = self._pair_of(input_shape) if isinstance(input_shape, list) else (input_shape, None)
-        rows = self.known(shapes[0], -1)
+        rows = self.require_size(shapes[0], -1)
         self.W = self.add_weight("W", (rows, self.units), self.kernel_initializer, self.kernel_regularizer)
         self.V = None
         if shapes[1] is not None:
-            rows = self.known(shapes[1], -1)
+            rows = self.require_size(shapes[1], -1)
             self.V = self.add_weight("V", (rows, self.units), self.skip_initializer, self.skip_regularizer)
         self.c = (
             self.add_weight("c", (self.units,), self.bias_initializer, self.bias_regularizer) if self.use_bias else None
@@ -108,7 +108,7 @@ class Readout(Layer):
             shapes = [(None, *np.shape(one)[1:]) for one in (h, x) if one is not None]
             self.check_shape(np.shape(h))
             self.build(shapes if several else shapes[0])
-        h, real = self.ready(h), None
+        h, real = self.prepare_input(h), None
         if (x is None) != (self.V is None):
             needed = "h alone, without x" if self.V is None else "[h, x]"
             raise ValueError(f"{self.name}: the input must be {needed}, as when it was built")

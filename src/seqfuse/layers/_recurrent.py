@@ -8,6 +8,7 @@ import numpy as np
 
 from seqfuse import _checks
 from seqfuse import functional as F
+from seqfuse._deprecation import renamed_method
 from seqfuse._seeds import SeedGenerator
 from seqfuse.layers import activations
 from seqfuse.layers._carry_forward import carry_forward, carry_forward_backward
@@ -64,7 +65,7 @@ class Recurrent(Layer):
         super().__init__(**kwargs)
         kind = type(self).__name__
         self.units = _checks.integer(kind, "units", units, 1)
-        self.activation = activations.of_a_cell(kind, "activation", activation)
+        self.activation = activations.check_cell_activation(kind, "activation", activation)
         self.use_bias = use_bias
         self.kernel_initializer, self.recurrent_initializer = kernel_initializer, recurrent_initializer
         self.bias_initializer = bias_initializer
@@ -84,7 +85,7 @@ class Recurrent(Layer):
     def build(self, input_shape: Any) -> None:
         """Make kernel, recurrent_kernel and bias."""
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape
-        features, columns = self.known(shape, -1), self.gates * self.units
+        features, columns = self.require_size(shape, -1), self.gates * self.units
         self.kernel = self.add_weight("kernel", (features, columns), self.kernel_initializer, self.kernel_regularizer)
         self.recurrent_kernel = self.add_weight(
             "recurrent_kernel", (self.units, columns), self.recurrent_initializer, self.recurrent_regularizer
@@ -106,9 +107,11 @@ class Recurrent(Layer):
 
     # ---- the pair ------------------------------------------------------------------------------------------------
 
-    def pair(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    def functions(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
         """The functions of `seqfuse.functional`: without a tape, forward, backward."""
         raise NotImplementedError
+
+    pair = renamed_method("pair", "functions")
 
     def cell_options(self) -> dict[str, Any]:
         """What this cell's functions are told beyond what all are."""
@@ -120,7 +123,7 @@ class Recurrent(Layer):
         if isinstance(x, (list, tuple)):
             x, *given = x
             mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        x = self.ready(x)
+        x = self.prepare_input(x)
         if mask is not None:
             mask = np.asarray(mask, bool)
             _checks.shape(self.name, "mask", "(batch, T)", x.shape[:2], mask.shape)
@@ -133,7 +136,7 @@ class Recurrent(Layer):
                 x = x * dropped
             if self.recurrent_dropout:
                 options["recurrent_mask"] = self._drop((x.shape[0], self.units), self.recurrent_dropout)
-        infer, forward, _ = self.pair()
+        infer, forward, _ = self.functions()
         if keep:
             infer = forward
             options["checkpoint"] = self.checkpoint
@@ -179,7 +182,7 @@ class Recurrent(Layer):
             if dy is not None:
                 dstates[0] = dy if dstates[0] is None else dy + dstates[0]
             dy = None
-        _, _, backward = self.pair()
+        _, _, backward = self.functions()
         db = into[2] if self.use_bias else None
         given = Gradients.checked(into, (into[0], into[1], db))
         grads = backward(tape.cell, dy, *dstates, need_dx=need_dx, into=given)
@@ -254,7 +257,7 @@ class Recurrent(Layer):
         weights = [
             None if weight is None else weight.value for weight in (self.kernel, self.recurrent_kernel, self.bias)
         ]
-        pack = getattr(F, f"pack_{self.pair()[0].__name__}")
+        pack = getattr(F, f"pack_{self.functions()[0].__name__}")
         stream = pack(*weights, **self.cell_options()).stream(call.plan.batch)
         call.plan.states.append(stream)
         dtype, take = self._dtype, stream.step

@@ -28,7 +28,7 @@ class _Reshaping(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y: a view of x where that is possible; the tape is the shape of x."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         return x.reshape(self.compute_output_shape(x.shape)), x.shape
 
     def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
@@ -128,7 +128,7 @@ class RepeatVector(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """y, (batch, n, I)."""
-        return np.repeat(self.ready(x)[:, None], self.n, axis=1), None
+        return np.repeat(self.prepare_input(x)[:, None], self.n, axis=1), None
 
     def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
         """dx = the sum of dy over the copies."""

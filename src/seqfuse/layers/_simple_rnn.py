@@ -44,6 +44,6 @@ class SimpleRNN(Recurrent):
 
     gates = 1
 
-    def pair(self) -> tuple[Any, Any, Any]:
+    def functions(self) -> tuple[Any, Any, Any]:
         """`rnn` and its pair."""
         return F.rnn, F.rnn_forward, F.rnn_backward

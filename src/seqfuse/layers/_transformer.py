@@ -129,7 +129,7 @@ class TransformerBlock(_Composed):
 
     def attention_part(self, part: str, name: str, query: Shape, value: Shape) -> Part:
         """An attention of a query to a value, whose heads are as wide as to share out the features of the query."""
-        features = self.known(query, -1)
+        features = self.require_size(query, -1)
         if features < self.num_heads:
             raise ValueError(f"{self.name}: features must be at least num_heads = {self.num_heads}; got {features}")
         key_dim, others = features // self.num_heads, {**self._starts(), **self._named(name)}
@@ -142,7 +142,7 @@ class TransformerBlock(_Composed):
         first = Dense(
             self.intermediate_dim, self.activation, **self._starts(), **self._named("feedforward_intermediate_dense")
         )
-        second = Dense(self.known(shape, -1), **self._starts(), **self._named("feedforward_output_dense"))
+        second = Dense(self.require_size(shape, -1), **self._starts(), **self._named("feedforward_output_dense"))
         first.build(shape)
         second.build((*shape[:-1], self.intermediate_dim))
         return self._part("feedforward", [first, second], shape, norm_first)

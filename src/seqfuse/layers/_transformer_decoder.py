@@ -142,7 +142,7 @@ class TransformerDecoder(TransformerBlock):
         ------
         ValueError        the cache of another layer, another number of rows than it has, or of features
         """
-        x = self.ready(x)
+        x = self.prepare_input(x)
         if cache.layer is not self:
             raise ValueError(f"{self.name}: cache must be what its start gave; got that of {cache.layer.name}")
         if len(x) != cache.batch:
@@ -169,7 +169,7 @@ class TransformerDecoder(TransformerBlock):
             x = self.cast(x, "x")
             self.check_shape(x.shape)
             self.build([(None, *x.shape[1:]), (None, *encoded.shape[1:])])
-        x = self.ready(x)
+        x = self.prepare_input(x)
         self._check_cross(encoded)
         return x, encoded
 

@@ -58,7 +58,7 @@ class TransformerEncoder(TransformerBlock):
         attention_mask: Any = None,
     ) -> tuple[Any, Any]:
         """y."""
-        x, mask = self.real(self.ready(x), mask if padding_mask is None else padding_mask)
+        x, mask = self.real(self.prepare_input(x), mask if padding_mask is None else padding_mask)
         options = {"keep": keep, "value_mask": mask, "attention_mask": attention_mask}
         a, of_attention = self._attention.forward(x, training, **options)
         y, of_feedforward = self._feedforward.forward(a, training, keep=keep)

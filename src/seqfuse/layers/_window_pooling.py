@@ -64,7 +64,7 @@ class AveragePooling1D(_WindowPooling):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """The means; the tape is the shape of x, and how many steps each window has."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         self._windows.number(self.name, x.shape[1])
         steps = self._windows.of(np.ones((1, x.shape[1], 1), self._dtype)).sum(2)
         return self._windows.of(x).sum(2) / steps, (x.shape, steps)
@@ -101,7 +101,7 @@ class MaxPooling1D(_WindowPooling):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
         """The maxima; the tape is the shape of x, and which step of each window it is."""
-        x = self.ready(x)
+        x = self.prepare_input(x)
         self._windows.number(self.name, x.shape[1])
         windows = self._windows.of(x, -np.inf)
         first = windows.argmax(2)

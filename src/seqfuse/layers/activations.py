@@ -21,7 +21,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-class Pair(NamedTuple):
+class ActivationFunctions(NamedTuple):
     """An activation: `y, tape = forward(x)`, `dx = backward(tape, dy)`."""
 
     forward: Callable[[Any], tuple[Array, Any]]
@@ -29,29 +29,29 @@ class Pair(NamedTuple):
 
 
 # Those that look at a whole row, or that no cell has; all others are `_activations.DEFINITIONS`.
-_PAIRS = {
-    "softmax": Pair(F.softmax_forward, F.softmax_backward),
-    "gelu": Pair(F.gelu_forward, F.gelu_backward),
-    "silu": Pair(F.silu_forward, F.silu_backward),
-    "swish": Pair(F.silu_forward, F.silu_backward),
+_FUNCTIONS = {
+    "softmax": ActivationFunctions(F.softmax_forward, F.softmax_backward),
+    "gelu": ActivationFunctions(F.gelu_forward, F.gelu_backward),
+    "silu": ActivationFunctions(F.silu_forward, F.silu_backward),
+    "swish": ActivationFunctions(F.silu_forward, F.silu_backward),
 }
-NAMES = (*_activations.DEFINITIONS, *_PAIRS)
+NAMES = (*_activations.DEFINITIONS, *_FUNCTIONS)
 
 
-def of_a_cell(function: str, argument: str, value: Any) -> Any:
+def check_cell_activation(function: str, argument: str, value: Any) -> Any:
     """The activation of a recurrent cell, as `seqfuse.functional` takes it; None is linear, as in Keras."""
     value = "linear" if value is None else value
     _activations.parse(function, argument, value)
     return value
 
 
-def parse(function: str, argument: str, value: Any) -> _activations.Activation | Pair:
+def parse(function: str, argument: str, value: Any) -> _activations.Activation | ActivationFunctions:
     """The activation of a layer: one that a product can end with, or a pair of its own; None is linear."""
     if value is None:
         return _activations.LINEAR
     if isinstance(value, str):
-        if value in _PAIRS:
-            return _PAIRS[value]
+        if value in _FUNCTIONS:
+            return _FUNCTIONS[value]
         if value not in _activations.DEFINITIONS:
             _names.look_up(function, argument, value, dict.fromkeys(NAMES, True))
             value = value.lower()
@@ -59,9 +59,9 @@ def parse(function: str, argument: str, value: Any) -> _activations.Activation |
     return _activations.parse(function, argument, value)
 
 
-def pair(activation: _activations.Activation | Pair) -> Pair:
+def functions_for(activation: _activations.Activation | ActivationFunctions) -> ActivationFunctions:
     """Any activation as a pair."""
-    if isinstance(activation, Pair):
+    if isinstance(activation, ActivationFunctions):
         return activation
 
     def forward(x: Array) -> tuple[Array, Any]:
@@ -71,4 +71,4 @@ def pair(activation: _activations.Activation | Pair) -> Pair:
         _backend.kernels.activation_forward(*flat, *activation, _threads.current())
         return y, slope
 
-    return Pair(forward, lambda slope, dy: slope * dy)
+    return ActivationFunctions(forward, lambda slope, dy: slope * dy)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqfuse import _checks
-from seqfuse._arrays import Kept
+from seqfuse._arrays import CheckedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,16 +102,16 @@ class Gradients(list[Any]):
     """Arrays that `backward(..., into=)` adds to, of a buffer of their own, and what was worked out once for them."""
 
     plan: Any = None  # of a model: which of them are whose
-    kept: Any = None  # of a layer: as its functional takes them
+    checked_targets: Any = None  # of a layer: as its functional takes them
 
     @staticmethod
     def checked(into: list[Any], given: tuple[Any, ...]) -> tuple[Any, ...]:
         """`given`, made of the arrays of `into`, as an `into` of functional: looked at once if that can be."""
         if not isinstance(into, Gradients):
             return given
-        if into.kept is None:
-            into.kept = Kept(given)
-        return into.kept  # type: ignore[no-any-return]
+        if into.checked_targets is None:
+            into.checked_targets = CheckedTargets(given)
+        return into.checked_targets  # type: ignore[no-any-return]
 
 
 class Parameters:

@@ -114,7 +114,7 @@ def _advice(name: str, loss: Loss, y: Any, prediction: Any) -> str:
     return f'. It is about the output "{name}"'
 
 
-class Measures:
+class MetricGroup:
     """The metrics of a model's outputs.
 
     Parameters

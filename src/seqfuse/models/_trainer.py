@@ -119,7 +119,7 @@ class Trainer(SavableModel, TrainingStep):
         self, batches: Iterable[Batch], class_weight: Any, bptt: int | None, told: CallbackList, progress: Progress
     ) -> dict[str, float]:
         """One epoch; its numbers."""
-        self._reset_measures()
+        self._reset_metrics()
         hears = told.hears("on_train_batch_begin") or told.hears("on_train_batch_end")
         update, parameters = 0, None
         with chunks_of(self, bptt) as cut:
@@ -168,7 +168,7 @@ class Trainer(SavableModel, TrainingStep):
         self, batches: Iterable[Batch], told: CallbackList, advance: Callable[[Callable[[], Any]], None] | None = None
     ) -> dict[str, float]:
         self.objective  # noqa: B018  # refuses a model that is not compiled, before anything is done
-        self._reset_measures()
+        self._reset_metrics()
         hears = told.hears("on_test_batch_begin") or told.hears("on_test_batch_end")
         told.tell("on_test_begin")
         i = -1

@@ -13,7 +13,7 @@ from seqfuse.layers._layer import Layer
 from seqfuse.layers.weight import Parameters
 from seqfuse.losses import _targets as targets
 from seqfuse.models._batches import arrays
-from seqfuse.models._objective import Measures, Objective, add, by_output
+from seqfuse.models._objective import MetricGroup, Objective, add, by_output
 from seqfuse.models._run import ModelTape
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class TrainingStep(Layer):
         names, updater = self.output_names, optimizers.get(optimizer, "compile")
         objective = Objective(loss, loss_weights, names)
         taken = {"loss", *(mean.name for mean in objective.each)}
-        plain = Measures("metrics", metrics, names, taken)
-        weighted = Measures("weighted_metrics", weighted_metrics, names, taken)
+        plain = MetricGroup("metrics", metrics, names, taken)
+        weighted = MetricGroup("weighted_metrics", weighted_metrics, names, taken)
         self.optimizer, self._objective, self._metrics, self._weighted_metrics = updater, objective, plain, weighted
         self._compiled = {
             "loss": loss,
@@ -156,13 +156,13 @@ class TrainingStep(Layer):
         class_weight : dict        of a class, its weight
         return_dict : bool        numbers by name
         """
-        self._reset_measures()
+        self._reset_metrics()
         self._train_step(self._batch(x, y, sample_weight), class_weight=class_weight)
         return self._told(return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss of one batch, or a list of the loss and the metrics; nothing is learnt."""
-        self._reset_measures()
+        self._reset_metrics()
         self._test_step(self._batch(x, y, sample_weight))
         return self._told(return_dict)
 
@@ -206,7 +206,7 @@ class TrainingStep(Layer):
         losses = [(mean.name, mean) for mean in (self.objective.total, *self.objective.each)]
         return [*losses, *self._metrics.named(), *self._weighted_metrics.named()]
 
-    def _reset_measures(self) -> None:
+    def _reset_metrics(self) -> None:
         for _, metric in self._measured():
             metric.reset_state()
 

@@ -5,7 +5,7 @@ namespace seqfuse {
 
 // Asked between pieces of work whether to give up; then the call returns false and its outputs are undefined,
 // but for what it adds to.
-struct StopCheck {
+struct CancellationToken {
   bool (*ask)(void*) = nullptr;
   void* context = nullptr;
   bool operator()() const { return ask != nullptr && ask(context); }
