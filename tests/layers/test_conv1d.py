@@ -127,7 +127,7 @@ def test_conv1d_refuses_inputs_by_its_name():
         Conv1D(O, 3, dilation_rate=2, name="c")(np.ones((B, 4, I)))
     with pytest.raises(ValueError, match="c: the input must have at least 3 steps"):
         Conv1D(O, 3, name="c")(Input((2, I)))
-    with pytest.raises(ValueError, match=r"c: the input must be \(batch, T, I\); got \(2, 4\)\. One feature a step"):
+    with pytest.raises(ValueError, match=r"c: the input must be \(batch, T, I\); got \(2, 4\)\. One feature per step"):
         Conv1D(O, 3, name="c")(np.ones((2, 4)))
     with pytest.raises(ValueError, match="c: features must be a multiple of groups = 3; got 4"):
         Conv1D(O, 3, groups=3, name="c")(np.ones((B, T, 4)))

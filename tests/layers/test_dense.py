@@ -56,7 +56,7 @@ def test_initializers_and_regularizers_reach_the_weights():
 
 def test_a_symbol_has_the_shape_of_the_output():
     assert Dense(3)(Input((None, 4))).shape == (None, None, 3)
-    with pytest.raises(ValueError, match=r"far: the input must have a size along its axis -1; got \(None, 4, None\)"):
+    with pytest.raises(ValueError, match=r"far: the input must have a fixed size along axis -1; got \(None, 4, None\)"):
         Dense(3, name="far")(Input((4, None)))
 
 

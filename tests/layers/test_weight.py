@@ -9,12 +9,18 @@ import pytest
 from seqfuse import functional as F
 from seqfuse import regularizers
 from seqfuse.layers import Dense, Input
-from seqfuse.layers.weight import LINE, Gradients, Parameters, Weight, count
+from seqfuse.layers.weight import CACHE_LINE, Gradients, Parameters, Weight, count
 from seqfuse.models import Sequential
 
 
 def weights(dtype=np.float32):
-    shapes = {"kernel": (3, 5), "bias": (5,), "none": (0, 4), "one": (1,), "line": (LINE // np.dtype(dtype).itemsize,)}
+    shapes = {
+        "kernel": (3, 5),
+        "bias": (5,),
+        "none": (0, 4),
+        "one": (1,),
+        "line": (CACHE_LINE // np.dtype(dtype).itemsize,),
+    }
     rng = np.random.default_rng(0)
     return [Weight(name, f"layer/{name}", rng.normal(size=shape).astype(dtype)) for name, shape in shapes.items()]
 
@@ -54,7 +60,7 @@ def test_parameters_keep_values_and_start_every_weight_at_a_cache_line(dtype):
         for part, flat in ((weight.value, parameters.values), (gradient, parameters.gradients)):
             assert part.flags.c_contiguous
             if part.size:
-                assert part.ctypes.data % LINE == 0
+                assert part.ctypes.data % CACHE_LINE == 0
                 assert part.ctypes.data == flat[start:].ctypes.data
         assert not used[start:stop].any()
         used[start:stop] = True
