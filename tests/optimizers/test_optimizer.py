@@ -172,7 +172,7 @@ def test_the_learning_rate_is_read_and_set():
     assert parameters == 0.5 + 0.25 + 20 + 100 + 2
     assert optimizer.learning_rate == 2.0
     assert optimizer.iterations == 5
-    with pytest.raises(TypeError, match="SGD: learning_rate must be a schedule, as it was; got"):
+    with pytest.raises(TypeError, match="SGD: learning_rate must be a schedule, because it is one now; got"):
         optimizer.learning_rate = 0.1
 
 
@@ -209,7 +209,7 @@ def test_get_takes_names_classes_optimizers_and_configs():
         (
             lambda: SGD(clipnorm=1.0, clipvalue=1.0),
             ValueError,
-            "one of clipnorm, clipvalue and global_clipnorm must be",
+            "at most one of clipnorm, clipvalue and global_clipnorm may be given",
         ),
         (lambda: SGD(clipnorm=-1.0), ValueError, "SGD: clipnorm must be at least 0"),
         (
@@ -219,12 +219,12 @@ def test_get_takes_names_classes_optimizers_and_configs():
         ),
         (lambda: SGD(ema_momentum=2), ValueError, r"ema_momentum must be in \[0, 1\]"),
         (lambda: SGD(ema_overwrite_frequency=1.5), TypeError, "ema_overwrite_frequency must be an integer"),
-        (lambda: SGD().update(START.copy(), G), ValueError, "SGD.update: build must come before update"),
+        (lambda: SGD().update(START.copy(), G), ValueError, "SGD.update: build must be called before update"),
         (lambda: SGD().build("float16", SEGMENTS), TypeError, "dtype must be float32 or float64"),
         (
             lambda: SGD().build("float32", [("a", 0, 3), ("b", 2, 4)]),
             ValueError,
-            "segments must ascend; got 'b' at 2:4",
+            "segments must be in ascending order; got 'b' at 2:4",
         ),
     ],
 )
@@ -236,9 +236,9 @@ def test_what_cannot_be_is_refused(make, error, message):
 @pytest.mark.parametrize(
     ("parameters", "gradients", "message"),
     [
-        (START[:-1].copy(), G, r"parameters must be \(n,\) = \(80,\) of float64, in C order; got \(79,\) of float64"),
+        (START[:-1].copy(), G, r"parameters must be \(n,\) = \(80,\) of float64, contiguous; got \(79,\) of float64"),
         (START.astype("f4"), G, "parameters must be .* got .* of float32"),
-        (np.repeat(START, 2)[::2], G, "parameters must be .* in C order"),
+        (np.repeat(START, 2)[::2], G, "parameters must be .* contiguous"),
         (START.copy(), G.tolist(), "gradients must be .* got list"),
         (START.copy(), G.reshape(8, 10), r"gradients must be .* got \(8, 10\)"),
     ],
@@ -265,9 +265,9 @@ def test_an_optimizer_belongs_to_one_model():
     optimizer = AdamW()
     optimizer.build("float64", SEGMENTS)
     optimizer.build(np.float64, list(SEGMENTS))
-    with pytest.raises(ValueError, match="build must get the same parameters again"):
+    with pytest.raises(ValueError, match="build must get the parameters of its first call"):
         optimizer.build("float32", SEGMENTS)
-    with pytest.raises(ValueError, match="exclude_from_weight_decay must come before build"):
+    with pytest.raises(ValueError, match="exclude_from_weight_decay must be called before build"):
         optimizer.exclude_from_weight_decay(var_names=["bias"])
     unknown = AdamW()
     unknown.exclude_from_weight_decay(var_list=["c/kernel"])

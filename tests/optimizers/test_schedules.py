@@ -43,7 +43,7 @@ def test_a_schedule_made_from_its_config_is_the_same():
         ),
         (lambda: schedules.PiecewiseConstantDecay([1], [1.0]), ValueError, r"values must be \(n \+ 1,\) = \(2,\)"),
         (lambda: schedules.PiecewiseConstantDecay([2, 1], [1, 2, 3]), ValueError, "boundaries must be ascending"),
-        (lambda: schedules.LearningRateSchedule()(0), NotImplementedError, "__call__ must be written"),
+        (lambda: schedules.LearningRateSchedule()(0), NotImplementedError, "a subclass must define __call__"),
         (lambda: schedules.get({"class_name": "CosineDekay"}), ValueError, 'Did you mean "CosineDecay"'),
     ],
 )
