@@ -63,6 +63,6 @@ def test_wrong_options_are_refused(cls, options, error, message):
 
 def test_categorical_refuses_classes():
     with pytest.raises(
-        ValueError, match=r"y_true must be as y_pred = \(3, 4\); got \(3,\)\. For integers .* to_categorical"
+        ValueError, match=r"y_true must be as y_pred = \(3, 4\); got \(3,\)\. For class indices .* to_categorical"
     ):
         losses.CategoricalCrossentropy()([0, 1, 2], np.ones((3, 4)))

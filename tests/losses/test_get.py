@@ -63,7 +63,7 @@ def test_a_configuration_makes_an_equal_loss(loss):
         (
             np.mean,
             TypeError,
-            "the function mean, which has no gradient here. Write a class of seqfuse.losses.Loss with",
+            "the function mean, whose gradient is unknown. Derive a class from seqfuse.losses.Loss with",
         ),
         (None, TypeError, "must be a name, a Loss or a dict with class_name and config; got None"),
         ({"config": {}}, ValueError, 'identifier must be {"class_name": ..., "config": ...}; got {.config'),

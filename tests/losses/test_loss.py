@@ -111,7 +111,7 @@ def test_a_loss_of_ones_own_is_told_what_its_methods_must_return(monkeypatch, me
 
 @pytest.mark.parametrize("method", ["values", "gradient"])
 def test_a_loss_without_its_methods_says_which(method):
-    with pytest.raises(NotImplementedError, match=rf"Loss must have a method {method}\(y_true, y_pred\)"):
+    with pytest.raises(NotImplementedError, match=rf"Loss must define {method}\(y_true, y_pred\)"):
         getattr(losses.Loss(), method)(TRUE, PRED)
 
 
@@ -119,16 +119,28 @@ def test_a_loss_without_its_methods_says_which(method):
     ("arguments", "error", "message"),
     [
         ((TRUE, PRED[0]), ValueError, "y_true must be as y_pred = (2, 1); got (2, 2, 1)"),
-        ((np.zeros(4), np.zeros((4, 3))), ValueError, "must be as y_pred = (4, 3); got (4,). For integers that say"),
+        ((np.zeros(4), np.zeros((4, 3))), ValueError, "must be as y_pred = (4, 3); got (4,). For class indices use"),
         ((0.0, 0.0), ValueError, "y_pred must be (N, ...); got ()"),
         ((TRUE, PRED * 1j), TypeError, "y_pred must be float64, float32, half, integers or bool; got complex128"),
         (("text", PRED), TypeError, "y_true must be float64, float32, half, integers or bool; got <U4"),
-        ((TRUE, PRED, np.ones(3)), ValueError, "sample_weight must be (...), one a value or the first axes of that, ="),
+        (
+            (TRUE, PRED, np.ones(3)),
+            ValueError,
+            "sample_weight must be (...), one number per value, or the first axes of that shape, =",
+        ),
         ((TRUE, PRED, np.ones((2, 2, 2))), ValueError, "= (2, 2); got (2, 2, 2)"),
         ((TRUE, PRED, "no"), TypeError, "sample_weight must be float64, float32, half, integers or bool; got <U2"),
-        ((TRUE, PRED, None, [1, 0]), TypeError, "mask must be bool, True where it counts; got int64. Pass mask.astype"),
+        (
+            (TRUE, PRED, None, [1, 0]),
+            TypeError,
+            "mask must be bool, True where a value counts; got int64. Pass mask.astype",
+        ),
         ((TRUE, PRED, None, [True]), None, ""),
-        ((TRUE, PRED, None, [True] * 3), ValueError, "mask must be (...), one a value or the first axes of that,"),
+        (
+            (TRUE, PRED, None, [True] * 3),
+            ValueError,
+            "mask must be (...), one number per value, or the first axes of that shape,",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused_by_name(arguments, error, message):
@@ -149,10 +161,10 @@ def test_wrong_gradients_of_the_loss_are_refused():
     ):
         loss.backward(tape, [1.0, 2.0])
     with pytest.raises(
-        TypeError, match=r"MeanSquaredError\.backward: tape must be what its forward returned; got <LossTape"
+        TypeError, match=r"MeanSquaredError\.backward: tape must come from forward of the same loss; got <LossTape"
     ):
         losses.MeanSquaredError().backward(tape)
-    with pytest.raises(TypeError, match="tape must be what its forward returned; got None"):
+    with pytest.raises(TypeError, match="tape must come from forward of the same loss; got None"):
         loss.backward(None)
     loss = losses.MeanSquaredError(None)
     with pytest.raises(ValueError, match=re.escape("dloss must be as the loss = (2, 2); got (2,)")):

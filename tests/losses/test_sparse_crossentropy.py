@@ -79,14 +79,18 @@ def test_labels_may_be_changed_before_backward():
         (
             [[0, 0], [-1, 0]],
             ValueError,
-            "got -1 at [1, 0]. Negative classes do not count from the end; for padding say",
+            "got -1 at [1, 0]. Negative classes do not count from the end. For padding use",
         ),
-        ([[0, 0.5], [0, 0]], ValueError, "must be whole numbers, a class each; got 0.5 at [0, 1]. For numbers take"),
-        ([[0, np.nan], [0, 0]], ValueError, "must be whole numbers, a class each; got nan at [0, 1]"),
-        ([[0, 1e30], [0, 0]], ValueError, "must be whole numbers, a class each; got 1e+30 at [0, 1]"),
+        (
+            [[0, 0.5], [0, 0]],
+            ValueError,
+            "must be class indices, which are integers; got 0.5 at [0, 1]. For real-valued",
+        ),
+        ([[0, np.nan], [0, 0]], ValueError, "must be class indices, which are integers; got nan at [0, 1]"),
+        ([[0, 1e30], [0, 0]], ValueError, "must be class indices, which are integers; got 1e+30 at [0, 1]"),
         ([["a", "b"], ["c", "d"]], TypeError, "y_true must be float64, float32, half, integers or bool; got <U1"),
         ([0, 1], ValueError, "y_true must be (...) = (2, 2); got (2,)"),
-        (np.zeros((2, 2, 3)), ValueError, "y_true must be (...) = (2, 2); got (2, 2, 3). Rows of shares, as one-hot"),
+        (np.zeros((2, 2, 3)), ValueError, "y_true must be (...) = (2, 2); got (2, 2, 3). For one-hot rows or rows"),
     ],
 )
 def test_wrong_labels_are_refused(y_true, error, message):

@@ -77,16 +77,26 @@ def test_a_metric_of_ones_own_writes_three_methods():
 
 @pytest.mark.parametrize("method", ["update_state", "result"])
 def test_a_metric_without_its_methods_says_which(method):
-    with pytest.raises(NotImplementedError, match=f"Metric must have a method {method}"):
+    with pytest.raises(NotImplementedError, match=f"Metric must define {method}"):
         getattr(metrics.Metric(), method)()
 
 
 @pytest.mark.parametrize(
     ("weights", "mask", "error", "message"),
     [
-        (np.ones(3), None, ValueError, "MeanMetricWrapper: sample_weight must be (...), one a value or the first axes"),
-        (None, np.ones(2), TypeError, "MeanMetricWrapper: mask must be bool, True where it counts; got float64"),
-        (None, np.ones(3, bool), ValueError, "MeanMetricWrapper: mask must be (...), one a value or the first axes of"),
+        (
+            np.ones(3),
+            None,
+            ValueError,
+            "MeanMetricWrapper: sample_weight must be (...), one number per value, or the first axes",
+        ),
+        (None, np.ones(2), TypeError, "MeanMetricWrapper: mask must be bool, True where a value counts; got float64"),
+        (
+            None,
+            np.ones(3, bool),
+            ValueError,
+            "MeanMetricWrapper: mask must be (...), one number per value, or the first axes of",
+        ),
     ],
 )
 def test_wrong_weights_are_refused(weights, mask, error, message):
