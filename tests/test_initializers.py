@@ -1,4 +1,4 @@
-"""Initializers: distributions, bounds, orthogonality, seeds, names and what is refused."""
+"""Tests of the initializers: distributions, bounds, orthogonality, seeds, names, invalid arguments."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from seqfuse import initializers, utils
 from seqfuse.initializers.scaled import fans
 
 SHAPE = (300, 400)
-DRAWN = {
+RANDOM = {
     "random_uniform": initializers.RandomUniform,
     "random_normal": initializers.RandomNormal,
     "truncated_normal": initializers.TruncatedNormal,
@@ -31,11 +31,11 @@ FIXED = {
     "constant": initializers.Constant,
     "identity": initializers.Identity,
 }
-ALL = DRAWN | FIXED
+ALL = RANDOM | FIXED
 
 
 def kolmogorov_distance(values: np.ndarray, distribution) -> float:
-    """The largest difference between the distribution of the values and the one wanted, times sqrt(n)."""
+    """Return the Kolmogorov-Smirnov distance of the values from a distribution, times sqrt(n)."""
     ordered = np.sort(values.ravel())
     wanted = np.array([distribution(x) for x in ordered])
     steps = np.arange(ordered.size + 1) / ordered.size
@@ -46,12 +46,12 @@ def normal_distribution(x: float) -> float:
     return math.erfc(-x / math.sqrt(2)) / 2
 
 
-# Of samples of the distribution itself, one in 1000 is further away than this, in units of 1 / sqrt(n).
+# One in 1000 samples of the distribution itself exceeds this distance, in units of 1 / sqrt(n).
 KOLMOGOROV_LIMIT = 1.95
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_random_uniform_is_uniform_between_its_bounds(dtype):
+def test_random_uniform_is_uniform_within_its_bounds(dtype):
     w = initializers.RandomUniform(-1.0, 3.0, seed=1)((100, 200), dtype)
     assert w.dtype == dtype
     assert w.min() >= -1
@@ -83,9 +83,9 @@ def test_truncated_normal_is_normal_within_two_deviations():
         ("lecun_normal", 1 / 300),
     ],
 )
-def test_named_scaling_has_its_variance_and_bound(name, variance):
+def test_presets_have_their_variance_and_bound(name, variance):
     w = ALL[name](seed=2)(SHAPE, "float64")
-    # The fourth moment of these distributions is below three times the square of the variance, as of a normal one.
+    # The fourth moment of these distributions is at most that of a normal one, three times the squared variance.
     assert abs(w.var() / variance - 1) < 5 * math.sqrt(2 / w.size)
     assert abs(w.mean()) < 5 * math.sqrt(variance / w.size)
     bound = math.sqrt(3 * variance) if name.endswith("uniform") else 2 * math.sqrt(variance) / 0.87962566103423978
@@ -93,14 +93,14 @@ def test_named_scaling_has_its_variance_and_bound(name, variance):
 
 
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
-def test_variance_scaling_reads_its_mode(mode):
+def test_variance_scaling_obeys_mode(mode):
     w = initializers.VarianceScaling(5.0, mode, "untruncated_normal", seed=3)(SHAPE, "float64")
     variance = 5 / {"fan_in": 300, "fan_out": 400, "fan_avg": 350}[mode]
     assert kolmogorov_distance(w[:50], lambda x: normal_distribution(x / math.sqrt(variance))) < KOLMOGOROV_LIMIT
     assert abs(w).max() > 3 * math.sqrt(variance)
 
 
-def test_truncated_constant_is_the_deviation_of_a_normal_cut_at_two():
+def test_truncated_stddev_constant_is_correct():
     density = math.exp(-2) / math.sqrt(2 * math.pi)
     within = normal_distribution(2) - normal_distribution(-2)
     assert math.isclose(math.sqrt(1 - 4 * density / within), 0.87962566103423978, rel_tol=1e-15)
@@ -117,7 +117,7 @@ def test_truncated_constant_is_the_deviation_of_a_normal_cut_at_two():
         ((6, 2, 5), ([0], [1, 2]), (6, 10)),
     ],
 )
-def test_fans(shape, axes, wanted):
+def test_fans_count_inputs_and_outputs(shape, axes, wanted):
     assert fans(shape, *axes) == wanted
 
 
@@ -129,12 +129,12 @@ def test_orthogonal_is_orthonormal_along_its_shorter_side(shape):
 
 
 def test_orthogonal_has_no_preferred_sign():
-    # Householder's QR alone gives the first number of a column the sign that its diagonal of R does not have.
+    # In a Householder QR the first element of each column has the opposite sign of the diagonal element of R.
     signs = [float(np.sign(initializers.Orthogonal(seed=seed)((2, 2))[0, 0])) for seed in range(400)]
     assert abs(sum(signs)) < 5 * math.sqrt(len(signs))
 
 
-def test_fixed_values():
+def test_deterministic_initializers_return_their_values():
     assert initializers.Zeros()((2, 3)).tolist() == [[0, 0, 0]] * 2
     assert initializers.Ones()((2, 3)).tolist() == [[1, 1, 1]] * 2
     assert initializers.Constant(0.25)((2, 3)).tolist() == [[0.25] * 3] * 2
@@ -147,7 +147,7 @@ def test_fixed_values():
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("dtype", ["float32", "float64", None])
-def test_result_is_new_in_c_order_and_of_the_type_asked(name, dtype):
+def test_call_returns_a_new_contiguous_array_of_the_requested_type(name, dtype):
     w = ALL[name]()((3, 8), dtype)
     assert w.shape == (3, 8)
     assert w.dtype == (dtype or "float32")
@@ -155,30 +155,30 @@ def test_result_is_new_in_c_order_and_of_the_type_asked(name, dtype):
     assert w.flags.writeable
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_one_object_draws_the_same_and_float32_is_float64_rounded(name):
-    initializer = DRAWN[name]()
+@pytest.mark.parametrize("name", RANDOM)
+def test_call_is_repeatable_and_float32_is_rounded_float64(name):
+    initializer = RANDOM[name]()
     first = initializer((4, 6), "float64")
     assert np.array_equal(first, initializer((4, 6), "float64"))
     assert np.array_equal(first.astype(np.float32), initializer((4, 6)))
-    assert not np.array_equal(first, DRAWN[name]()((4, 6), "float64"))
+    assert not np.array_equal(first, RANDOM[name]()((4, 6), "float64"))
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_a_seed_decides_alone_and_the_process_seed_decides_the_rest(name):
-    assert np.array_equal(DRAWN[name](seed=7)(SHAPE), DRAWN[name](seed=7)(SHAPE))
-    assert not np.array_equal(DRAWN[name](seed=7)(SHAPE), DRAWN[name](seed=8)(SHAPE))
+@pytest.mark.parametrize("name", RANDOM)
+def test_values_follow_the_seed_or_the_process_seed(name):
+    assert np.array_equal(RANDOM[name](seed=7)(SHAPE), RANDOM[name](seed=7)(SHAPE))
+    assert not np.array_equal(RANDOM[name](seed=7)(SHAPE), RANDOM[name](seed=8)(SHAPE))
     utils.set_random_seed(1)
-    first, second = DRAWN[name]()((4, 4)), DRAWN[name]()((4, 4))
+    first, second = RANDOM[name]()((4, 4)), RANDOM[name]()((4, 4))
     utils.set_random_seed(1)
-    assert np.array_equal(DRAWN[name]()((4, 4)), first)
-    assert np.array_equal(DRAWN[name]()((4, 4)), second)
+    assert np.array_equal(RANDOM[name]()((4, 4)), first)
+    assert np.array_equal(RANDOM[name]()((4, 4)), second)
     utils.set_random_seed(2)
-    assert not np.array_equal(DRAWN[name]()((4, 4)), first)
+    assert not np.array_equal(RANDOM[name]()((4, 4)), first)
 
 
-def test_draws_are_those_of_every_version():
-    # What a seed gives is part of saved experiments: numpy's PCG64 and ziggurat, splitmix64 before them.
+def test_values_of_a_seed_never_change():
+    # The values of a seed are part of saved experiments. They come from splitmix64, then NumPy's PCG64 and ziggurat.
     assert initializers.RandomUniform(0.0, 1.0, seed=1)((3,), "float64").tolist() == UNIFORM_OF_SEED_1
     assert initializers.RandomNormal(0.0, 1.0, seed=1)((3,), "float64").tolist() == NORMAL_OF_SEED_1
 
@@ -188,7 +188,7 @@ NORMAL_OF_SEED_1 = [0.2715827589673271, -0.7071033853533732, 0.34527656900790094
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_get_takes_names_classes_instances_and_configs(name):
+def test_get_accepts_names_classes_instances_and_configs(name):
     wanted = ALL[name]
     assert getattr(initializers, name) is wanted
     for identifier in (name, wanted.__name__, name.upper(), wanted, {"class_name": wanted.__name__, "config": {}}):
@@ -212,14 +212,14 @@ def test_get_takes_names_classes_instances_and_configs(name):
     ],
     ids=lambda made: type(made).__name__,
 )
-def test_config_makes_an_equal_object_also_by_way_of_json(made):
+def test_config_round_trip_through_json(made):
     config = json.loads(json.dumps({"class_name": type(made).__name__, "config": made.get_config()}))
     again = initializers.get(config)
     assert again.get_config() == made.get_config()
     assert np.array_equal(again((4, 6)), made((4, 6)))
 
 
-def test_get_takes_old_names_callables_arrays_and_none():
+def test_get_accepts_aliases_callables_arrays_and_none():
     assert type(initializers.get("uniform")) is initializers.RandomUniform
     assert type(initializers.get("zero")) is initializers.Zeros
 
@@ -256,12 +256,12 @@ def test_get_takes_old_names_callables_arrays_and_none():
         (lambda: initializers.Zeros()((3,), "int32"), TypeError, "Zeros: dtype must be float32 or float64"),
     ],
 )
-def test_what_is_wrong_is_refused_by_name(wrong, error, message):
+def test_invalid_arguments_are_refused(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong()
 
 
-def test_import_leaves_numpy_random_out():
+def test_import_does_not_load_numpy_random():
     code = (
         "import sys, numpy; before = set(sys.modules)\n"
         "import seqfuse.initializers, seqfuse.regularizers, seqfuse.utils\n"

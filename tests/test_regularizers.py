@@ -1,4 +1,4 @@
-"""Regularizers: values, gradients by central differences, names and what is refused."""
+"""Tests of the regularizers: values, gradients by central differences, names, invalid arguments."""
 
 import numpy as np
 import pytest
@@ -15,11 +15,11 @@ ALL = [
 
 
 @pytest.mark.parametrize("penalty", ALL, ids=repr)
-def test_gradient_matches_central_differences_and_is_added(penalty):
+def test_add_gradient_matches_central_differences(penalty):
     w = np.random.default_rng(1).normal(size=(3, 4))
     into = np.ones((3, 4))
     penalty.add_gradient(w, into)
-    step = 1e-5  # the penalty is a parabola beside 0: rounding alone is left, 1e-16 / 1e-5
+    step = 1e-5  # the penalty is a parabola away from 0, so the only error is rounding: 1e-16 / 1e-5
     for place in np.ndindex(w.shape):
         up, down = w.copy(), w.copy()
         up[place] += step
@@ -28,7 +28,7 @@ def test_gradient_matches_central_differences_and_is_added(penalty):
         assert abs(into[place] - 1 - wanted) < 1e-9
 
 
-def test_values_are_sums_of_absolutes_and_squares():
+def test_value_is_the_weighted_sum_of_absolutes_and_squares():
     w = np.array([[-3.0, 0.0], [2.0, 1.0]])
     assert regularizers.L1(0.5).value(w) == 3.0
     assert regularizers.L2(0.5).value(w) == 7.0
@@ -36,20 +36,20 @@ def test_values_are_sums_of_absolutes_and_squares():
     assert regularizers.L1L2().value(w) == 0.0
 
 
-def test_gradient_of_an_absolute_is_zero_at_zero():
+def test_l1_gradient_is_zero_at_zero():
     into = np.zeros(3)
     regularizers.L1(1.0).add_gradient(np.array([0.0, -0.0, 1e-300]), into)
     assert into.tolist() == [0, 0, 1]
 
 
-def test_gradient_stays_in_the_type_and_place_of_what_it_is_added_to():
+def test_add_gradient_keeps_type_and_memory_of_into():
     buffer = np.zeros(6, np.float32)
     into = buffer[2:5]
     regularizers.L1L2(0.1, 0.1).add_gradient(np.ones(3, np.float32), into)
     assert buffer.tolist() == [0, 0, *[float(np.float32(0.1) + np.float32(0.2))] * 3, 0]
 
 
-def test_value_of_float32_is_summed_in_float64():
+def test_value_is_summed_in_float64():
     w = np.full(2**16 + 1, 1 + 2**-12, np.float32)
     assert regularizers.L2(1.0).value(w) == (2**16 + 1) * (1 + 2**-12) ** 2
     assert np.isfinite(regularizers.L2(1.0).value(np.full(2, 1e30, np.float32)))
@@ -70,13 +70,13 @@ def test_value_of_float32_is_summed_in_float64():
         ({"class_name": "L1L2", "config": {"l1": 0.5}}, {"l1": 0.5, "l2": 0.0}),
     ],
 )
-def test_get(identifier, wanted):
+def test_get_accepts_names_classes_and_configs(identifier, wanted):
     found = regularizers.get(identifier)
     assert found.get_config() == wanted
     assert type(found).from_config(wanted).get_config() == wanted
 
 
-def test_get_takes_none_and_a_class_of_ones_own():
+def test_get_accepts_none_and_custom_classes():
     class Distance(regularizers.Regularizer):
         def value(self, w):
             return float(np.square(w - 1).sum())
@@ -102,6 +102,6 @@ def test_get_takes_none_and_a_class_of_ones_own():
         (lambda: regularizers.Regularizer().value(np.ones(1)), NotImplementedError, "Regularizer must define value"),
     ],
 )
-def test_what_is_wrong_is_refused_by_name(wrong, error, message):
+def test_invalid_arguments_are_refused(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong()

@@ -1,4 +1,4 @@
-"""Penalties on weights, with Keras's names: a value that joins the loss, and its derivative that joins the gradient."""
+"""Regularizers with Keras's names: penalties on weights that are added to the loss, and their gradients."""
 
 from __future__ import annotations
 
@@ -20,50 +20,65 @@ def __dir__() -> list[str]:
 
 
 class Regularizer(_config.Configured):
-    """A penalty on a weight. Others derive from this and define both methods: nothing here differentiates by itself."""
+    """Base class of the regularizers. A subclass defines `value` and `add_gradient`.
+
+    Examples
+    --------
+    >>> from seqfuse.regularizers import L2, Regularizer
+    >>> isinstance(L2(), Regularizer)
+    True
+    """
 
     def __call__(self, w: Array) -> float:
-        """The penalty, as `value`."""
+        """Return the penalty; the same as `value`."""
         return self.value(w)
 
     def value(self, w: Array) -> float:
-        """The penalty of a weight, or of anything of its kind.
+        """Return the penalty of a weight.
 
         Parameters
         ----------
-        w : array of any shape
+        w : ndarray, any shape
+            Weight.
 
         Returns
         -------
-        float        summed in float64
+        float
+            Penalty, summed in float64.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define value(w)")
+        raise NotImplementedError(f"{type(self).__name__} must define value(w); got no definition")
 
     def add_gradient(self, w: Array, into: Array) -> None:
-        """Add the derivative of `value`.
+        """Add the gradient of `value` to an array.
 
         Parameters
         ----------
-        w : array of any shape
-        into : array of that shape        added to in place, in its own type
+        w : ndarray, any shape
+            Weight.
+        into : ndarray, shape of w
+            Array that the gradient is added to, in place.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define add_gradient(w, into)")
+        raise NotImplementedError(f"{type(self).__name__} must define add_gradient(w, into); got no definition")
 
 
 class L1L2(Regularizer):
-    """l1 * sum(abs(w)) + l2 * sum(w**2)
+    """L1 and L2 penalty: l1 * sum(abs(w)) + l2 * sum(w**2).
 
     Parameters
     ----------
-    l1, l2 : float        at least 0; None is the default
+    l1 : float, default 0.0
+        Factor of the L1 penalty, at least 0. None means the default.
+    l2 : float, default 0.0
+        Factor of the L2 penalty, at least 0. None means the default.
 
     Raises
     ------
-    ValueError        a factor that is negative or not finite
+    ValueError
+        If a factor is negative or not finite.
 
     Notes
     -----
-    The derivative is l1 * sign(w) + 2 * l2 * w; that of abs(w) at 0 is taken as 0.
+    The gradient is l1 * sign(w) + 2 * l2 * w. The derivative of abs(w) at w = 0 is taken to be 0.
 
     Examples
     --------
@@ -83,6 +98,7 @@ class L1L2(Regularizer):
         self.l2 = self._factor("l2", l2, 0.0)
 
     def _factor(self, name: str, value: float | None, default: float) -> float:
+        """Return a checked factor, `default` for None."""
         function = type(self).__name__
         factor = _checks.real(function, name, default if value is None else value, 0.0)
         if math.isinf(factor):
@@ -105,11 +121,17 @@ class L1L2(Regularizer):
 
 
 class L1(L1L2):
-    """l1 * sum(abs(w))
+    """L1 penalty: l1 * sum(abs(w)).
 
     Parameters
     ----------
-    l1 : float        at least 0; None is the default
+    l1 : float, default 0.01
+        Factor, at least 0. None means the default.
+
+    Raises
+    ------
+    ValueError
+        If the factor is negative or not finite.
 
     Examples
     --------
@@ -124,11 +146,17 @@ class L1(L1L2):
 
 
 class L2(L1L2):
-    """l2 * sum(w**2)
+    """L2 penalty: l2 * sum(w**2).
 
     Parameters
     ----------
-    l2 : float        at least 0; None is the default
+    l2 : float, default 0.01
+        Factor, at least 0. None means the default.
+
+    Raises
+    ------
+    ValueError
+        If the factor is negative or not finite.
 
     Examples
     --------
@@ -142,29 +170,36 @@ class L2(L1L2):
         super().__init__(l2=0.01 if l2 is None else l2)
 
 
-l1, l2, l1_l2 = L1, L2, L1L2  # Keras's module has these names too
+l1, l2, l1_l2 = L1, L2, L1L2  # names that Keras's module also has
 
 _CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1l2": L1L2}
 _registry.register(__name__, [Regularizer, L1, L2, L1L2])
 
 
 def get(identifier: Any, function: str = "regularizers.get", argument: str = "identifier") -> Regularizer | None:
-    """The regularizer that an argument of a layer stands for.
+    """Return a regularizer from a name, a class, an object or a configuration.
 
     Parameters
     ----------
-    identifier : a name ("l1", "l2", "l1_l2": factors of 0.01), a regularizer, its class, or
-        {"class_name": ..., "config": ...}; None stays None
-    function, argument : str        who an error says asked for it, and as what
+    identifier : str, Regularizer, type, dict or None
+        A name ("l1", "l2" or "l1_l2", with factors of 0.01), a regularizer, its class, or
+        ``{"class_name": ..., "config": ...}``. None is returned as it is.
+    function : str, default "regularizers.get"
+        Name that error messages begin with.
+    argument : str, default "identifier"
+        Argument that error messages name.
 
     Returns
     -------
-    Regularizer        or what else has its `value` and `add_gradient`
+    Regularizer or None
+        The regularizer, or an object of another class that has `value` and `add_gradient`.
 
     Raises
     ------
-    ValueError        a name that there is not; the message suggests the near one
-    TypeError        nothing of these; a function alone is not enough, since nothing differentiates it
+    ValueError
+        If no regularizer has the name. The message suggests the nearest one.
+    TypeError
+        If `identifier` is of another kind. A plain function is refused, because its gradient is unknown.
 
     Examples
     --------
@@ -173,11 +208,11 @@ def get(identifier: Any, function: str = "regularizers.get", argument: str = "id
     L2(l2=0.01)
     """
     if isinstance(identifier, str) and identifier.lower() in ("l1_l2", "l1l2"):
-        return L1L2(0.01, 0.01)  # what Keras documents; the class alone, made without factors, would be no penalty
+        return L1L2(0.01, 0.01)  # documented by Keras; L1L2() would have no effect
     found = _config.made(function, identifier, _CLASSES, argument)
     if found is None or (hasattr(found, "value") and hasattr(found, "add_gradient")):
         return found  # type: ignore[no-any-return]
     raise TypeError(
         f"{function}: {argument} must be a name or have value and add_gradient; got {found!r}"
-        f"{'. Derive a class from Regularizer: the derivative of a function is not known' if callable(found) else ''}"
+        f"{'. Derive a class from Regularizer: the gradient of a function is unknown' if callable(found) else ''}"
     )

@@ -213,7 +213,7 @@ def test_gradient_norms_leave_the_model_as_it_was():
         np.testing.assert_array_equal(before, after)
     assert model._logs() == numbers
     assert layer._seeds.state == seed
-    assert "pair" not in vars(layer)
+    assert "functions" not in vars(layer)
 
 
 def test_gradient_norms_leave_the_layers_as_they_were_when_they_fail():
@@ -221,7 +221,7 @@ def test_gradient_norms_leave_the_layers_as_they_were_when_they_fail():
     model = compiled(layer, Dense(1))
     with pytest.raises(ValueError, match="must be"):
         gradient_norms(model, np.ones((B, T, I + 1)), np.ones((B, 1)))
-    assert "pair" not in vars(layer)
+    assert "functions" not in vars(layer)
 
 
 def test_gradient_norms_refuse_what_has_none():

@@ -1,4 +1,4 @@
-"""Every loss, with every option, beside Keras's: values and gradients in float64."""
+"""Compare values and gradients of every loss and option with Keras in float64."""
 
 import itertools
 
@@ -33,7 +33,7 @@ N, T, C = 4, 3, 5
 
 
 def draw(name, options, shape, seed=0):
-    """y_true and y_pred (*shape, C), some of the shares at the bounds."""
+    """Return y_true and y_pred (*shape, C), with some probabilities at the clipping bounds."""
     rng = np.random.default_rng(seed)
     y_pred = rng.normal(size=(*shape, C)) * 2
     if name.endswith("Crossentropy") and not options["from_logits"]:
@@ -59,7 +59,7 @@ def ours(name, options, reduction, y_true, y_pred, weights=None, mask=None):
 
 
 def theirs(name, options, reduction, y_true, y_pred, weights=None, mask=None):
-    """Value and gradient of Keras's loss, of the sum where it is an array."""
+    """Return value and gradient of Keras's loss; the gradient of the sum if the loss is an array."""
     loss = getattr(keras.losses, name)(**options, reduction=reduction, dtype="float64")
 
     def value_of(prediction):
@@ -76,11 +76,11 @@ def theirs(name, options, reduction, y_true, y_pred, weights=None, mask=None):
 def assert_as_keras(*call, **more):
     for kind, actual, expected in zip(("loss", "dy_pred"), ours(*call, **more), theirs(*call, **more), strict=True):
         assert np.shape(actual) == expected.shape
-        # Keras takes the mean of float64 in float32: a few roundings of 6e-8
+        # Keras computes the mean of float64 values in float32: a few roundings of 6e-8
         np.testing.assert_allclose(actual, expected, rtol=5e-7, atol=1e-9, err_msg=kind)
 
 
-# The reduction is one switch of all losses: each shows one, and one of numbers and one of classes show all.
+# All losses share the code of the reductions: each is tested with one, and two losses with all of them.
 WITH_REDUCTIONS = pytest.mark.parametrize(
     ("name", "options", "reduction"),
     [(*case, reduction) for case, reduction in zip(CASES, itertools.cycle(REDUCTIONS))]
@@ -90,7 +90,7 @@ WITH_REDUCTIONS = pytest.mark.parametrize(
 
 
 @WITH_REDUCTIONS
-def test_loss_and_gradient_are_those_of_keras(name, options, reduction):
+def test_loss_and_gradient_match_keras(name, options, reduction):
     rng = np.random.default_rng(1)
     y_true, y_pred = draw(name, options, (N, T))
     some = rng.random(size=(N, T)) < 0.6
@@ -107,7 +107,7 @@ def test_loss_and_gradient_are_those_of_keras(name, options, reduction):
 
 
 @WITH_REDUCTIONS
-def test_one_row_a_sample_is_as_in_keras(name, options, reduction):
+def test_one_row_per_sample_matches_keras(name, options, reduction):
     rng = np.random.default_rng(2)
     y_true, y_pred = draw(name, options, (N,))
     for weights in (None, rng.uniform(size=N), np.zeros(N)):
@@ -117,7 +117,7 @@ def test_one_row_a_sample_is_as_in_keras(name, options, reduction):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
-def test_other_names_of_reductions_are_those_of_keras(reduction):
+def test_reduction_aliases_match_keras(reduction):
     y_true, y_pred = draw("MeanSquaredError", {}, (N, T))
     assert_as_keras("MeanSquaredError", {}, reduction, y_true, y_pred, weights=y_true[..., 0] ** 2)
 
@@ -127,7 +127,7 @@ def test_other_names_of_reductions_are_those_of_keras(reduction):
     shapes=[((N,), (N, 1)), ((N, 1), (N,)), ((N, T), (N, T, 1)), ((N, T, 1), (N, T)), ((N,), (N,))],
     reduction=["sum", "sum_over_batch_size", None],
 )
-def test_ranks_are_brought_together_as_in_keras(name, shapes, reduction):
+def test_shape_alignment_matches_keras(name, shapes, reduction):
     true, pred = shapes
     rng = np.random.default_rng(3)
     y_true, y_pred = rng.integers(2, size=true), rng.uniform(0.1, 0.9, size=pred)
@@ -135,27 +135,27 @@ def test_ranks_are_brought_together_as_in_keras(name, shapes, reduction):
 
 
 @pytest.mark.parametrize("options", SPARSE, ids=str)
-def test_classes_may_have_an_axis_of_one_as_in_keras(options):
+def test_class_indices_with_an_axis_of_one_match_keras(options):
     y_true, y_pred = draw("SparseCategoricalCrossentropy", options, (N, T))
     assert_as_keras("SparseCategoricalCrossentropy", options, "sum", y_true[..., None], y_pred)
     assert_as_keras("SparseCategoricalCrossentropy", options, "sum", y_true.astype(np.float32), y_pred)
 
 
 @EACH_CASE
-def test_float32_is_as_near_as_keras_in_float32(name, options):
+def test_float32_error_is_at_most_that_of_keras(name, options):
     y_true, y_pred = draw(name, options, (N, T))
     y_pred = y_pred.astype(np.float32)
     value, gradient = ours(name, options, "sum_over_batch_size", y_true, y_pred)
     truth, slope = theirs(name, options, "sum_over_batch_size", y_true, y_pred)
     assert gradient.dtype == np.float32
-    # 1 - (1 - 1e-7) is 1.2e-7 in float32: where a share is held at a bound, a logarithm is off by 0.18
+    # 1 - (1 - 1e-7) is 1.2e-7 in float32, so the logarithm of a clipped probability is off by 0.18
     held = 0.2 / T if name == "BinaryCrossentropy" and not options["from_logits"] else 0
     np.testing.assert_allclose(value, truth, rtol=1e-5, atol=held)
     np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["mse", "MSE", "mae", "MAE", "bce", "BCE", "huber", "Huber", "mean_squared_error"])
-def test_names_mean_what_they_mean_in_keras(name):
+def test_names_select_the_losses_of_keras(name):
     rng = np.random.default_rng(4)
     y_true, y_pred = rng.integers(2, size=(N, C)), rng.uniform(0.1, 0.9, size=(N, C))
     expected = np.mean(keras.losses.get(name)(y_true.astype("f"), y_pred.astype("f")))
@@ -166,7 +166,7 @@ def test_names_mean_what_they_mean_in_keras(name):
     ("true", "pred"),
     [((N,), (N, 1)), ((N, 1), (N, 1)), ((N,), (N, C)), ((N, 1), (N, C)), ((N, T), (N, T, C)), ((N, C), (N, C))],
 )
-def test_crossentropy_is_the_one_that_keras_takes(true, pred):
+def test_crossentropy_selects_the_loss_of_keras(true, pred):
     from keras.src.trainers.compile_utils import get_loss
 
     y_true, y_pred = np.zeros(true), np.full(pred, 0.5)
@@ -176,7 +176,7 @@ def test_crossentropy_is_the_one_that_keras_takes(true, pred):
     )
 
 
-def test_configurations_of_keras_are_read():
+def test_configs_of_keras_are_accepted():
     for name, options in CASES:
         config = getattr(keras.losses, name)(**options, reduction="sum").get_config()
         assert losses.get({"class_name": name, "config": config}).reduction == "sum"

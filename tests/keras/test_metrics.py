@@ -1,4 +1,4 @@
-"""Every metric beside Keras's, over two batches, with weights and masks."""
+"""Compare every metric with Keras over two batches, with weights and masks."""
 
 import jax
 import keras
@@ -16,13 +16,13 @@ OPTIONS = {
     "TopKCategoricalAccuracy": {"k": 2},
     "SparseTopKCategoricalAccuracy": {"k": 2},
 }
-# Weights and masks are one switch of all metrics: all show both at once, one of each kind shows every way.
+# All metrics share the code of weights and masks: each is tested with both, and one of each kind with all forms.
 WAYS = [
     (name, way)
     for name in (*NUMBERS, *SHARES, *CLASSES, "Accuracy")
     for way in ("plain", "sample", "column", "step", "mask", "mask and step")
     if (way in ("plain", "mask and step") or name in (NUMBERS[0], SHARES[0], CLASSES[0]))
-    and not (name == "RootMeanSquaredError" and "mask" in way)  # Keras's does not see a mask
+    and not (name == "RootMeanSquaredError" and "mask" in way)  # Keras's ignores masks
 ]
 
 
@@ -44,7 +44,7 @@ def theirs(metric, y_true, y_pred, weights=None, mask=None):
 
 
 @pytest.mark.parametrize(("name", "way"), WAYS)
-def test_result_is_that_of_keras(name, way):
+def test_result_matches_keras(name, way):
     options = OPTIONS.get(name, {})
     our, their = getattr(metrics, name)(**options), getattr(keras.metrics, name)(**options)
     for seed, samples in enumerate((N, N - 2)):
@@ -62,7 +62,7 @@ def test_result_is_that_of_keras(name, way):
 
 @pytest.mark.parametrize("shapes", [((N,), (N, 1)), ((N, 1), (N, 1)), ((N,), (N,)), ((N, 1), (N,))], ids=str)
 @pytest.mark.parametrize("name", NUMBERS[:-1])
-def test_ranks_are_brought_together_as_in_keras(name, shapes):
+def test_shape_alignment_matches_keras(name, shapes):
     rng = np.random.default_rng(0)
     y_true, y_pred = rng.integers(2, size=shapes[0]), rng.uniform(0.1, 0.9, size=shapes[1])
     our, their = getattr(metrics, name)(), getattr(keras.metrics, name)()
@@ -71,7 +71,7 @@ def test_ranks_are_brought_together_as_in_keras(name, shapes):
     assert our.result() == pytest.approx(float(their.result()), rel=1e-5)
 
 
-def test_mean_of_numbers_with_weights_is_that_of_keras():
+def test_weighted_mean_matches_keras():
     our, their = metrics.Mean(), keras.metrics.Mean()
     for values, weights in [(2.0, 3), (5.0, 1), (np.arange(4.0), None), (np.ones((2, 3)), np.array([[1.0], [0.5]]))]:
         our.update_state(values, weights)
@@ -79,7 +79,7 @@ def test_mean_of_numbers_with_weights_is_that_of_keras():
     assert our.result() == pytest.approx(float(their.result()), rel=1e-6)
 
 
-def test_sorted_classes_are_found_as_in_keras():
+def test_sorted_class_indices_match_keras():
     y_true, y_pred = np.array([1, 2, 3]), np.array([[1, 2, 0], [0, 1, 2], [3, 3, 1]])
     our = metrics.SparseTopKCategoricalAccuracy(k=2, from_sorted_ids=True)
     their = keras.metrics.SparseTopKCategoricalAccuracy(k=2, from_sorted_ids=True)
@@ -91,7 +91,7 @@ def test_sorted_classes_are_found_as_in_keras():
     [((N,), (N, 1)), ((N,), (N, C)), ((N, 1), (N, C)), ((N, C), (N, C)), ((N, T, C), (N, T, C))],
     ids=str,
 )
-def test_a_name_becomes_the_metric_that_keras_takes(true, pred):
+def test_names_select_the_metrics_of_keras(true, pred):
     from keras.src.trainers.compile_utils import get_metric
 
     for identifier in ("accuracy", "acc", "mse", "MSE", "MeanSquaredError", "mean_absolute_error"):

@@ -1,4 +1,4 @@
-"""Optimizers follow Keras's weights for 50 steps of the same gradients, and schedules its learning rates."""
+"""Compare the weights after 50 steps of every optimizer, and every schedule, with Keras."""
 
 import jax
 import keras
@@ -45,7 +45,7 @@ OPTIONS = {
 
 
 def gradients():
-    """Of the size of 1, now and then of 100 or of nothing."""
+    """Return gradients of magnitude 1, sometimes 100 or 0."""
     rng = np.random.default_rng(3)
     for step in range(STEPS):
         yield rng.normal(size=ENDS[-1]).astype("f4") * (100 if step % 11 == 5 else 0 if step % 13 == 4 else 1)
@@ -66,7 +66,7 @@ def assert_follows(ours, theirs):
         ours.update(parameters, gradient)
         values, state = apply(state, split(gradient), values)
         wanted = np.concatenate([np.ravel(value) for value in values])
-        # A step rounds parameters and increments, which are of the size of 1 at most, a few times; errors add up.
+        # Each step rounds parameters and increments of magnitude 1 a few times; the errors add up.
         rounding = np.spacing(np.abs(wanted).max())
         np.testing.assert_allclose(parameters, wanted, rtol=0, atol=8 * rounding * (step + 2))
     for variable, value in zip(variables + theirs.variables, values + state):
@@ -78,7 +78,7 @@ def assert_follows(ours, theirs):
         np.testing.assert_allclose(got, variable.value, rtol=0, atol=8 * rounding * STEPS)
 
 
-# Options stand outside the rules: two rules show each.
+# All rules share the code of the options: each option is tested with two rules.
 CASES = [(rule, "plain") for rule in RULES]
 CASES += [(rule, option) for rule in ("SGD nesterov", "Adam amsgrad") for option in OPTIONS if option != "plain"]
 
@@ -89,7 +89,7 @@ def test_fifty_steps_follow_keras(rule, option):
     assert_follows(getattr(optimizers, name)(**settings), getattr(keras.optimizers, name)(**settings))
 
 
-def test_fifty_steps_follow_keras_with_variables_left_out_of_decay():
+def test_fifty_steps_follow_keras_with_variables_excluded_from_decay():
     pair = [module.AdamW(0.02, weight_decay=0.5) for module in (optimizers, keras.optimizers)]
     for optimizer in pair:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gam"])
@@ -111,7 +111,7 @@ SCHEDULES = {
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_schedules_are_those_of_keras(name):
+def test_schedules_match_keras(name):
     ours, theirs = (
         getattr(module.schedules, name.split()[0])(**SCHEDULES[name]) for module in (optimizers, keras.optimizers)
     )
@@ -128,13 +128,13 @@ def test_fifty_steps_of_a_schedule_follow_keras(steps):
     assert_follows(*pair)
 
 
-def test_a_function_of_nothing_is_called_as_keras_calls_it():
+def test_callable_learning_rate_is_called_as_in_keras():
     assert_follows(optimizers.Adam(lambda: 0.03), keras.optimizers.Adam(lambda: 0.03))
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras's, of its own variable
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # raised by Keras for its own variable
 @pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW", "Adagrad"])
-def test_configurations_have_the_names_and_defaults_of_keras(name):
+def test_config_names_and_defaults_match_keras(name):
     ours, theirs = (getattr(module, name)().get_config() for module in (optimizers, keras.optimizers))
-    assert theirs.pop("name").startswith(ours.pop("name"))  # Keras numbers them
+    assert theirs.pop("name").startswith(ours.pop("name"))  # Keras appends a number to the name
     assert ours == pytest.approx(theirs)

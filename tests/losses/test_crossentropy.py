@@ -1,4 +1,4 @@
-"""Cross-entropies of shares by hand, and at the bounds."""
+"""Tests of the binary and categorical cross-entropy: hand-computed values, clipping, invalid arguments."""
 
 import numpy as np
 import pytest
@@ -27,13 +27,13 @@ log = np.log
         (losses.categorical_crossentropy, {}, [0, 1], [1, 0], -log(1e-7)),
     ],
 )
-def test_functions_say_the_value_of_each_row(function, options, y_true, y_pred, expected):
+def test_functions_return_one_value_per_row(function, options, y_true, y_pred, expected):
     np.testing.assert_allclose(function([y_true], np.array([y_pred], float), **options), [expected], rtol=1e-7)
 
 
 @pytest.mark.parametrize("loss", [losses.BinaryCrossentropy(True), losses.CategoricalCrossentropy(True)], ids=repr)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_huge_logits_do_not_overflow(loss, dtype):
+def test_crossentropy_does_not_overflow_when_logits_are_huge(loss, dtype):
     value, tape = loss.forward([[0, 1]], np.array([[1e4, -1e4]], dtype))
     count = 2 if isinstance(loss, losses.BinaryCrossentropy) else 1
     assert value == pytest.approx(2e4 / 1 if count == 1 else 1e4)
@@ -41,7 +41,7 @@ def test_huge_logits_do_not_overflow(loss, dtype):
 
 
 @pytest.mark.parametrize("loss", [losses.BinaryCrossentropy(), losses.CategoricalCrossentropy()], ids=repr)
-def test_a_share_that_is_held_has_no_gradient(loss):
+def test_gradient_is_zero_when_probability_is_clipped(loss):
     value, tape = loss.forward([[0.0, 1.0]], [[1.0, 0.0]])
     assert np.isfinite(value)
     np.testing.assert_array_equal(loss.backward(tape), [[0, 0]])
@@ -56,13 +56,13 @@ def test_a_share_that_is_held_has_no_gradient(loss):
         ({"axis": 1}, ValueError, "axis must be -1; got 1. Move the classes last"),
     ],
 )
-def test_wrong_options_are_refused(cls, options, error, message):
+def test_constructor_refuses_invalid_options(cls, options, error, message):
     with pytest.raises(error, match=f"^{cls.__name__}: {message}"):
         cls(**options)
 
 
-def test_categorical_refuses_classes():
+def test_categorical_crossentropy_refuses_class_indices():
     with pytest.raises(
-        ValueError, match=r"y_true must be as y_pred = \(3, 4\); got \(3,\)\. For integers .* to_categorical"
+        ValueError, match=r"y_true must be as y_pred = \(3, 4\); got \(3,\)\. For class indices .* to_categorical"
     ):
         losses.CategoricalCrossentropy()([0, 1, 2], np.ones((3, 4)))

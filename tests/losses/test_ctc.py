@@ -1,4 +1,4 @@
-"""CTC as a loss: lengths from the labels' zeros and from the mask, reductions, weights, and what is refused."""
+"""Tests of the CTC loss: label lengths, masks, reductions, weights, invalid arguments."""
 
 import re
 
@@ -20,7 +20,7 @@ def draw():
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "mask"])
-def test_values_are_those_of_the_function(mask):
+def test_ctc_values_equal_those_of_functional(mask):
     y_pred = draw()
     loss = losses.CTC(reduction=None)
     values, tape = loss.forward(Y_TRUE, y_pred, mask=mask)
@@ -37,7 +37,7 @@ def test_values_are_those_of_the_function(mask):
     mask=[None, MASK],
     weights=[None, np.array([0.5, 2.0, 1.5])],
 )
-def test_backward_matches_central_differences(reduction, mask, weights):
+def test_ctc_backward_matches_central_differences(reduction, mask, weights):
     loss, y_pred = losses.CTC(reduction), draw()
     value, tape = loss.forward(Y_TRUE, y_pred, weights, mask)
     dloss = np.random.default_rng(1).normal(size=np.shape(value))
@@ -45,13 +45,13 @@ def test_backward_matches_central_differences(reduction, mask, weights):
     assert_gradient("dy_pred", loss.backward(tape, dloss), numeric)
 
 
-def test_the_mean_is_that_of_the_rows_whatever_the_mask():
+def test_ctc_mean_is_taken_over_rows_when_masked():
     loss, y_pred = losses.CTC(), draw()
     values = losses.CTC(reduction=None).forward(Y_TRUE, y_pred, mask=MASK)[0]
     assert loss.forward(Y_TRUE, y_pred, mask=MASK)[0] == pytest.approx(values.mean())
 
 
-def test_nan_where_the_mask_is_false_reaches_nothing():
+def test_ctc_ignores_nan_at_padding():
     loss, y_pred = losses.CTC(), draw()
     value, tape = loss.forward(Y_TRUE, y_pred, mask=MASK)
     dirty = y_pred.copy()
@@ -61,7 +61,7 @@ def test_nan_where_the_mask_is_false_reaches_nothing():
     np.testing.assert_array_equal(loss.backward(dirty_tape), loss.backward(tape))
 
 
-def test_rows_that_cannot_be_spelled_are_inf_or_count_as_0():
+def test_ctc_is_inf_or_zero_when_no_alignment_exists():
     y_pred, y_true = draw()[:2, :3], [[1, 1, 1], [2, 1, 0]]
     assert losses.CTC()(y_true, y_pred) == np.inf
     loss = losses.CTC(zero_infinity=True)
@@ -71,11 +71,11 @@ def test_rows_that_cannot_be_spelled_are_inf_or_count_as_0():
 
 
 @pytest.mark.parametrize("form", [np.ndarray.tolist, lambda y: y.astype(np.float32), lambda y: y.astype(np.uint8)])
-def test_labels_may_come_in_any_form(form):
+def test_ctc_accepts_labels_of_any_type(form):
     assert losses.CTC()(form(Y_TRUE), draw()) == losses.CTC()(Y_TRUE, draw())
 
 
-def test_a_configuration_makes_an_equal_loss():
+def test_ctc_config_round_trip():
     loss = losses.CTC("sum", "spelling", True)
     again = losses.get({"class_name": "CTC", "config": loss.get_config()})
     assert again.get_config() == {"reduction": "sum", "name": "spelling", "zero_infinity": True}
@@ -90,11 +90,11 @@ def test_a_configuration_makes_an_equal_loss():
             (1, 5, 3),
             None,
             ValueError,
-            "y_true must have its zeros behind its labels; got one at [0, 1]. Pad",
+            "y_true must have zeros only after its labels; got a zero at [0, 1]. Pad",
         ),
-        ([[1, 3]], (1, 5, 3), None, ValueError, "y_true must be in 0..C-1 = 0..2; got 3 at [0, 1]. Pad with 0 behind"),
+        ([[1, 3]], (1, 5, 3), None, ValueError, "y_true must be in 0..C-1 = 0..2; got 3 at [0, 1]. Pad with 0 after"),
         ([[1, -1]], (1, 5, 3), None, ValueError, "y_true must be in 0..C-1 = 0..2; got -1 at [0, 1]. Pad with 0"),
-        ([[0.5]], (1, 5, 3), None, ValueError, "y_true must be whole numbers, a class each; got 0.5"),
+        ([[0.5]], (1, 5, 3), None, ValueError, "y_true must be class indices, which are integers; got 0.5"),
         ([1, 2], (2, 5, 3), None, ValueError, "y_true must be (N, S) = (2, S); got (2,)"),
         ([[1]], (2, 5, 3), None, ValueError, "y_true must be (N, S) = (2, S); got (1, 1)"),
         ([[1]], (1, 3), None, ValueError, "y_pred must be (N, T, C); got (1, 3)"),
@@ -102,18 +102,18 @@ def test_a_configuration_makes_an_equal_loss():
         ([[1]], (1, 5, 3), [[1] * 5], TypeError, "mask must be bool"),
     ],
 )
-def test_wrong_calls_are_refused(y_true, y_pred, mask, error, message):
+def test_ctc_refuses_invalid_arguments(y_true, y_pred, mask, error, message):
     with pytest.raises(error, match=re.escape(f"CTC: {message}")):
         losses.CTC().forward(y_true, np.zeros(y_pred), mask=mask)
 
 
-def test_wrong_options_are_refused():
+def test_ctc_refuses_invalid_options():
     with pytest.raises(TypeError, match="CTC: zero_infinity must be True or False; got 1"):
         losses.CTC(zero_infinity=1)
 
 
-def test_a_recurrent_model_learns_to_spell_what_stands_anywhere():
-    """Labels of one to three steps at no fixed places, and steps behind them that a mask leaves out."""
+def test_recurrent_model_learns_labels_at_unknown_steps():
+    """Labels last one to three steps at random positions; a mask excludes the padding after them."""
     rng, classes, N = np.random.default_rng(0), 4, 64
     y_true, x = np.zeros((N, 3), int), np.full((N, 16, classes), -1, np.float32)
     for row, steps in zip(y_true, x):
@@ -122,7 +122,7 @@ def test_a_recurrent_model_learns_to_spell_what_stands_anywhere():
             row[i] = rng.integers(1, classes)
             begin = t + rng.integers(1, 3)
             end = begin + rng.integers(1, 4)
-            steps[t : end + 1] = 0  # nothing is said before and behind
+            steps[t : end + 1] = 0  # blank steps before and after the label
             steps[begin:end, row[i]] = 1
             t = end
     model = models.Sequential(

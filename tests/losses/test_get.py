@@ -1,4 +1,4 @@
-"""Losses by their names, and the cross-entropy that fits the shapes."""
+"""Tests of losses.get and losses.resolve."""
 
 import numpy as np
 import pytest
@@ -26,11 +26,11 @@ from seqfuse import losses
         (losses.sparse_categorical_crossentropy, losses.SparseCategoricalCrossentropy),
     ],
 )
-def test_get_knows_the_names_of_keras(identifier, cls):
+def test_get_accepts_the_names_of_keras(identifier, cls):
     assert type(losses.get(identifier)) is cls
 
 
-def test_get_returns_a_loss_as_it_is():
+def test_get_returns_a_loss_unchanged():
     loss = losses.Huber(2.0)
     assert losses.get(loss) is loss
 
@@ -45,7 +45,7 @@ def test_get_returns_a_loss_as_it_is():
     ],
     ids=repr,
 )
-def test_a_configuration_makes_an_equal_loss(loss):
+def test_get_accepts_a_config(loss):
     again = losses.get({"class_name": type(loss).__name__, "config": loss.get_config()})
     assert type(again) is type(loss)
     assert again.get_config() == loss.get_config() == type(loss).from_config(loss.get_config()).get_config()
@@ -63,7 +63,7 @@ def test_a_configuration_makes_an_equal_loss(loss):
         (
             np.mean,
             TypeError,
-            "the function mean, which has no gradient here. Write a class of seqfuse.losses.Loss with",
+            "the function mean, whose gradient is unknown. Derive a class from seqfuse.losses.Loss with",
         ),
         (None, TypeError, "must be a name, a Loss or a dict with class_name and config; got None"),
         ({"config": {}}, ValueError, 'identifier must be {"class_name": ..., "config": ...}; got {.config'),
@@ -71,7 +71,7 @@ def test_a_configuration_makes_an_equal_loss(loss):
         (int, TypeError, "got the function int"),
     ],
 )
-def test_get_says_what_is_wrong(identifier, error, message):
+def test_get_refuses_invalid_identifiers(identifier, error, message):
     with pytest.raises(error, match=message):
         losses.get(identifier)
 
@@ -87,10 +87,10 @@ def test_get_says_what_is_wrong(identifier, error, message):
         ("CE", (4, 3), (4, 3), losses.CategoricalCrossentropy),
     ],
 )
-def test_resolve_takes_the_crossentropy_that_fits(identifier, true, pred, cls):
+def test_resolve_selects_the_crossentropy_by_shapes(identifier, true, pred, cls):
     loss = losses.resolve(identifier, np.zeros(true), np.zeros(pred))
     assert (type(loss), loss.name) == (cls, identifier)
 
 
-def test_resolve_gets_what_has_another_name():
+def test_resolve_returns_other_losses_by_name():
     assert type(losses.resolve("mse", np.zeros((4, 3)), np.zeros((4, 3)))) is losses.MeanSquaredError

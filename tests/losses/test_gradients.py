@@ -1,4 +1,4 @@
-"""Every loss, and every two of its options, reductions, weights and masks: its gradient by central differences."""
+"""Tests of the gradients of all losses by central differences, with pairs of options, reductions, weights and masks."""
 
 import itertools
 
@@ -21,7 +21,7 @@ LOSSES = [
     *(losses.SparseCategoricalCrossentropy(**options) for options in SPARSE),
 ]
 EACH_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=repr)
-KINDS = [  # each reads y_true and y_pred in another way
+KINDS = [  # one loss for each way in which y_true and y_pred are interpreted
     losses.MeanSquaredError(),
     losses.BinaryCrossentropy(True, 0.3),
     losses.CategoricalCrossentropy(False, 0.3),
@@ -35,7 +35,7 @@ MASKS = {"none": None, "sample": (N,), "step": (N, T)}
 
 
 def draw(loss, shape=(N, T), seed=0):
-    """y_true and y_pred (*shape, C), away from kinks and bounds, and where the third derivative of log is not large."""
+    """Return y_true and y_pred (*shape, C), away from kinks, clipping bounds and large third derivatives of log."""
     rng = np.random.default_rng(seed)
     y_pred = rng.uniform(0.4, 0.7, size=(*shape, C))
     if getattr(loss, "from_logits", False):
@@ -45,20 +45,20 @@ def draw(loss, shape=(N, T), seed=0):
         if loss.ignore_class is not None:
             y_true.reshape(-1)[::3] = loss.ignore_class
     elif isinstance(loss, losses.CategoricalCrossentropy):
-        y_true = rng.dirichlet(np.ones(C), size=shape) * 1.5  # shares need not add up to 1
+        y_true = rng.dirichlet(np.ones(C), size=shape) * 1.5  # probabilities need not sum to 1
     else:
         y_true = y_pred + np.where(rng.random(y_pred.shape) < 0.5, -1, 1) * rng.uniform(0.1, 0.6, size=y_pred.shape)
     return y_true, y_pred
 
 
 def check(loss, y_true, y_pred, weights=None, mask=None):
-    """backward against central differences of what forward says, through a factor a value or one for all."""
+    """Compare backward with central differences of forward; dloss is one number or one per value."""
     value, tape = loss.forward(y_true, y_pred, weights, mask)
     dloss = np.random.default_rng(7).normal(size=np.shape(value))
     gradient = loss.backward(tape, dloss)
     numeric = central_differences(lambda: float(np.sum(loss.forward(y_true, y_pred, weights, mask)[0] * dloss)), y_pred)
     assert_gradient("dy_pred", gradient, numeric)
-    np.testing.assert_array_equal(loss.backward(tape, dloss), gradient)  # the tape can be read again
+    np.testing.assert_array_equal(loss.backward(tape, dloss), gradient)  # a tape can be used twice
 
 
 def with_reduction(loss, reduction):
@@ -78,7 +78,7 @@ def test_backward_matches_central_differences_with_every_reduction_mask_and_weig
 
 
 def check_reduced(loss, reduction, mask, weights):
-    """The gradient where values are weighted, left out and reduced in these ways."""
+    """Return the gradient for the given reduction, mask and weights."""
     rng = np.random.default_rng(1)
     some = None if MASKS[mask] is None else rng.random(MASKS[mask]) < 0.6
     some_weights = None if WEIGHTS[weights] is None else rng.uniform(0.5, 2, size=WEIGHTS[weights])
@@ -95,14 +95,14 @@ def test_backward_matches_central_differences_with_any_number_of_axes(loss, shap
     ("true", "pred"), [((N,), (N, 1)), ((N, 1), (N,)), ((N, T), (N, T, 1)), ((N, T, 1), (N, T)), ((N,), (N,))], ids=str
 )
 @pytest.mark.parametrize("loss", [losses.MeanSquaredError(), losses.BinaryCrossentropy()], ids=repr)
-def test_backward_has_the_shape_of_y_pred_whatever_that_of_y_true(loss, true, pred):
+def test_backward_returns_the_shape_of_y_pred(loss, true, pred):
     rng = np.random.default_rng(2)
     check(loss, rng.uniform(1, 2, size=true), rng.uniform(0.4, 0.7, size=pred))
 
 
 @pytest.mark.parametrize("form", [lambda y: y[..., None], lambda y: y.astype(np.float32), lambda y: y.tolist()])
 @pytest.mark.parametrize("loss", KINDS[-2:], ids=repr)
-def test_classes_may_come_in_any_form(loss, form):
+def test_forward_accepts_class_indices_of_any_type(loss, form):
     y_true, y_pred = draw(loss)
     value, tape = loss.forward(form(y_true), y_pred)
     expected, expected_tape = loss.forward(y_true, y_pred)
@@ -114,7 +114,7 @@ def test_classes_may_come_in_any_form(loss, form):
     ("loss", "dtype"),
     [*((one, np.float32) for one in LOSSES), *((one, t) for one in KINDS for t in (np.float64, np.float16))],
 )
-def test_backward_is_in_the_type_of_y_pred(loss, dtype):
+def test_backward_returns_the_type_of_y_pred(loss, dtype):
     y_true, y_pred = draw(loss)
     some = np.array([[True, False]] * N)
     for weights, mask, reduction in itertools.product([None, np.ones(N)], [None, some], ["sum", None]):
@@ -126,7 +126,7 @@ def test_backward_is_in_the_type_of_y_pred(loss, dtype):
 
 
 @EACH_LOSS
-def test_what_a_mask_leaves_out_reaches_nothing(loss):
+def test_masked_values_do_not_affect_loss_or_gradient(loss):
     y_true, y_pred = draw(loss)
     mask = np.array([[True, True], [True, False], [False, False]])
     value, tape = loss.forward(y_true, y_pred, None, mask)
@@ -143,7 +143,7 @@ def test_what_a_mask_leaves_out_reaches_nothing(loss):
 
 
 @EACH_KIND
-def test_a_mean_over_nothing_is_zero(loss):
+def test_mean_is_zero_when_nothing_counts(loss):
     y_true, y_pred = draw(loss)
     for weights, mask in [(None, np.zeros((N, T), bool)), (np.zeros(N), None)]:
         value, tape = loss.forward(y_true, y_pred, weights, mask)

@@ -1,4 +1,4 @@
-"""Losses of numbers by hand."""
+"""Tests of the regression losses with hand-computed values."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ TRUE, PRED = [[0.0, 1.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 1.5]]  # errors 1, 2 a
         (losses.huber, {"delta": 0.25}, [((0.25 - 0.03125) + (0.5 - 0.03125)) / 2, (0.125 - 0.03125) / 2]),
     ],
 )
-def test_functions_say_the_value_of_each_row(function, options, expected):
+def test_functions_return_one_value_per_row(function, options, expected):
     np.testing.assert_allclose(function(TRUE, PRED, **options), expected, rtol=1e-15)
 
 
@@ -31,11 +31,11 @@ def test_functions_say_the_value_of_each_row(function, options, expected):
     ],
     ids=repr,
 )
-def test_gradients_by_hand(loss, expected):
+def test_backward_equals_hand_computed_gradients(loss, expected):
     np.testing.assert_array_equal(loss.backward(loss.forward(TRUE, PRED)[1]), expected)
 
 
-def test_huber_does_not_overflow_where_the_square_would():
+def test_huber_does_not_overflow_when_the_square_does():
     loss = losses.Huber(2.0)
     value, tape = loss.forward(np.zeros((1, 1), np.float32), np.full((1, 1), 1e30, np.float32))
     assert value == pytest.approx(2e30, rel=1e-6)
@@ -43,6 +43,6 @@ def test_huber_does_not_overflow_where_the_square_would():
 
 
 @pytest.mark.parametrize(("delta", "error"), [(-1, ValueError), (float("nan"), ValueError), ("1", TypeError)])
-def test_huber_refuses_a_wrong_delta(delta, error):
+def test_huber_refuses_an_invalid_delta(delta, error):
     with pytest.raises(error, match=r"^Huber: delta must be "):
         losses.Huber(delta)

@@ -1,4 +1,4 @@
-"""The cross-entropy of classes by hand, beside that of shares, and what labels are refused."""
+"""Tests of the sparse cross-entropy: hand-computed values, comparison with the categorical one, invalid labels."""
 
 import re
 
@@ -21,7 +21,7 @@ log = np.log
         ({}, [0], [[0, 1]], [-log(1e-7)]),
     ],
 )
-def test_the_function_says_the_value_of_each_row(options, y_true, y_pred, expected):
+def test_function_returns_one_value_per_row(options, y_true, y_pred, expected):
     values = losses.sparse_categorical_crossentropy(y_true, np.array(y_pred, float), **options)
     np.testing.assert_allclose(values, expected, rtol=1e-12)
 
@@ -29,7 +29,7 @@ def test_the_function_says_the_value_of_each_row(options, y_true, y_pred, expect
 @pytest.mark.parametrize(
     ("from_logits", "reduction"), [(False, "sum_over_batch_size"), (True, "sum"), (True, None), (False, "sum")]
 )
-def test_it_is_the_categorical_one_of_one_hot_rows(reduction, from_logits):
+def test_sparse_equals_categorical_of_one_hot_rows(reduction, from_logits):
     rng = np.random.default_rng(0)
     y_true, y_pred = rng.integers(5, size=(4, 3)), rng.uniform(0.1, 1, size=(4, 3, 5))
     weights, mask = rng.uniform(size=(4, 3)), rng.random(size=(4, 3)) < 0.6
@@ -44,7 +44,7 @@ def test_it_is_the_categorical_one_of_one_hot_rows(reduction, from_logits):
     np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-12, atol=1e-15)
 
 
-def test_without_weights_the_gradient_has_the_bits_of_the_kernel():
+def test_unweighted_gradient_equals_the_kernel_bitwise():
     rng = np.random.default_rng(0)
     labels, logits = rng.integers(5, size=(4, 3)), rng.normal(size=(4, 3, 5)).astype(np.float32)
     loss = losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -54,14 +54,14 @@ def test_without_weights_the_gradient_has_the_bits_of_the_kernel():
     np.testing.assert_allclose(loss.backward(tape), F.softmax_cross_entropy_backward(kernel_tape), rtol=1e-6)
 
 
-def test_ignored_labels_count_in_no_mean():
+def test_ignored_labels_do_not_count_in_a_mean():
     loss = losses.SparseCategoricalCrossentropy(ignore_class=255)
     value, tape = loss.forward(np.uint8([1, 255]), [[0.5, 0.5], [0.0, 0.0]])
     assert value == pytest.approx(log(2))
     np.testing.assert_allclose(loss.backward(tape), [[1, -1], [0, 0]], atol=1e-12)
 
 
-def test_labels_may_be_changed_before_backward():
+def test_tape_is_unaffected_when_labels_change():
     labels, logits = np.array([0, 1]), np.zeros((2, 2))
     for from_logits, y_pred in ((True, logits), (False, logits + 0.5)):
         loss = losses.SparseCategoricalCrossentropy(from_logits)
@@ -79,24 +79,28 @@ def test_labels_may_be_changed_before_backward():
         (
             [[0, 0], [-1, 0]],
             ValueError,
-            "got -1 at [1, 0]. Negative classes do not count from the end; for padding say",
+            "got -1 at [1, 0]. Negative classes do not count from the end. For padding use",
         ),
-        ([[0, 0.5], [0, 0]], ValueError, "must be whole numbers, a class each; got 0.5 at [0, 1]. For numbers take"),
-        ([[0, np.nan], [0, 0]], ValueError, "must be whole numbers, a class each; got nan at [0, 1]"),
-        ([[0, 1e30], [0, 0]], ValueError, "must be whole numbers, a class each; got 1e+30 at [0, 1]"),
+        (
+            [[0, 0.5], [0, 0]],
+            ValueError,
+            "must be class indices, which are integers; got 0.5 at [0, 1]. For real-valued",
+        ),
+        ([[0, np.nan], [0, 0]], ValueError, "must be class indices, which are integers; got nan at [0, 1]"),
+        ([[0, 1e30], [0, 0]], ValueError, "must be class indices, which are integers; got 1e+30 at [0, 1]"),
         ([["a", "b"], ["c", "d"]], TypeError, "y_true must be float64, float32, half, integers or bool; got <U1"),
         ([0, 1], ValueError, "y_true must be (...) = (2, 2); got (2,)"),
-        (np.zeros((2, 2, 3)), ValueError, "y_true must be (...) = (2, 2); got (2, 2, 3). Rows of shares, as one-hot"),
+        (np.zeros((2, 2, 3)), ValueError, "y_true must be (...) = (2, 2); got (2, 2, 3). For one-hot rows or rows"),
     ],
 )
-def test_wrong_labels_are_refused(y_true, error, message):
+def test_forward_refuses_invalid_labels(y_true, error, message):
     for from_logits in (False, True):
         with pytest.raises(error, match=r"^SparseCategoricalCrossentropy: y_true must be ") as caught:
             losses.SparseCategoricalCrossentropy(from_logits)(y_true, np.full((2, 2, 3), 0.3))
         assert message in str(caught.value)
 
 
-def test_labels_that_are_bool_are_classes():
+def test_forward_accepts_bool_labels():
     assert losses.SparseCategoricalCrossentropy()([True, False], [[0.5, 0.5], [0.5, 0.5]]) == pytest.approx(log(2))
 
 
@@ -108,6 +112,6 @@ def test_labels_that_are_bool_are_classes():
         ({"axis": 0}, ValueError, "axis must be -1; got 0"),
     ],
 )
-def test_wrong_options_are_refused(options, error, message):
+def test_constructor_refuses_invalid_options(options, error, message):
     with pytest.raises(error, match=re.escape(f"SparseCategoricalCrossentropy: {message}")):
         losses.SparseCategoricalCrossentropy(**options)

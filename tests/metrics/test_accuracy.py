@@ -1,4 +1,4 @@
-"""Accuracies by hand."""
+"""Tests of the accuracy metrics with hand-computed values."""
 
 import re
 
@@ -22,7 +22,7 @@ SHARES = np.array([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3], [0.2, 0.2, 0.6], [0.4, 0.5,
         (metrics.SparseCategoricalAccuracy(), [[1, 0], [0, -1]], SHARES.reshape(2, 2, 3), 0.5),
     ],
 )
-def test_accuracy_by_hand(metric, y_true, y_pred, expected):
+def test_accuracy_equals_hand_computed_values(metric, y_true, y_pred, expected):
     metric.reset_state()
     assert metric(y_true, y_pred) == expected
 
@@ -49,11 +49,11 @@ def test_accuracy_by_hand(metric, y_true, y_pred, expected):
         (metrics.SparseCategoricalAccuracy(), 1, 2, ValueError, "y_pred must be (..., C) with C at least 1; got ()"),
     ],
 )
-def test_wrong_arguments_are_refused(metric, y_true, y_pred, error, message):
+def test_update_state_refuses_invalid_arguments(metric, y_true, y_pred, error, message):
     with pytest.raises(error, match=re.escape(message)):
         metric.update_state(y_true, y_pred)
 
 
-def test_a_threshold_is_a_number():
+def test_binary_accuracy_refuses_an_invalid_threshold():
     with pytest.raises(TypeError, match="BinaryAccuracy: threshold must be a real number; got None"):
         metrics.BinaryAccuracy(threshold=None)

@@ -1,4 +1,4 @@
-"""Cross-entropies over batches, and perplexity."""
+"""Tests of the cross-entropy metrics and perplexity over several batches."""
 
 import math
 
@@ -31,17 +31,17 @@ def test_perplexity_is_exp_of_the_mean_over_all_labels(options, way):
     assert metric.result() == pytest.approx(math.exp(total / count))
 
 
-def test_perplexity_of_a_guess_is_the_number_of_classes():
+def test_perplexity_of_uniform_probabilities_is_the_number_of_classes():
     assert metrics.Perplexity()([[3, 1]], np.full((1, 2, 8), 1 / 8)) == pytest.approx(8)
 
 
-def test_perplexity_of_nothing_is_zero_and_of_the_impossible_infinite():
+def test_perplexity_is_zero_when_empty_and_inf_when_probability_is_zero():
     metric = metrics.Perplexity(from_logits=True)
     assert metric.result() == 0
     assert metric([[0]], [[[-1e6, 0.0]]]) == math.inf
 
 
-def test_labels_in_the_padding_may_be_anything():
+def test_labels_in_padding_may_have_any_value():
     metric = metrics.Perplexity()
     y_pred = np.full((1, 3, 2), 0.5)
     y_pred[0, 2] = np.nan
@@ -52,7 +52,7 @@ def test_labels_in_the_padding_may_be_anything():
 
 
 @pytest.mark.parametrize("from_logits", [False, True])
-def test_crossentropies_are_the_losses_over_one_batch(from_logits):
+def test_crossentropy_equals_the_loss_on_one_batch(from_logits):
     y_true, y_pred = draw(0, (4, 3))
     y_pred = y_pred if from_logits else np.exp(y_pred) / np.exp(y_pred).sum(-1, keepdims=True)
     for kind, target in [("Sparse", y_true), ("", np.eye(5)[y_true])]:

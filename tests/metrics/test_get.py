@@ -1,4 +1,4 @@
-"""Metrics by their names, and the accuracy that fits the shapes."""
+"""Tests of metrics.get and metrics.resolve."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ CLASSES = [getattr(metrics, name) for name in metrics.__all__ if name[0].isupper
 
 
 @pytest.mark.parametrize("cls", [c for c in CLASSES if c not in (metrics.Metric, metrics.MeanMetricWrapper)])
-def test_get_knows_every_metric(cls):
+def test_get_accepts_every_metric(cls):
     for identifier in (cls, cls.__name__, cls().name, {"class_name": cls.__name__, "config": cls().get_config()}):
         assert type(metrics.get(identifier)) is cls
     metric = cls()
@@ -21,11 +21,11 @@ def test_get_knows_every_metric(cls):
     ("identifier", "cls"),
     [("mse", metrics.MeanSquaredError), ("MAE", metrics.MeanAbsoluteError), ("bce", metrics.BinaryCrossentropy)],
 )
-def test_get_knows_the_short_names_of_keras(identifier, cls):
+def test_get_accepts_the_short_names_of_keras(identifier, cls):
     assert type(metrics.get(identifier)) is cls
 
 
-def test_get_takes_any_function():
+def test_get_accepts_any_function():
     def distance(y_true, y_pred):
         return np.abs(y_true - y_pred)[:, 0]
 
@@ -48,7 +48,7 @@ def test_get_takes_any_function():
         (3, TypeError, "got 3"),
     ],
 )
-def test_get_says_what_is_wrong(identifier, error, message):
+def test_get_refuses_invalid_identifiers(identifier, error, message):
     with pytest.raises(error, match=message):
         metrics.get(identifier)
 
@@ -65,14 +65,14 @@ def test_get_says_what_is_wrong(identifier, error, message):
         ((4, 2, 3), (4, 2, 3), "Categorical"),
     ],
 )
-def test_resolve_takes_the_one_that_fits(true, pred, kind):
+def test_resolve_selects_the_metric_by_shapes(true, pred, kind):
     for identifier in ("accuracy", "acc", "crossentropy", "ce"):
         metric = metrics.resolve(identifier, np.zeros(true), np.zeros(pred))
         what = "Accuracy" if identifier.startswith("acc") else "Crossentropy"
         assert (type(metric).__name__, metric.name) == (kind + what, identifier)
 
 
-def test_resolve_calls_a_metric_as_it_was_called():
+def test_resolve_keeps_the_given_name():
     y = np.zeros((2, 1))
     assert metrics.resolve("mse", y, y).name == "mse"
     assert metrics.resolve("MSE", y, y).name == "MSE"

@@ -1,4 +1,4 @@
-"""Means over batches, with weights and masks, by hand."""
+"""Tests of the base classes of the metrics: means over batches, weights, masks, custom metrics."""
 
 import re
 
@@ -26,14 +26,14 @@ MASK = np.array([[True, True], [True, False]])
         ([0, 0], None, 0),
     ],
 )
-def test_values_are_weighted(weights, mask, expected):
+def test_update_state_applies_weights_and_mask(weights, mask, expected):
     metric = metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred, "mine")
     metric.update_state(None, VALUES, weights, mask)
     assert metric.result() == pytest.approx(expected)
     assert type(metric.result()) is float
 
 
-def test_batches_are_added_and_forgotten():
+def test_result_covers_batches_since_reset():
     metric = metrics.Mean()
     assert metric.result() == 0
     metric.update_state([1.0, 2.0, 3.0])
@@ -44,28 +44,28 @@ def test_batches_are_added_and_forgotten():
 
 
 @pytest.mark.parametrize("values", [3.0, [1.0, 5.0]], ids=["of a batch", "of samples"])
-def test_a_mean_over_steps_counts_as_it_is_beside_a_mask_of_steps(values):
+def test_mask_is_ignored_when_values_are_means_over_steps(values):
     metric = metrics.MeanMetricWrapper(lambda y_true, y_pred: np.array(values))
     metric.update_state(None, None, mask=np.array([[True, False], [False, False]]))
     assert metric.result() == 3.0
 
 
-def test_what_a_mask_leaves_out_reaches_nothing():
+def test_masked_values_do_not_affect_the_result():
     metric = metrics.MeanSquaredError()
     metric.update_state(np.zeros((2, 2)), np.array([[[1.0], [np.nan]], [[3.0], [np.inf]]]), mask=[[True, False]] * 2)
     assert metric.result() == 5
 
 
-def test_a_metric_of_ones_own_writes_three_methods():
+def test_custom_metric_needs_three_methods():
     class Largest(metrics.Metric):
         def reset_state(self):
-            self.most = 0.0
+            self.maximum = 0.0
 
         def update_state(self, y_true, y_pred, sample_weight=None):
-            self.most = max(self.most, float(np.max(y_pred)))
+            self.maximum = max(self.maximum, float(np.max(y_pred)))
 
         def result(self):
-            return self.most
+            return self.maximum
 
     metric = Largest()
     assert metric.name == "largest"
@@ -76,31 +76,41 @@ def test_a_metric_of_ones_own_writes_three_methods():
 
 
 @pytest.mark.parametrize("method", ["update_state", "result"])
-def test_a_metric_without_its_methods_says_which(method):
-    with pytest.raises(NotImplementedError, match=f"Metric must have a method {method}"):
+def test_missing_method_is_named(method):
+    with pytest.raises(NotImplementedError, match=f"Metric must define {method}"):
         getattr(metrics.Metric(), method)()
 
 
 @pytest.mark.parametrize(
     ("weights", "mask", "error", "message"),
     [
-        (np.ones(3), None, ValueError, "MeanMetricWrapper: sample_weight must be (...), one a value or the first axes"),
-        (None, np.ones(2), TypeError, "MeanMetricWrapper: mask must be bool, True where it counts; got float64"),
-        (None, np.ones(3, bool), ValueError, "MeanMetricWrapper: mask must be (...), one a value or the first axes of"),
+        (
+            np.ones(3),
+            None,
+            ValueError,
+            "MeanMetricWrapper: sample_weight must be (...), one number per value, or the first axes",
+        ),
+        (None, np.ones(2), TypeError, "MeanMetricWrapper: mask must be bool, True where a value counts; got float64"),
+        (
+            None,
+            np.ones(3, bool),
+            ValueError,
+            "MeanMetricWrapper: mask must be (...), one number per value, or the first axes of",
+        ),
     ],
 )
-def test_wrong_weights_are_refused(weights, mask, error, message):
+def test_update_state_refuses_invalid_weights_and_masks(weights, mask, error, message):
     metric = metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred)
     with pytest.raises(error, match=re.escape(message)):
         metric.update_state(None, VALUES, weights, mask)
 
 
-def test_a_wrapper_needs_a_function():
+def test_wrapper_refuses_what_is_not_callable():
     with pytest.raises(TypeError, match="MeanMetricWrapper: fn must be callable; got 3"):
         metrics.MeanMetricWrapper(3)
 
 
-def test_a_wrapper_passes_its_options_on():
+def test_wrapper_passes_options_to_the_function():
     metric = metrics.MeanMetricWrapper(lambda y_true, y_pred, power: y_pred**power, "powers", power=2)
     assert metric(None, np.array([1.0, 3.0])) == 5
     assert metric.get_config()["power"] == 2

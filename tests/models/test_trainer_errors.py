@@ -52,7 +52,7 @@ def test_wrong_arguments_are_refused(arguments, error, said):
 
 def test_float_labels_are_refused_where_classes_are_needed():
     model = model_of(SimpleRNN(3), Dense(2, "softmax"), loss="sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match=r"y_true must be whole numbers, a class each; got 0\.5"):
+    with pytest.raises(ValueError, match=r"y_true must be class indices, which are integers; got 0\.5"):
         model.fit(X, np.full(10, 0.5), verbose=0)
     with pytest.raises(ValueError, match=r"y_true must be .*0\.\.C-1"):
         model.fit(X, np.full(10, 2), verbose=0)

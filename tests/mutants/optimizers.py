@@ -34,7 +34,7 @@ MUTANTS = [
     Mutant(
         "average of parameters: it begins with 0",
         f"{OPTIMIZERS}/optimizer.py",
-        "momentum = 0.0  # the average begins with what comes first",
+        "momentum = 0.0  # the average starts at the first parameters",
         "momentum = self.ema_momentum",
         (OPTIMIZER_TESTS,),
         killed_before=True,

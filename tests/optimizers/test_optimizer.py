@@ -1,4 +1,4 @@
-"""What all optimizers share: limits, decay, averages, accumulation, state, the learning rate, and what is refused."""
+"""Tests of the optimizers' base class: gradient limits, decay, averages, accumulation, state, invalid arguments."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ G[77:] /= 10
 GAP = slice(35, 40)
 
 
-def drawn(calls):
-    """Gradients of so many calls."""
+def random_gradients(calls):
+    """Return random gradients for a number of calls."""
     return np.random.default_rng(1).normal(size=(calls, N))
 
 
@@ -26,50 +26,50 @@ def trained(optimizer, gradients, segments=SEGMENTS):
     return parameters
 
 
-def moved(**options):
-    """What one step of descent at a rate of 1 takes away, by gradients G."""
+def subtracted(**options):
+    """Return what one SGD step with learning rate 1 and gradients G subtracts."""
     return START - trained(SGD(1.0, **options), [G])
 
 
 INSIDE = np.r_[0:35, 40:80]
 
 
-def test_what_lies_between_variables_is_left_alone():
+def test_update_leaves_gaps_between_variables_unchanged():
     for options in ({}, {"clipnorm": 1.0}, {"global_clipnorm": 1.0}, {"clipvalue": 0.1}):
-        np.testing.assert_array_equal(moved(**options)[GAP], 0)
-        assert moved(**options)[INSIDE].all()
+        np.testing.assert_array_equal(subtracted(**options)[GAP], 0)
+        assert subtracted(**options)[INSIDE].all()
 
 
-def test_clipnorm_limits_each_variable_by_itself():
+def test_clipnorm_limits_each_variable():
     wanted = np.zeros(N)
     for _, start, stop in SEGMENTS:
         part = G[start:stop]
         wanted[start:stop] = part * min(1, 2.0 / np.linalg.norm(part)) if part.size else 0
-    np.testing.assert_allclose(moved(clipnorm=2.0), wanted, atol=1e-14)
+    np.testing.assert_allclose(subtracted(clipnorm=2.0), wanted, atol=1e-14)
     assert np.linalg.norm(G[77:80]) < 2.0 < np.linalg.norm(G[:30])
 
 
-def test_global_clipnorm_limits_all_together_and_leaves_the_gap_out_of_the_norm():
+def test_global_clipnorm_excludes_gaps_from_the_norm():
     inside = np.where(np.isin(np.arange(N), INSIDE), G, 0)
-    np.testing.assert_allclose(moved(global_clipnorm=2.0), inside * 2.0 / np.linalg.norm(inside), atol=1e-14)
-    np.testing.assert_allclose(moved(global_clipnorm=1e3), inside, atol=1e-14)
+    np.testing.assert_allclose(subtracted(global_clipnorm=2.0), inside * 2.0 / np.linalg.norm(inside), atol=1e-14)
+    np.testing.assert_allclose(subtracted(global_clipnorm=1e3), inside, atol=1e-14)
 
 
-def test_clipvalue_limits_each_number():
-    np.testing.assert_allclose(moved(clipvalue=0.5)[INSIDE], np.clip(G, -0.5, 0.5)[INSIDE], atol=1e-14)
+def test_clipvalue_limits_each_element():
+    np.testing.assert_allclose(subtracted(clipvalue=0.5)[INSIDE], np.clip(G, -0.5, 0.5)[INSIDE], atol=1e-14)
 
 
-def test_norms_are_of_what_is_left_when_the_loss_scale_is_taken_out():
+def test_clipping_follows_the_division_by_the_loss_scale():
     np.testing.assert_allclose(
-        moved(global_clipnorm=2.0), START - trained(SGD(1.0, global_clipnorm=2.0, loss_scale_factor=8.0), [8 * G])
+        subtracted(global_clipnorm=2.0), START - trained(SGD(1.0, global_clipnorm=2.0, loss_scale_factor=8.0), [8 * G])
     )
     assert SGD(loss_scale_factor=8.0).scale_loss(0.5) == 4.0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("limit", ["clipnorm", "global_clipnorm"])
-def test_a_finite_gradient_has_a_finite_norm_overflow(limit, dtype):
-    """The squares of exploding gradients overflow; Keras gives NaN, or no step at all."""
+def test_clipnorm_is_finite_when_squares_overflow(limit, dtype):
+    """The squares of exploding gradients overflow; Keras returns NaN or makes no step."""
     optimizer = SGD(1.0, **{limit: 5.0})
     optimizer.build(dtype, [("a", 0, 2), ("b", 2, 4)])
     parameters, large = np.zeros(4, dtype), np.finfo(dtype).max / 64
@@ -78,7 +78,7 @@ def test_a_finite_gradient_has_a_finite_norm_overflow(limit, dtype):
     np.testing.assert_allclose(parameters, wanted, rtol=1e-6, atol=1e-30)
 
 
-def test_a_gradient_that_is_not_finite_reaches_all_that_share_its_norm():
+def test_nan_gradient_affects_all_variables_that_share_its_norm():
     gradient = np.ones(4)
     gradient[1] = np.nan
     for options, wanted in (
@@ -94,7 +94,7 @@ def test_a_gradient_that_is_not_finite_reaches_all_that_share_its_norm():
         np.testing.assert_array_equal(np.isfinite(parameters), wanted)
 
 
-def test_decay_takes_its_share_before_the_rule_and_passes_excluded_variables_by():
+def test_weight_decay_precedes_the_rule_and_skips_excluded_variables():
     optimizer = SGD(0.5, weight_decay=0.1)
     optimizer.exclude_from_weight_decay(var_list=["b/kernel"], var_names=["^bias$"])
     decays = np.r_[0:30]
@@ -103,15 +103,15 @@ def test_decay_takes_its_share_before_the_rule_and_passes_excluded_variables_by(
     np.testing.assert_allclose(trained(optimizer, [G]), wanted, atol=1e-14)
 
 
-def test_names_of_layers_exclude_nothing():
+def test_exclusion_patterns_ignore_layer_names():
     optimizer = AdamW()
     optimizer.exclude_from_weight_decay(var_names=["a"])
     optimizer.build("float32", [("a/kernel", 0, 1), ("b/gamma", 1, 2)])
     assert optimizer._update.runs.tolist() == [[0, 1, 1], [1, 2, 0]]
 
 
-def test_accumulation_moves_by_the_mean_at_every_third_call():
-    gradients = drawn(7)
+def test_accumulation_applies_the_mean_at_every_third_call():
+    gradients = random_gradients(7)
     means = [gradients[:3].mean(axis=0), gradients[3:6].mean(axis=0)]
     optimizer = Adam(0.1, gradient_accumulation_steps=3, global_clipnorm=1.0)
     got, wanted = trained(optimizer, gradients), trained(Adam(0.1, global_clipnorm=1.0), means)
@@ -119,13 +119,13 @@ def test_accumulation_moves_by_the_mean_at_every_third_call():
     assert optimizer.iterations == 2
 
 
-def test_accumulation_divides_the_sum_by_its_calls():
-    gradients = drawn(2)  # Adam, which divides by the size of a gradient, hardly shows it
-    moved = START - trained(SGD(1.0, gradient_accumulation_steps=2), gradients)
-    np.testing.assert_allclose(moved[INSIDE], gradients.mean(axis=0)[INSIDE], atol=1e-14)
+def test_accumulation_divides_the_sum_by_the_number_of_calls():
+    gradients = random_gradients(2)  # SGD, because Adam is nearly invariant to the scale of the gradients
+    subtraction = START - trained(SGD(1.0, gradient_accumulation_steps=2), gradients)
+    np.testing.assert_allclose(subtraction[INSIDE], gradients.mean(axis=0)[INSIDE], atol=1e-14)
 
 
-def test_the_average_replaces_parameters_in_the_end_or_every_so_often():
+def test_average_replaces_parameters_at_the_end_or_every_n_updates():
     optimizer = SGD(1.0, use_ema=True, ema_momentum=0.75)
     parameters = trained(optimizer, [G, G, G], [("a", 0, N)])
     path = [START - (i + 1) * G for i in range(3)]
@@ -146,8 +146,8 @@ def test_the_average_replaces_parameters_in_the_end_or_every_so_often():
     "options",
     [{}, {"gradient_accumulation_steps": 2}, {"use_ema": True, "ema_overwrite_frequency": 2}, {"amsgrad": True}],
 )
-def test_training_goes_on_from_a_state_with_the_same_bits(options):
-    gradients = drawn(7)
+def test_training_resumes_from_a_state_bitwise(options):
+    gradients = random_gradients(7)
     optimizer = Adam(schedules.CosineDecay(0.1, 9), **options)
     halfway = trained(optimizer, gradients[:3])
     saved = {name: array.copy() for name, array in optimizer.state.items()}
@@ -162,7 +162,7 @@ def test_training_goes_on_from_a_state_with_the_same_bits(options):
     assert other.iterations == optimizer.iterations
 
 
-def test_the_learning_rate_is_read_and_set():
+def test_learning_rate_can_be_read_and_assigned():
     optimizer = SGD(1.0)
     optimizer.build("float64", [("a", 0, 1)])
     parameters = np.zeros(1)
@@ -172,11 +172,11 @@ def test_the_learning_rate_is_read_and_set():
     assert parameters == 0.5 + 0.25 + 20 + 100 + 2
     assert optimizer.learning_rate == 2.0
     assert optimizer.iterations == 5
-    with pytest.raises(TypeError, match="SGD: learning_rate must be a schedule, as it was; got"):
+    with pytest.raises(TypeError, match="SGD: learning_rate must be a schedule, because it is one now; got"):
         optimizer.learning_rate = 0.1
 
 
-def test_config_makes_an_equal_optimizer_whatever_the_learning_rate_is():
+def test_config_round_trip_with_numbers_and_schedules():
     for rate in (0.25, schedules.ExponentialDecay(0.5, 2, 0.5)):
         optimizer = AdamW(rate, clipnorm=1.0, beta_1=0.5)
         config = optimizer.get_config()
@@ -185,7 +185,7 @@ def test_config_makes_an_equal_optimizer_whatever_the_learning_rate_is():
         np.testing.assert_array_equal(trained(again, [G, G]), trained(optimizer, [G, G]))
 
 
-def test_get_takes_names_classes_optimizers_and_configs():
+def test_get_accepts_names_classes_optimizers_and_configs():
     optimizer = Adam(0.5)
     assert optimizers.get(optimizer) is optimizer
     assert {type(optimizers.get(name)).__name__ for name in ("sgd", "RMSprop", "ADAM", "adamw", "adagrad")} == {
@@ -209,7 +209,7 @@ def test_get_takes_names_classes_optimizers_and_configs():
         (
             lambda: SGD(clipnorm=1.0, clipvalue=1.0),
             ValueError,
-            "one of clipnorm, clipvalue and global_clipnorm must be",
+            "at most one of clipnorm, clipvalue and global_clipnorm may be given",
         ),
         (lambda: SGD(clipnorm=-1.0), ValueError, "SGD: clipnorm must be at least 0"),
         (
@@ -219,16 +219,16 @@ def test_get_takes_names_classes_optimizers_and_configs():
         ),
         (lambda: SGD(ema_momentum=2), ValueError, r"ema_momentum must be in \[0, 1\]"),
         (lambda: SGD(ema_overwrite_frequency=1.5), TypeError, "ema_overwrite_frequency must be an integer"),
-        (lambda: SGD().update(START.copy(), G), ValueError, "SGD.update: build must come before update"),
+        (lambda: SGD().update(START.copy(), G), ValueError, "SGD.update: build must be called before update"),
         (lambda: SGD().build("float16", SEGMENTS), TypeError, "dtype must be float32 or float64"),
         (
             lambda: SGD().build("float32", [("a", 0, 3), ("b", 2, 4)]),
             ValueError,
-            "segments must ascend; got 'b' at 2:4",
+            "segments must be in ascending order; got 'b' at 2:4",
         ),
     ],
 )
-def test_what_cannot_be_is_refused(make, error, message):
+def test_invalid_arguments_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
 
@@ -236,14 +236,14 @@ def test_what_cannot_be_is_refused(make, error, message):
 @pytest.mark.parametrize(
     ("parameters", "gradients", "message"),
     [
-        (START[:-1].copy(), G, r"parameters must be \(n,\) = \(80,\) of float64, in C order; got \(79,\) of float64"),
+        (START[:-1].copy(), G, r"parameters must be \(n,\) = \(80,\) of float64, contiguous; got \(79,\) of float64"),
         (START.astype("f4"), G, "parameters must be .* got .* of float32"),
-        (np.repeat(START, 2)[::2], G, "parameters must be .* in C order"),
+        (np.repeat(START, 2)[::2], G, "parameters must be .* contiguous"),
         (START.copy(), G.tolist(), "gradients must be .* got list"),
         (START.copy(), G.reshape(8, 10), r"gradients must be .* got \(8, 10\)"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused_and_nothing_moves(parameters, gradients, message):
+def test_update_refuses_arrays_that_do_not_fit(parameters, gradients, message):
     optimizer = Adam()
     optimizer.build("float64", SEGMENTS)
     with pytest.raises(ValueError, match=message):
@@ -251,7 +251,7 @@ def test_arrays_that_do_not_fit_are_refused_and_nothing_moves(parameters, gradie
     assert optimizer.iterations == 0
 
 
-def test_a_read_only_parameter_is_refused():
+def test_update_refuses_read_only_parameters():
     optimizer = SGD()
     optimizer.build("float64", SEGMENTS)
     frozen = START.copy()
@@ -261,13 +261,13 @@ def test_a_read_only_parameter_is_refused():
     optimizer.update(START.copy(), frozen)
 
 
-def test_an_optimizer_belongs_to_one_model():
+def test_build_refuses_the_parameters_of_another_model():
     optimizer = AdamW()
     optimizer.build("float64", SEGMENTS)
     optimizer.build(np.float64, list(SEGMENTS))
-    with pytest.raises(ValueError, match="build must get the same parameters again"):
+    with pytest.raises(ValueError, match="build must get the parameters of its first call"):
         optimizer.build("float32", SEGMENTS)
-    with pytest.raises(ValueError, match="exclude_from_weight_decay must come before build"):
+    with pytest.raises(ValueError, match="exclude_from_weight_decay must be called before build"):
         optimizer.exclude_from_weight_decay(var_names=["bias"])
     unknown = AdamW()
     unknown.exclude_from_weight_decay(var_list=["c/kernel"])
@@ -278,12 +278,12 @@ def test_an_optimizer_belongs_to_one_model():
 @pytest.mark.parametrize(
     ("wrong", "near"), [("lr", "learning_rate"), ("momentun", "momentum"), ("clipnrm", "clipnorm")]
 )
-def test_an_argument_that_there_is_not_is_refused_with_the_near_one(wrong, near):
+def test_unknown_argument_suggests_the_nearest_name(wrong, near):
     with pytest.raises(TypeError, match=rf"SGD: there is no argument '{wrong}'\. Did you mean \"{near}\"\?"):
         SGD(**{wrong: 0.1})
 
 
-def test_a_state_of_something_else_is_refused():
+def test_state_of_another_optimizer_is_refused():
     optimizer = Adam()
     optimizer.build("float64", SEGMENTS)
     with pytest.raises(ValueError, match=r"state must have .*velocity.* got .*'iteration'"):

@@ -1,4 +1,4 @@
-"""Every rule: the kernel against the reference, with any number of threads, on every instruction set."""
+"""Tests of every update rule: accuracy against the reference, bitwise equality for threads and instruction sets."""
 
 import inspect
 from itertools import cycle
@@ -12,9 +12,9 @@ from seqfuse import _backend, optimizers, reference
 from seqfuse._update import Update
 
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
-TIMES = 2 if _backend.isa in _backend.fused() else 3  # without fused multiply-adds, as in accuracy.py
+TIMES = 2 if _backend.isa in _backend.fused() else 3  # 3 without fused multiply-add, as in accuracy.py
 
-# Each with the function that is its reference, and the arguments of that by the names of the optimizer's states.
+# For each rule its reference function, and the names of that function's arguments for the optimizer's states.
 RULES = {
     "sgd": (optimizers.SGD(0.05), reference.sgd_update, {}),
     "sgd_momentum": (optimizers.SGD(0.05, 0.9), reference.sgd_update, {"m": "momentum"}),
@@ -43,7 +43,7 @@ RULES = {
     ),
     "adagrad": (optimizers.Adagrad(0.1), reference.adagrad_update, {"v": "accumulator"}),
 }
-# Less than a packet of numbers, whole ones, one more and less; what several threads share.
+# Sizes: less than one packet, whole packets, one element more or less, and enough for several threads.
 SIZES = [3, 16, 17, 31, 33001]
 
 
@@ -84,7 +84,7 @@ def test_every_rule_has_a_case():
 @pytest.mark.each_isa
 @pairwise(name=RULES, n=SIZES, dtype=[np.float32, np.float64])
 def test_updates_are_as_accurate_as_the_reference(name, n, dtype):
-    """As accuracy.py rules: twice the error of the reference and 1 ulp; a few numbers are drawn often, against luck."""
+    """The error is at most twice that of the reference plus 1 ulp. Small sizes are repeated with many samples."""
     drawn = [draw(n, dtype, 12, seed) for seed in range(max(1, 300 // n))]
     wide = [[array.astype(WIDER[dtype]) for array in pair] for pair in drawn]
     got, plain, truth = (
@@ -103,7 +103,7 @@ def test_updates_are_as_accurate_as_the_reference(name, n, dtype):
 
 @pytest.mark.each_isa
 @pytest.mark.parametrize(("name", "limit"), list(zip(RULES, cycle(["clipnorm", "clipvalue", "global_clipnorm"]))))
-def test_any_number_of_threads_gives_the_same_bits(name, limit):
+def test_updates_are_bitwise_equal_for_any_number_of_threads(name, limit):
     parameters, gradients = draw(100_003, np.float32, 3)
     results = []
     for threads in (1, 2, 3):
@@ -119,7 +119,7 @@ FUSED = [isa for isa in _backend.available() if isa in _backend.fused()]
 
 @pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add is here")
 @pairwise(name=RULES, dtype=[np.float32, np.float64], limit=["clipnorm", "clipvalue"])
-def test_instruction_sets_agree(name, dtype, limit, monkeypatch):
+def test_updates_are_bitwise_equal_for_all_instruction_sets(name, dtype, limit, monkeypatch):
     parameters, gradients = draw(20_011, dtype, 3)
     results = []
     for isa in FUSED:
@@ -129,7 +129,7 @@ def test_instruction_sets_agree(name, dtype, limit, monkeypatch):
         np.testing.assert_array_equal(array, results[1][key], err_msg=key)
 
 
-def test_the_kernel_refuses_what_is_no_rule():
+def test_kernel_refuses_an_unknown_rule():
     one, runs = np.zeros(1), np.array([[0, 1, 0]])
     with pytest.raises(ValueError, match="no such rule: adams"):
         _backend.kernels.optimizer_update(Update("adams", (), (), runs), one, one, None, 1, 0.1, 0.0, 1)
@@ -138,7 +138,7 @@ def test_the_kernel_refuses_what_is_no_rule():
 
 
 @pytest.mark.each_isa
-def test_a_variance_is_never_below_0_when_gradients_hardly_change():
+def test_centered_variance_is_not_negative_when_gradients_hardly_change():
     optimizer = optimizers.RMSprop(0.01, centered=True)
     optimizer.build("float32", [("kernel", 0, 40)])
     parameters = np.zeros(40, np.float32)

@@ -64,7 +64,7 @@ def recurrent_calls(model: Layer) -> Iterator[list[RecurrentCall]]:
 
     with contextlib.ExitStack() as stack:
         for layer in layers:
-            stack.enter_context(_instead(layer, "pair", watched(layer)))
+            stack.enter_context(_instead(layer, "functions", watched(layer)))
         try:
             yield calls
         finally:

@@ -1,4 +1,4 @@
-"""First values of weights, with Keras's names: what layers take as `kernel_initializer` and the like."""
+"""Initializers of weights with Keras's names, for arguments such as `kernel_initializer`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from seqfuse import _config, _names, _registry
 from seqfuse.initializers.base import Initializer
-from seqfuse.initializers.drawn import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
 from seqfuse.initializers.fixed import Constant, Identity, Ones, Zeros
+from seqfuse.initializers.random import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
 from seqfuse.initializers.scaled import (
     GlorotNormal,
     GlorotUniform,
@@ -60,7 +60,7 @@ __all__ = [
     "zeros",
 ]
 
-# The classes by the names that Keras's module has for them too.
+# Snake-case names, which Keras's module also has.
 zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
 random_uniform, random_normal, truncated_normal, orthogonal = RandomUniform, RandomNormal, TruncatedNormal, Orthogonal
 variance_scaling, glorot_uniform, glorot_normal = VarianceScaling, GlorotUniform, GlorotNormal
@@ -74,7 +74,7 @@ _CLASSES: dict[str, type[Initializer]] = {
     )
 }
 _registry.register(__name__, [Initializer, *_CLASSES.values()])
-_OLD_NAMES = {
+_ALIASES = {
     "zero": "zeros",
     "one": "ones",
     "uniform": "random_uniform",
@@ -87,22 +87,30 @@ _OLD_NAMES = {
 def get(
     identifier: Any, function: str = "initializers.get", argument: str = "identifier"
 ) -> Initializer | Callable[..., Array] | None:
-    """The initializer that an argument of a layer stands for.
+    """Return an initializer from a name, a class, an object, an array or a configuration.
 
     Parameters
     ----------
-    identifier : a name ("glorot_uniform", "GlorotUniform"), an initializer, its class, any (shape, dtype) -> array,
-        an array (the values themselves), or {"class_name": ..., "config": ...}; None stays None
-    function, argument : str        who an error says asked for it, and as what
+    identifier : str, Initializer, type, callable, ndarray, dict or None
+        A name such as "glorot_uniform" or "GlorotUniform", an initializer, its class, a function
+        ``(shape, dtype) -> array``, the values themselves as an array, or
+        ``{"class_name": ..., "config": ...}``. None is returned as it is.
+    function : str, default "initializers.get"
+        Name that error messages begin with.
+    argument : str, default "identifier"
+        Argument that error messages name.
 
     Returns
     -------
-    Initializer, or the callable as it is
+    Initializer, callable or None
+        The initializer, or the callable as it is.
 
     Raises
     ------
-    ValueError        a name that there is not; the message suggests the near one
-    TypeError        nothing of these
+    ValueError
+        If no initializer has the name. The message suggests the nearest one.
+    TypeError
+        If `identifier` is of another kind.
 
     Examples
     --------
@@ -115,9 +123,9 @@ def get(
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
     name = identifier.lower() if isinstance(identifier, str) else None
-    found = _config.made(function, _OLD_NAMES.get(name or "", identifier), _CLASSES, argument)
+    found = _config.made(function, _ALIASES.get(name or "", identifier), _CLASSES, argument)
     if found is not None and not callable(found):
-        kinds = "a name, an initializer or (shape, dtype) -> array"
+        kinds = "a name, an initializer or a function (shape, dtype) -> array"
         raise TypeError(f"{function}: {argument} must be {kinds}; got {found!r}")
     return found  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""What every initializer is: a shape and a type in, an array out, the same for one seed."""
+"""Base classes of the initializers: a function from shape and type to an array."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Initializer(Configured):
-    """First values of a weight. Others derive from this and define `values`, or `__call__` as in Keras.
+    """Base class of the initializers. A subclass defines `values`, or `__call__` as in Keras.
 
     Examples
     --------
@@ -32,46 +32,64 @@ class Initializer(Configured):
     """
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
-        """First values of a weight.
+        """Return the initial values of a weight.
 
         Parameters
         ----------
-        shape : tuple of int        of the weight
-        dtype : float32 or float64        None is float32
+        shape : tuple of int
+            Shape of the weight.
+        dtype : dtype_like, default "float32"
+            float32 or float64. None means float32.
 
         Returns
         -------
-        array        of that shape and type, the caller's own; drawn in float64, so that both types hold the same
-                     numbers but for their rounding
+        ndarray, shape `shape`
+            A new array. The values are computed in float64 and then rounded to `dtype`.
 
         Raises
         ------
-        ValueError        a size below 0, or a shape that this initializer has no values for
-        TypeError        shape is no tuple of integers, or dtype another kind of number
+        ValueError
+            If a size is negative, or the initializer does not support the shape.
+        TypeError
+            If `shape` is not a tuple of integers, or `dtype` is another type.
         """
         function = type(self).__name__
-        chosen = _checks.float_dtype(function, "float32" if dtype is None else dtype)
+        result_dtype = _checks.float_dtype(function, "float32" if dtype is None else dtype)
         if not isinstance(shape, (tuple, list)):
             raise TypeError(f"{function}: shape must be a tuple of integers; got {shape!r}")
         sizes = tuple(_checks.integer(function, "shape", size, 0) for size in shape)
         _checks.sizes(function, "shape", *sizes)
-        return np.asarray(self.values(sizes)).astype(chosen, order="C")
+        return np.asarray(self.values(sizes)).astype(result_dtype, order="C")
 
     def values(self, shape: tuple[int, ...]) -> Array:
-        """The values in float64, of a shape that has been checked."""
-        raise NotImplementedError(f"{type(self).__name__} must define values(shape)")
+        """Return the values in float64.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the weight, already checked.
+
+        Returns
+        -------
+        ndarray, shape `shape`
+            Values.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define values(shape); got no definition")
 
 
-class Drawn(Initializer):
-    """Values that are drawn: one object draws the same at every call, as in Keras; without a seed it takes the next
-    of the process when it is made, which follows from `utils.set_random_seed`."""
+class RandomInitializer(Initializer):
+    """Base class of the random initializers.
+
+    One object returns the same values at every call, as in Keras. Without a seed, it takes the next seed of the
+    process when it is created; that seed follows from `utils.set_random_seed`.
+    """
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
-        self._drawn_from = _seeds.SeedGenerator(seed, function=type(self).__name__).next()
+        self._seed_sequence = _seeds.SeedGenerator(seed, function=type(self).__name__).next()
 
     def generator(self) -> Any:
-        """A numpy.random.Generator at its start."""
-        from numpy.random import PCG64, Generator  # `import numpy` leaves it out: 15 ms
+        """Return a new numpy.random.Generator for the seed."""
+        from numpy.random import PCG64, Generator  # imported here because it takes 15 ms
 
-        return Generator(PCG64(self._drawn_from))
+        return Generator(PCG64(self._seed_sequence))

@@ -1,4 +1,4 @@
-"""Initializers that draw nothing: zeros, ones, a constant, the identity."""
+"""Initializers that are not random: zeros, ones, a constant, the identity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Zeros(Initializer):
-    """Zeros.
+    """All zeros.
 
     Examples
     --------
@@ -30,7 +30,7 @@ class Zeros(Initializer):
 
 
 class Ones(Initializer):
-    """Ones.
+    """All ones.
 
     Examples
     --------
@@ -44,16 +44,19 @@ class Ones(Initializer):
 
 
 class Constant(Initializer):
-    """One number everywhere, or an array as it is.
+    """A constant number, or the values of an array.
 
     Parameters
     ----------
-    value : a number, or an array of the weight's shape        such as a table of embeddings
+    value : float or array_like, default 0.0
+        A number, or an array of the weight's shape, such as a table of pretrained embeddings.
 
     Raises
     ------
-    ValueError        when called: the array has another shape; it is not broadcast
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If it is called with another shape than that of the array. Arrays are not broadcast.
+    TypeError
+        If the type of the numbers is not supported.
 
     Examples
     --------
@@ -73,15 +76,21 @@ class Constant(Initializer):
 
 
 class Identity(Initializer):
-    """gain on the diagonal of a matrix, zeros beside it (Le, Jaitly and Hinton, 2015, arXiv:1504.00941).
+    """Identity matrix times a factor.
 
     Parameters
     ----------
-    gain : float
+    gain : float, default 1.0
+        Value on the diagonal.
 
     Raises
     ------
-    ValueError        when called: the shape is not that of a matrix
+    ValueError
+        If it is called with a shape that has not two axes.
+
+    References
+    ----------
+    For recurrent weights: Le, Jaitly and Hinton 2015, arXiv:1504.00941.
 
     Examples
     --------

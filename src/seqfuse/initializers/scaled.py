@@ -1,4 +1,4 @@
-"""Initializers whose spread follows from how many inputs and outputs a weight has: VarianceScaling and its names."""
+"""Random initializers whose variance depends on the number of inputs and outputs: VarianceScaling and variants."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, ClassVar
 
 from seqfuse import _checks, _names
-from seqfuse.initializers.base import Drawn
-from seqfuse.initializers.drawn import normal, truncated_normal, uniform
+from seqfuse.initializers.base import RandomInitializer
+from seqfuse.initializers.random import normal, truncated_normal, uniform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,29 +17,38 @@ if TYPE_CHECKING:
 _MODES = ("fan_in", "fan_out", "fan_avg")
 _DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")
 
-# Standard deviation of a normal distribution that is cut at 2: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1))
-_TRUNCATED = 0.87962566103423978
+# Standard deviation of a standard normal distribution truncated at 2: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1))
+_TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class VarianceScaling(Drawn):
-    """Numbers whose variance is scale / fan: the sums that a weight forms neither grow nor shrink with its size.
+class VarianceScaling(RandomInitializer):
+    """Random values with variance scale / fan, so that the size of a layer does not affect the scale of its output.
 
-        uniform              in [-l, l), l = sqrt(3 scale / fan)
-        truncated_normal     of standard deviation sqrt(scale / fan) after it was cut at two of those before
-        untruncated_normal   of standard deviation sqrt(scale / fan)
+    The distributions are ::
+
+        uniform              in [-l, l) with l = sqrt(3 * scale / fan)
+        truncated_normal     standard deviation sqrt(scale / fan) after the truncation at two standard deviations
+        untruncated_normal   standard deviation sqrt(scale / fan)
 
     Parameters
     ----------
-    scale : float        greater than 0
-    mode : "fan_in", "fan_out" or "fan_avg"        the fan is the number of inputs, of outputs, or half their sum
-    distribution : "uniform", "truncated_normal" or "untruncated_normal"        "normal" is the second
-    seed : int or None        one object draws the same at every call, with or without it
-    input_axes, output_axes : tuple of int        whose sizes multiply to the fans, where the shape alone does not say;
-        both or neither
+    scale : float, default 1.0
+        Factor of the variance, greater than 0.
+    mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
+        The fan is the number of inputs, the number of outputs, or their mean.
+    distribution : {"truncated_normal", "uniform", "untruncated_normal"}, default "truncated_normal"
+        Distribution. "normal" means "truncated_normal".
+    seed : int, optional
+        Seed. An initializer returns the same values at every call, as in Keras. Without a seed, its values follow
+        from `seqfuse.utils.set_random_seed`.
+    input_axes, output_axes : sequence of int, optional
+        Axes whose sizes multiply to the number of inputs and of outputs, for weights whose shape alone does not
+        determine them. Give both or neither.
 
     Raises
     ------
-    ValueError        a scale, mode or distribution that there is not
+    ValueError
+        If `scale`, `mode` or `distribution` is not one of those above.
 
     Examples
     --------
@@ -69,7 +78,7 @@ class VarianceScaling(Drawn):
             function, "distribution", distribution, dict(zip(_DISTRIBUTIONS, _DISTRIBUTIONS))
         )
         if (input_axes is None) != (output_axes is None):
-            raise ValueError(f"{function}: input_axes and output_axes must be given both or neither; got one of them")
+            raise ValueError(f"{function}: input_axes and output_axes must be given together; got only one of them")
         self.input_axes = input_axes
         self.output_axes = output_axes
 
@@ -81,14 +90,17 @@ class VarianceScaling(Drawn):
             limit = math.sqrt(3 * variance)
             return uniform(self.generator(), shape, -limit, limit)
         if self.distribution == "truncated_normal":
-            return math.sqrt(variance) / _TRUNCATED * truncated_normal(self.generator(), shape)
+            return math.sqrt(variance) / _TRUNCATED_STDDEV * truncated_normal(self.generator(), shape)
         return math.sqrt(variance) * normal(self.generator(), shape)
 
 
 def fans(
     shape: tuple[int, ...], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
 ) -> tuple[int, int]:
-    """How many inputs and outputs a weight has; the axes before the last two are a window, which counts for both."""
+    """Return the numbers of inputs and outputs of a weight.
+
+    The axes before the last two are the window of a convolution; its size is a factor of both numbers.
+    """
     if input_axes is not None and output_axes is not None:
         return math.prod(shape[axis] for axis in input_axes), math.prod(shape[axis] for axis in output_axes)
     if len(shape) < 2:
@@ -97,10 +109,10 @@ def fans(
     return window * shape[-2], window * shape[-1]
 
 
-class _Named(VarianceScaling):
-    """A choice of scale, mode and distribution that has a name."""
+class _Preset(VarianceScaling):
+    """VarianceScaling with fixed scale, mode and distribution."""
 
-    _CHOICE: ClassVar[tuple[float, str, str]]
+    _PRESET: ClassVar[tuple[float, str, str]]
 
     def __init__(
         self,
@@ -108,19 +120,23 @@ class _Named(VarianceScaling):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(*self._CHOICE, seed, input_axes, output_axes)
+        super().__init__(*self._PRESET, seed, input_axes, output_axes)
 
 
-class GlorotUniform(_Named):
-    """Numbers in [-l, l), l = sqrt(6 / (fan_in + fan_out)).
+class GlorotUniform(_Preset):
+    """Glorot uniform distribution: [-l, l) with l = sqrt(6 / (fan_in + fan_out)).
 
     Parameters
     ----------
-    seed, input_axes, output_axes : as for `VarianceScaling`
+    seed : int, optional
+        Seed. An initializer returns the same values at every call, as in Keras. Without a seed, its values follow
+        from `seqfuse.utils.set_random_seed`.
+    input_axes, output_axes : sequence of int, optional
+        Axes whose sizes multiply to the number of inputs and of outputs; see `VarianceScaling`.
 
-    Notes
-    -----
-    Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010.
+    References
+    ----------
+    Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", AISTATS.
 
     Examples
     --------
@@ -129,19 +145,23 @@ class GlorotUniform(_Named):
     (3, 4)
     """
 
-    _CHOICE = (1.0, "fan_avg", "uniform")
+    _PRESET = (1.0, "fan_avg", "uniform")
 
 
-class GlorotNormal(_Named):
-    """Numbers of a truncated normal distribution of variance 2 / (fan_in + fan_out).
+class GlorotNormal(_Preset):
+    """Glorot normal distribution: truncated normal with variance 2 / (fan_in + fan_out).
 
     Parameters
     ----------
-    seed, input_axes, output_axes : as for `VarianceScaling`
+    seed : int, optional
+        Seed. An initializer returns the same values at every call, as in Keras. Without a seed, its values follow
+        from `seqfuse.utils.set_random_seed`.
+    input_axes, output_axes : sequence of int, optional
+        Axes whose sizes multiply to the number of inputs and of outputs; see `VarianceScaling`.
 
-    Notes
-    -----
-    Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010.
+    References
+    ----------
+    Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", AISTATS.
 
     Examples
     --------
@@ -150,19 +170,23 @@ class GlorotNormal(_Named):
     (3, 4)
     """
 
-    _CHOICE = (1.0, "fan_avg", "truncated_normal")
+    _PRESET = (1.0, "fan_avg", "truncated_normal")
 
 
-class HeUniform(_Named):
-    """Numbers in [-l, l), l = sqrt(6 / fan_in).
+class HeUniform(_Preset):
+    """He uniform distribution: [-l, l) with l = sqrt(6 / fan_in).
 
     Parameters
     ----------
-    seed, input_axes, output_axes : as for `VarianceScaling`
+    seed : int, optional
+        Seed. An initializer returns the same values at every call, as in Keras. Without a seed, its values follow
+        from `seqfuse.utils.set_random_seed`.
+    input_axes, output_axes : sequence of int, optional
+        Axes whose sizes multiply to the number of inputs and of outputs; see `VarianceScaling`.
 
-    Notes
-    -----
-    He, Zhang, Ren and Sun, 2015, arXiv:1502.01852.
+    References
+    ----------
+    He, Zhang, Ren and Sun 2015, arXiv:1502.01852.
 
     Examples
     --------
@@ -171,19 +195,23 @@ class HeUniform(_Named):
     (3, 4)
     """
 
-    _CHOICE = (2.0, "fan_in", "uniform")
+    _PRESET = (2.0, "fan_in", "uniform")
 
 
-class HeNormal(_Named):
-    """Numbers of a truncated normal distribution of variance 2 / fan_in.
+class HeNormal(_Preset):
+    """He normal distribution: truncated normal with variance 2 / fan_in.
 
     Parameters
     ----------
-    seed, input_axes, output_axes : as for `VarianceScaling`
+    seed : int, optional
+        Seed. An initializer returns the same values at every call, as in Keras. Without a seed, its values follow
+        from `seqfuse.utils.set_random_seed`.
+    input_axes, output_axes : sequence of int, optional
+        Axes whose sizes multiply to the number of inputs and of outputs; see `VarianceScaling`.
 
-    Notes
-    -----
-    He, Zhang, Ren and Sun, 2015, arXiv:1502.01852.
+    References
+    ----------
+    He, Zhang, Ren and Sun 2015, arXiv:1502.01852.
 
     Examples
     --------
@@ -192,19 +220,23 @@ class HeNormal(_Named):
     (3, 4)
     """
 
-    _CHOICE = (2.0, "fan_in", "truncated_normal")
+    _PRESET = (2.0, "fan_in", "truncated_normal")
 
 
-class LecunUniform(_Named):
-    """Numbers in [-l, l), l = sqrt(3 / fan_in).
+class LecunUniform(_Preset):
+    """LeCun uniform distribution: [-l, l) with l = sqrt(3 / fan_in).
 
     Parameters
     ----------
-    seed, input_axes, output_axes : as for `VarianceScaling`
+    seed : int, optional
+        Seed. An initializer returns the same values at every call, as in Keras. Without a seed, its values follow
+        from `seqfuse.utils.set_random_seed`.
+    input_axes, output_axes : sequence of int, optional
+        Axes whose sizes multiply to the number of inputs and of outputs; see `VarianceScaling`.
 
-    Notes
-    -----
-    LeCun, Bottou, Orr and Müller, Efficient BackProp, 1998.
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp".
 
     Examples
     --------
@@ -213,19 +245,23 @@ class LecunUniform(_Named):
     (3, 4)
     """
 
-    _CHOICE = (1.0, "fan_in", "uniform")
+    _PRESET = (1.0, "fan_in", "uniform")
 
 
-class LecunNormal(_Named):
-    """Numbers of a truncated normal distribution of variance 1 / fan_in.
+class LecunNormal(_Preset):
+    """LeCun normal distribution: truncated normal with variance 1 / fan_in.
 
     Parameters
     ----------
-    seed, input_axes, output_axes : as for `VarianceScaling`
+    seed : int, optional
+        Seed. An initializer returns the same values at every call, as in Keras. Without a seed, its values follow
+        from `seqfuse.utils.set_random_seed`.
+    input_axes, output_axes : sequence of int, optional
+        Axes whose sizes multiply to the number of inputs and of outputs; see `VarianceScaling`.
 
-    Notes
-    -----
-    LeCun, Bottou, Orr and Müller, Efficient BackProp, 1998.
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp".
 
     Examples
     --------
@@ -234,4 +270,4 @@ class LecunNormal(_Named):
     (3, 4)
     """
 
-    _CHOICE = (1.0, "fan_in", "truncated_normal")
+    _PRESET = (1.0, "fan_in", "truncated_normal")

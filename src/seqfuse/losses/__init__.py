@@ -1,6 +1,6 @@
-"""Losses with Keras 3's names: a number that says how wrong predictions are, and its derivative.
+"""Losses with Keras 3's names, each with its gradient.
 
-Every loss is a pair: `loss, tape = l.forward(y_true, y_pred)` and `dy_pred = l.backward(tape)`.
+Every loss has ``loss, tape = l.forward(y_true, y_pred)`` and ``dy_pred = l.backward(tape)``.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ NAMES: dict[str, type[Loss]] = {
     "bce": BinaryCrossentropy,
 }
 _registry.register(__name__, [Loss, *FUNCTIONS.values(), *FUNCTIONS])
-BY_SHAPES = ("crossentropy", "ce")  # those that the shapes of the first batch choose
-OF_KIND: dict[str, type[Loss]] = {
+BY_SHAPES = ("crossentropy", "ce")  # names whose loss depends on the shapes of the first batch
+BY_KIND: dict[str, type[Loss]] = {
     "binary": BinaryCrossentropy,
     "sparse": SparseCategoricalCrossentropy,
     "categorical": CategoricalCrossentropy,
@@ -74,24 +74,29 @@ OF_KIND: dict[str, type[Loss]] = {
 
 
 def get(identifier: Any, function: str = "losses.get", argument: str = "identifier") -> Loss:
-    """The loss that an identifier means.
+    """Return a loss from a name, a class, a function of this module, an object or a configuration.
 
     Parameters
     ----------
-    identifier : Loss        itself
-        str        "mse", "mean_squared_error", "MeanSquaredError", ...
-        class, function of this module        with its defaults
-        dict        {"class_name": ..., "config": ...}
-    function, argument : str        who an error says asked for it, and as what
+    identifier : str, Loss, type, callable or dict
+        A name such as "mse", "mean_squared_error" or "MeanSquaredError", a loss (returned as it is), a class or a
+        function of this module, or ``{"class_name": ..., "config": ...}``.
+    function : str, default "losses.get"
+        Name that error messages begin with.
+    argument : str, default "identifier"
+        Argument that error messages name.
 
     Returns
     -------
     Loss
+        The loss.
 
     Raises
     ------
-    ValueError        no loss has that name; the message suggests the near one
-    TypeError        none of these, among them other functions, which have no gradient here
+    ValueError
+        If no loss has the name. The message suggests the nearest one.
+    TypeError
+        If `identifier` is of another kind. Other functions are refused, because their gradient is unknown.
 
     Examples
     --------
@@ -100,14 +105,14 @@ def get(identifier: Any, function: str = "losses.get", argument: str = "identifi
     >>> get({"class_name": "Huber", "config": {"delta": 2.0}}).delta
     2.0
     """
-    own = FUNCTIONS.get(identifier) if callable(identifier) else None
-    found = _config.made(function, own or identifier, NAMES, argument)
+    known = FUNCTIONS.get(identifier) if callable(identifier) else None
+    found = _config.made(function, known or identifier, NAMES, argument)
     if isinstance(found, Loss):
         return found
     if callable(identifier):
         raise TypeError(
             f"{function}: {argument} must be a Loss; got the function {getattr(identifier, '__name__', identifier)}, "
-            "which has no gradient here. Write a class of seqfuse.losses.Loss with values(y_true, y_pred) and "
+            "whose gradient is unknown. Derive a class from seqfuse.losses.Loss with values(y_true, y_pred) and "
             "gradient(y_true, y_pred)"
         )
     raise TypeError(
@@ -116,20 +121,27 @@ def get(identifier: Any, function: str = "losses.get", argument: str = "identifi
 
 
 def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
-    """As `get`, and "crossentropy" or "ce" is the cross-entropy that fits the shapes of y_true and y_pred.
+    """Return a loss like `get`; "crossentropy" and "ce" select the cross-entropy that fits the shapes.
 
     Parameters
     ----------
-    identifier : as for `get`
-    y_true, y_pred : arrays        of the first batch: one prediction is binary, fewer axes in y_true classes
+    identifier : str, Loss, type, callable or dict
+        As in `get`, or "crossentropy" or "ce".
+    y_true, y_pred : array_like
+        Targets and predictions of the first batch. One output selects the binary loss; fewer axes in y_true than in
+        y_pred select the sparse categorical one.
 
     Returns
     -------
     Loss
+        The loss.
 
     Raises
     ------
-    ValueError, TypeError        as `get`
+    ValueError
+        If no loss has the name.
+    TypeError
+        If `identifier` is of another kind.
 
     Examples
     --------
@@ -138,7 +150,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
     'SparseCategoricalCrossentropy'
     """
     if isinstance(identifier, str) and identifier.lower() in BY_SHAPES:
-        return OF_KIND[targets.kind_of_labels(y_true, y_pred)](name=identifier)
+        return BY_KIND[targets.kind_of_labels(y_true, y_pred)](name=identifier)
     return get(identifier)
 
 

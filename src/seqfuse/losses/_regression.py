@@ -1,4 +1,4 @@
-"""Losses of numbers: how far each prediction is from its target."""
+"""Regression losses: squared, absolute and Huber error."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ if TYPE_CHECKING:
 
 
 def mean_of_row(entries: Array) -> Array:
-    """The mean over the last axis, at a fraction of the price of `numpy.mean`."""
+    """Return the mean over the last axis; faster than `numpy.mean` for small arrays."""
     if entries.shape[-1] == 1:
         return np.asarray(entries[..., 0])
     return np.asarray(np.add.reduce(entries, axis=-1) / entries.shape[-1])
 
 
 class MeanSquaredError(Loss):
-    """value = mean over c of (y_pred[c] - y_true[c])**2
+    """Mean squared error: value = mean over c of (y_pred[c] - y_true[c])**2.
 
     Parameters
     ----------
-    reduction, name : as for `Loss`
+    reduction : str or None, default "sum_over_batch_size"
+        How the values become one number; see `Loss`.
+    name : str, default "mean_squared_error"
+        Name of the loss.
 
     Examples
     --------
@@ -42,22 +45,25 @@ class MeanSquaredError(Loss):
         super().__init__(name, reduction)
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
-        """The mean square of each row."""
+        """Return the mean squared error of each row."""
         error = y_pred - y_true
         error *= error
         return mean_of_row(error)
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        """dy_pred = 2 (y_pred - y_true) / C"""
+        """Return dy_pred = 2 (y_pred - y_true) / C."""
         return np.asarray((y_pred - y_true) * (2 / y_pred.shape[-1]))
 
 
 class MeanAbsoluteError(Loss):
-    """value = mean over c of |y_pred[c] - y_true[c]|
+    """Mean absolute error: value = mean over c of abs(y_pred[c] - y_true[c]).
 
     Parameters
     ----------
-    reduction, name : as for `Loss`
+    reduction : str or None, default "sum_over_batch_size"
+        How the values become one number; see `Loss`.
+    name : str, default "mean_absolute_error"
+        Name of the loss.
 
     Examples
     --------
@@ -69,24 +75,38 @@ class MeanAbsoluteError(Loss):
         super().__init__(name, reduction)
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
-        """The mean distance of each row."""
+        """Return the mean absolute error of each row."""
         return mean_of_row(np.abs(y_pred - y_true))
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        """dy_pred = sign(y_pred - y_true) / C, 0 where they are equal"""
+        """Return dy_pred = sign(y_pred - y_true) / C; 0 where they are equal."""
         return np.asarray(np.sign(y_pred - y_true) * (1 / y_pred.shape[-1]))
 
 
 class Huber(Loss):
-    """value = mean over c of e**2 / 2 where |e| <= delta, else delta |e| - delta**2 / 2, with e = y_pred[c] - y_true[c]
+    """Huber loss: quadratic for small errors, linear for large ones.
+
+    With e = y_pred[c] - y_true[c], the value is the mean over c of ::
+
+        e**2 / 2                        if abs(e) <= delta
+        delta * abs(e) - delta**2 / 2   otherwise
 
     Parameters
     ----------
-    delta : float        where the square becomes a line, at least 0
-    reduction, name : as for `Loss`
+    delta : float, default 1.0
+        Error at which the loss changes from quadratic to linear, at least 0.
+    reduction : str or None, default "sum_over_batch_size"
+        How the values become one number; see `Loss`.
+    name : str, default "huber_loss"
+        Name of the loss.
 
-    Notes
-    -----
+    Raises
+    ------
+    ValueError
+        If `delta` is negative.
+
+    References
+    ----------
     Huber 1964, "Robust estimation of a location parameter".
 
     Examples
@@ -102,18 +122,31 @@ class Huber(Loss):
         self.delta = _checks.real(self._function, "delta", delta, 0)
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
-        """The mean penalty of each row."""
+        """Return the mean Huber loss of each row."""
         distance = np.abs(y_pred - y_true)
-        near = np.minimum(distance, self.delta)  # q (|e| - q / 2): of q = |e| the square, of q = delta the line
-        return mean_of_row(near * (distance - near * 0.5))
+        # q (|e| - q / 2) is the quadratic part for q = |e| and the linear part for q = delta
+        q = np.minimum(distance, self.delta)
+        return mean_of_row(q * (distance - q * 0.5))
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        """dy_pred = e / C, held within -delta and delta before the division"""
+        """Return dy_pred = clip(e, -delta, delta) / C."""
         return np.asarray(np.maximum(np.minimum(y_pred - y_true, self.delta), -self.delta) * (1 / y_pred.shape[-1]))
 
 
 def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-    """The values of `MeanSquaredError`, one for each row of y_pred.
+    """Return the values of `MeanSquaredError`, one per row of y_pred.
+
+    Parameters
+    ----------
+    y_true : array_like, shape of y_pred
+        Targets.
+    y_pred : array_like, shape (..., C)
+        Predictions.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Values.
 
     Examples
     --------
@@ -124,7 +157,19 @@ def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Any:
 
 
 def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-    """The values of `MeanAbsoluteError`, one for each row of y_pred.
+    """Return the values of `MeanAbsoluteError`, one per row of y_pred.
+
+    Parameters
+    ----------
+    y_true : array_like, shape of y_pred
+        Targets.
+    y_pred : array_like, shape (..., C)
+        Predictions.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Values.
 
     Examples
     --------
@@ -135,7 +180,21 @@ def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Any:
 
 
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Any:
-    """The values of `Huber`, one for each row of y_pred.
+    """Return the values of `Huber`, one per row of y_pred.
+
+    Parameters
+    ----------
+    y_true : array_like, shape of y_pred
+        Targets.
+    y_pred : array_like, shape (..., C)
+        Predictions.
+    delta : float, default 1.0
+        Error at which the loss changes from quadratic to linear.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Values.
 
     Examples
     --------

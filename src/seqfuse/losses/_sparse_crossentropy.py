@@ -1,4 +1,4 @@
-"""The loss of a classifier: how unlikely the predictions say that the right classes are, given as their numbers."""
+"""Cross-entropy loss with class indices as targets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from seqfuse import _arrays, _checks
 from seqfuse import functional as F
-from seqfuse.losses._crossentropy import EPSILON, inside, last_axis
+from seqfuse.losses._crossentropy import EPSILON, last_axis, unclipped
 from seqfuse.losses._loss import Loss, per_row
 
 if TYPE_CHECKING:
@@ -18,19 +18,34 @@ if TYPE_CHECKING:
 
 
 class SparseCategoricalCrossentropy(Loss):
-    """value = -log(p[y_true])
+    """Categorical cross-entropy with class indices as targets: value = -log(p[y_true]).
 
     Parameters
     ----------
-    from_logits : bool        y_pred are logits, p = softmax(y_pred); otherwise p = y_pred / sum(y_pred), held within
-        1e-7 and 1 - 1e-7
-    ignore_class : int        a label whose value is 0 and does not count in a mean; it need not be in 0..C-1
-    reduction, name : as for `Loss`
-    axis : -1        where the classes are
+    from_logits : bool, default False
+        Whether `y_pred` contains logits, p = softmax(y_pred). Otherwise p = y_pred / sum(y_pred), clipped to
+        [1e-7, 1 - 1e-7].
+    ignore_class : int, optional
+        Label to ignore, for example of padding: its value is 0 and it does not count in a mean. It need not be in
+        0..C-1.
+    reduction : str or None, default "sum_over_batch_size"
+        How the values become one number; see `Loss`.
+    axis : int, default -1
+        Axis of the classes. Only -1 is supported.
+    name : str, default "sparse_categorical_crossentropy"
+        Name of the loss.
+
+    Raises
+    ------
+    ValueError
+        If `axis` is not -1.
+    TypeError
+        If `ignore_class` is not an integer.
 
     Notes
     -----
-    Of logits, `functional.softmax_cross_entropy` is the whole loss: one pass over them forward and one backward.
+    With logits, the loss is `seqfuse.functional.softmax_cross_entropy`: one pass over the logits forward and one
+    backward.
 
     Examples
     --------
@@ -63,39 +78,59 @@ class SparseCategoricalCrossentropy(Loss):
             _, tape = F.softmax_cross_entropy_forward(y_pred, y_true)
             return tape.losses(), (tape, y_true.size)
         rows = _arrays.rows(y_pred)
-        place = np.arange(len(rows)), y_true.flatten()  # a copy: a label may be changed before backward
-        right, total = rows[place], np.add.reduce(rows, axis=-1)
-        share = np.asarray(right / total)
-        values = -np.log(np.clip(share, EPSILON, 1 - EPSILON))
-        return values.reshape(y_true.shape), (y_pred, place, right, total, inside(share))
+        index = np.arange(len(rows)), y_true.flatten()  # a copy, because labels may be changed before backward
+        target, total = rows[index], np.add.reduce(rows, axis=-1)
+        p = np.asarray(target / total)
+        values = -np.log(np.clip(p, EPSILON, 1 - EPSILON))
+        return values.reshape(y_true.shape), (y_pred, index, target, total, unclipped(p))
 
     def _derivative(self, saved: Any, factor: Array | float) -> Array:
-        return (self._derivative_of_logits if self.from_logits else self._derivative_of_shares)(factor, *saved)
+        derivative = self._logits_derivative if self.from_logits else self._probabilities_derivative
+        return derivative(factor, *saved)
 
-    def _derivative_of_logits(self, factor: Array | float, tape: Any, count: int) -> Array:
-        """dy_pred = (softmax(y_pred) - onehot(y_true)) factor"""
+    def _logits_derivative(self, factor: Array | float, tape: Any, count: int) -> Array:
+        """Return dy_pred = (softmax(y_pred) - one_hot(y_true)) * factor."""
         if isinstance(factor, float):
-            return F.softmax_cross_entropy_backward(tape, factor * count)  # the tape's loss is the mean
+            return F.softmax_cross_entropy_backward(tape, factor * count)  # the loss of the tape is a mean
         dy_pred = F.softmax_cross_entropy_backward(tape, count)
         dy_pred *= per_row(factor, dy_pred)
         return dy_pred
 
-    def _derivative_of_shares(
-        self, factor: Array | float, y_pred: Array, place: Any, right: Array, total: Array, free: Array
+    def _probabilities_derivative(
+        self, factor: Array | float, y_pred: Array, index: Any, target: Array, total: Array, has_gradient: Array
     ) -> Array:
-        """dy_pred[c] = (1 / total - [c is y_true] / y_pred[c]) factor, 0 where the share is held"""
-        each = np.asarray(np.where(free, factor if isinstance(factor, float) else factor.reshape(-1), 0), right.dtype)
-        # forward: value = log(total) - log(right), and right is one of the terms of total
-        dy_pred = np.empty((len(right), y_pred.shape[-1]), right.dtype)
-        dy_pred[...] = (each / total)[:, None]
-        dy_pred[place] -= each / right
+        """Return dy_pred[c] = (1 / total - one_hot(y_true)[c] / y_pred[c]) * factor; 0 where p is clipped."""
+        factors = factor if isinstance(factor, float) else factor.reshape(-1)
+        dvalue = np.asarray(np.where(has_gradient, factors, 0), target.dtype)
+        # forward: value = log(total) - log(target), and target is one of the terms of total
+        dy_pred = np.empty((len(target), y_pred.shape[-1]), target.dtype)
+        dy_pred[...] = (dvalue / total)[:, None]
+        dy_pred[index] -= dvalue / target
         return dy_pred.reshape(y_pred.shape)
 
 
 def sparse_categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
-    """The values of `SparseCategoricalCrossentropy`, one for each row of y_pred.
+    """Return the values of `SparseCategoricalCrossentropy`, one per row of y_pred.
+
+    Parameters
+    ----------
+    y_true : array_like of int, shape (...) or (..., 1)
+        Classes in 0..C-1.
+    y_pred : array_like, shape (..., C)
+        Probabilities or logits.
+    from_logits : bool, default False
+        Whether `y_pred` contains logits instead of probabilities.
+    ignore_class : int, optional
+        Label whose value is 0.
+    axis : int, default -1
+        Axis of the classes. Only -1 is supported.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Values.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Metrics with Keras 3's names: numbers about all batches since the last reset.
+"""Metrics with Keras 3's names, computed over all batches since the last reset.
 
-A metric is fed with `update_state(y_true, y_pred)` and read with `result()`.
+``update_state(y_true, y_pred)`` adds a batch; ``result()`` returns the value.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ FUNCTIONS = (
     *(top_k_categorical_accuracy, sparse_top_k_categorical_accuracy),
 )
 _registry.register(__name__, [Metric, MeanMetricWrapper, *CLASSES, *FUNCTIONS])
-OF_KIND: dict[tuple[str, str], type[Metric]] = {
+BY_KIND: dict[tuple[str, str], type[Metric]] = {
     ("accuracy", "binary"): BinaryAccuracy,
     ("accuracy", "sparse"): SparseCategoricalAccuracy,
     ("accuracy", "categorical"): CategoricalAccuracy,
@@ -99,25 +99,29 @@ BY_SHAPES = {"accuracy": "accuracy", "acc": "accuracy", "crossentropy": "crossen
 
 
 def get(identifier: Any, function: str = "metrics.get", argument: str = "identifier") -> Metric:
-    """The metric that an identifier means.
+    """Return a metric from a name, a class, a function, an object or a configuration.
 
     Parameters
     ----------
-    identifier : Metric        itself
-        str        "mse", "root_mean_squared_error", "RootMeanSquaredError", ...
-        class        with its defaults
-        callable        fn(y_true, y_pred) -> values, whose mean is taken
-        dict        {"class_name": ..., "config": ...}
-    function, argument : str        who an error says asked for it, and as what
+    identifier : str, Metric, type, callable or dict
+        A name such as "mse" or "RootMeanSquaredError", a metric (returned as it is), a class, a function
+        ``fn(y_true, y_pred)`` whose values are averaged, or ``{"class_name": ..., "config": ...}``.
+    function : str, default "metrics.get"
+        Name that error messages begin with.
+    argument : str, default "identifier"
+        Argument that error messages name.
 
     Returns
     -------
     Metric
+        The metric.
 
     Raises
     ------
-    ValueError        no metric has that name; the message suggests the near one
-    TypeError        none of these
+    ValueError
+        If no metric has the name. The message suggests the nearest one.
+    TypeError
+        If `identifier` is of another kind.
 
     Examples
     --------
@@ -139,20 +143,27 @@ def get(identifier: Any, function: str = "metrics.get", argument: str = "identif
 
 
 def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
-    """As `get`, and "accuracy" and "crossentropy" are those that fit the shapes; a name stays the metric's name.
+    """Return a metric like `get`; "accuracy" and "crossentropy" select the metric that fits the shapes.
 
     Parameters
     ----------
-    identifier : as for `get`, "accuracy", "acc", "crossentropy" or "ce"
-    y_true, y_pred : arrays        of the first batch: one prediction is binary, fewer axes in y_true classes
+    identifier : str, Metric, type, callable or dict
+        As in `get`, or "accuracy", "acc", "crossentropy" or "ce". A name also becomes the name of the metric.
+    y_true, y_pred : array_like
+        Targets and predictions of the first batch. One output selects the binary metric; fewer axes in y_true than
+        in y_pred select the sparse categorical one.
 
     Returns
     -------
     Metric
+        The metric.
 
     Raises
     ------
-    ValueError, TypeError        as `get`
+    ValueError
+        If no metric has the name.
+    TypeError
+        If `identifier` is of another kind.
 
     Examples
     --------
@@ -163,7 +174,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     if not isinstance(identifier, str):
         return get(identifier)
     quantity = BY_SHAPES.get(identifier.lower())
-    metric = OF_KIND[quantity, targets.kind_of_labels(y_true, y_pred)]() if quantity else get(identifier)
+    metric = BY_KIND[quantity, targets.kind_of_labels(y_true, y_pred)]() if quantity else get(identifier)
     metric.name = identifier
     return metric
 

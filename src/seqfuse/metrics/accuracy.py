@@ -1,4 +1,4 @@
-"""How often predictions are right: the largest share, a share above a threshold, or the number itself."""
+"""Accuracy metrics: equal values, thresholded probabilities, most probable class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from seqfuse import _checks
 from seqfuse.losses import _targets as targets
-from seqfuse.metrics.metric import MeanMetricWrapper, both
+from seqfuse.metrics.metric import MeanMetricWrapper, numeric_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -17,31 +17,69 @@ if TYPE_CHECKING:
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Whether y_pred is y_true, for each of the numbers.
+    """Return where y_pred equals y_true.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (...)
+        Targets.
+    y_pred : array_like, shape (...)
+        Predictions.
+
+    Returns
+    -------
+    ndarray of bool, shape (...)
+        One entry per prediction.
 
     Examples
     --------
     >>> accuracy([1, 2, 3], [1, 2, 4])
     array([ True,  True, False])
     """
-    true, pred = targets.aligned("accuracy", *both("accuracy", y_true, y_pred))
-    return np.asarray(true == pred)
+    true, predicted = targets.aligned("accuracy", *numeric_arrays("accuracy", y_true, y_pred))
+    return np.asarray(true == predicted)
 
 
 def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Array:
-    """Whether y_true is 1 where y_pred is above the threshold, and 0 elsewhere.
+    """Return where y_pred, thresholded to 0 or 1, equals y_true.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (...)
+        Targets, 0 or 1.
+    y_pred : array_like, shape (...)
+        Predictions.
+    threshold : float, default 0.5
+        Predictions above the threshold count as 1.
+
+    Returns
+    -------
+    ndarray of bool, shape (...)
+        One entry per prediction.
 
     Examples
     --------
     >>> binary_accuracy([1, 0, 1], [0.9, 0.2, 0.3])
     array([ True,  True, False])
     """
-    true, pred = targets.aligned("binary_accuracy", *both("binary_accuracy", y_true, y_pred))
-    return np.asarray((pred > threshold) == true)
+    true, predicted = targets.aligned("binary_accuracy", *numeric_arrays("binary_accuracy", y_true, y_pred))
+    return np.asarray((predicted > threshold) == true)
 
 
 def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Whether the largest of each row of y_pred (..., C) is where that of y_true (..., C) is.
+    """Return whether each row of y_pred has its maximum at the same class as y_true.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., C)
+        One-hot targets or probabilities.
+    y_pred : array_like, shape (..., C)
+        Probabilities or logits.
+
+    Returns
+    -------
+    ndarray of bool, shape (...)
+        One entry per prediction.
 
     Examples
     --------
@@ -49,14 +87,26 @@ def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     array([ True, False])
     """
     function = "categorical_accuracy"
-    true, pred = both(function, y_true, y_pred)
-    rows_of_classes(function, pred)
-    _checks.shape(function, "y_true", "as y_pred", pred.shape, true.shape)
-    return np.asarray(true.argmax(axis=-1) == pred.argmax(axis=-1))
+    true, predicted = numeric_arrays(function, y_true, y_pred)
+    check_classes(function, predicted)
+    _checks.shape(function, "y_true", "as y_pred", predicted.shape, true.shape)
+    return np.asarray(true.argmax(axis=-1) == predicted.argmax(axis=-1))
 
 
 def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Whether the largest of each row of y_pred (..., C) is at y_true (...) or (..., 1).
+    """Return whether each row of y_pred has its maximum at the class y_true.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (...) or (..., 1)
+        Class indices.
+    y_pred : array_like, shape (..., C)
+        Probabilities or logits.
+
+    Returns
+    -------
+    ndarray of bool, shape (...)
+        One entry per prediction.
 
     Examples
     --------
@@ -64,22 +114,27 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     array([ True, False])
     """
     function = "sparse_categorical_accuracy"
-    true, pred = both(function, y_true, y_pred)
-    rows_of_classes(function, pred)
-    if true.shape == (*pred.shape[:-1], 1):
+    true, predicted = numeric_arrays(function, y_true, y_pred)
+    check_classes(function, predicted)
+    if true.shape == (*predicted.shape[:-1], 1):
         true = true[..., 0]
-    _checks.shape(function, "y_true", "(...)", pred.shape[:-1], true.shape)
-    return np.asarray(pred.argmax(axis=-1) == true)
+    _checks.shape(function, "y_true", "(...)", predicted.shape[:-1], true.shape)
+    return np.asarray(predicted.argmax(axis=-1) == true)
 
 
-def rows_of_classes(function: str, y_pred: Array) -> None:
-    """Refuse predictions without an axis of classes."""
+def check_classes(function: str, y_pred: Array) -> None:
+    """Raise a ValueError if predictions have no axis of classes."""
     if y_pred.ndim == 0 or y_pred.shape[-1] == 0:
         raise ValueError(f"{function}: y_pred must be (..., C) with C at least 1; got {y_pred.shape}")
 
 
 class Accuracy(MeanMetricWrapper):
-    """How often y_pred is y_true.
+    """Fraction of predictions that equal their targets.
+
+    Parameters
+    ----------
+    name : str, default "accuracy"
+        Name of the metric in logs and histories.
 
     Examples
     --------
@@ -92,12 +147,14 @@ class Accuracy(MeanMetricWrapper):
 
 
 class BinaryAccuracy(MeanMetricWrapper):
-    """How often y_true is 1 where y_pred is above a threshold, and 0 elsewhere.
+    """Fraction of predictions that equal their binary targets after thresholding.
 
     Parameters
     ----------
-    name : as for `Metric`
-    threshold : float        0.5 for shares, 0.0 for logits
+    name : str, default "binary_accuracy"
+        Name of the metric in logs and histories.
+    threshold : float, default 0.5
+        Predictions above the threshold count as 1. Use 0.5 for probabilities and 0.0 for logits.
 
     Examples
     --------
@@ -111,7 +168,12 @@ class BinaryAccuracy(MeanMetricWrapper):
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
-    """How often the largest of a row of y_pred is where that of y_true is.
+    """Fraction of predictions whose most probable class is that of the one-hot target.
+
+    Parameters
+    ----------
+    name : str, default "categorical_accuracy"
+        Name of the metric in logs and histories.
 
     Examples
     --------
@@ -124,7 +186,12 @@ class CategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseCategoricalAccuracy(MeanMetricWrapper):
-    """How often the largest of a row of y_pred is at the class in y_true.
+    """Fraction of predictions whose most probable class is the target class.
+
+    Parameters
+    ----------
+    name : str, default "sparse_categorical_accuracy"
+        Name of the metric in logs and histories.
 
     Examples
     --------

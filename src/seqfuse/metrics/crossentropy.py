@@ -1,4 +1,4 @@
-"""How unlikely the predictions say that the targets are, over all batches; and perplexity, the exp of that."""
+"""Cross-entropy metrics and perplexity."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-class _OfShares(MeanMetricWrapper):
-    """The mean of the values of a loss of shares."""
+class _ProbabilityCrossentropy(MeanMetricWrapper):
+    """Mean of a cross-entropy loss whose targets are probabilities."""
 
     loss: ClassVar[type[losses.BinaryCrossentropy | losses.CategoricalCrossentropy]]
 
@@ -25,13 +25,17 @@ class _OfShares(MeanMetricWrapper):
         super().__init__(self.loss(from_logits, label_smoothing, reduction=None), name)
 
 
-class BinaryCrossentropy(_OfShares):
-    """The mean of the values of `losses.BinaryCrossentropy`.
+class BinaryCrossentropy(_ProbabilityCrossentropy):
+    """Mean binary cross-entropy; see `seqfuse.losses.BinaryCrossentropy`.
 
     Parameters
     ----------
-    name : as for `Metric`
-    from_logits, label_smoothing : as for the loss
+    name : str, optional
+        Name of the metric in logs and histories. "binary_crossentropy" by default.
+    from_logits : bool, default False
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float, default 0.0
+        Label smoothing, in [0, 1).
 
     Examples
     --------
@@ -42,13 +46,17 @@ class BinaryCrossentropy(_OfShares):
     loss = losses.BinaryCrossentropy
 
 
-class CategoricalCrossentropy(_OfShares):
-    """The mean of the values of `losses.CategoricalCrossentropy`.
+class CategoricalCrossentropy(_ProbabilityCrossentropy):
+    """Mean categorical cross-entropy; see `seqfuse.losses.CategoricalCrossentropy`.
 
     Parameters
     ----------
-    name : as for `Metric`
-    from_logits, label_smoothing : as for the loss
+    name : str, optional
+        Name of the metric in logs and histories. "categorical_crossentropy" by default.
+    from_logits : bool, default False
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float, default 0.0
+        Label smoothing, in [0, 1).
 
     Examples
     --------
@@ -60,12 +68,16 @@ class CategoricalCrossentropy(_OfShares):
 
 
 class SparseCategoricalCrossentropy(RunningMean):
-    """The mean of -log(p[y_true]) over all labels that count, each with its weight.
+    """Weighted mean of -log(p[y_true]) over all labels that count.
 
     Parameters
     ----------
-    name : as for `Metric`
-    from_logits, ignore_class : as for `losses.SparseCategoricalCrossentropy`
+    name : str, default "sparse_categorical_crossentropy"
+        Name of the metric in logs and histories.
+    from_logits : bool, default False
+        Whether predictions are logits instead of probabilities.
+    ignore_class : int, optional
+        Label that does not count, for example of padding.
 
     Examples
     --------
@@ -94,10 +106,14 @@ class SparseCategoricalCrossentropy(RunningMean):
 
         Parameters
         ----------
-        y_true : (...) or (..., 1)        classes, in 0..C-1 where they count
-        y_pred : (..., C)        shares, or logits where the metric says so
-        sample_weight : (N,), (N, 1), (N, T), ...        how much each label counts; 1 by default
-        mask : bool, as sample_weight        True where a label counts
+        y_true : array_like, shape (...) or (..., 1)
+            Class indices, in 0..C-1 where they count.
+        y_pred : array_like, shape (..., C)
+            Probabilities, or logits if `from_logits` is set.
+        sample_weight : array_like, shape (N,), (N, 1), (N, T), ..., optional
+            Weight of each label. 1 by default.
+        mask : array_like of bool, shape (N,), (N, 1), (N, T), ..., optional
+            True where a label counts.
         """
         function = type(self).__name__
         values, _ = self._loss.forward(y_true, y_pred, mask=mask)
@@ -105,25 +121,29 @@ class SparseCategoricalCrossentropy(RunningMean):
         if sample_weight is not None:
             given = _arrays.numbers(function, "sample_weight", sample_weight, _arrays.FLOAT64)
             weights = weights * targets.per_value(function, "sample_weight", given, values.shape)
-        real = targets.real_values(function, mask)
-        if real is not None:
-            weights = np.where(targets.per_value(function, "mask", real, values.shape), weights, 0)
+        valid = targets.valid_values(function, mask)
+        if valid is not None:
+            weights = np.where(targets.per_value(function, "mask", valid, values.shape), weights, 0)
         if self.ignore_class is not None:
             weights = np.where(np.reshape(y_true, values.shape) == self.ignore_class, 0, weights)
         self._add(values.reshape(-1), weights.reshape(-1))
 
 
 class Perplexity(SparseCategoricalCrossentropy):
-    """exp of the mean of -log(p[y_true]) over all labels that count: among how many words the model hesitates.
+    """Perplexity: exp of the mean of -log(p[y_true]) over all labels that count.
 
     Parameters
     ----------
-    name : as for `Metric`
-    from_logits, ignore_class : as for `losses.SparseCategoricalCrossentropy`
+    name : str, default "perplexity"
+        Name of the metric in logs and histories.
+    from_logits : bool, default False
+        Whether predictions are logits instead of probabilities.
+    ignore_class : int, optional
+        Label that does not count, for example of padding.
 
     Notes
     -----
-    The mean is over labels, whatever batch they came in, so that the number depends on no batch size.
+    The mean is taken over the labels of all batches, so the result does not depend on the batch size.
 
     Examples
     --------
@@ -137,8 +157,14 @@ class Perplexity(SparseCategoricalCrossentropy):
         super().__init__(name, from_logits, ignore_class)
 
     def result(self) -> float:
-        """exp of the mean of what was seen, 0 where nothing was."""
+        """Return the perplexity over all batches since the last reset.
+
+        Returns
+        -------
+        float
+            Perplexity; 0 if there was no batch.
+        """
         if not self.count:
             return 0.0
         mean = super().result()
-        return math.exp(mean) if mean < 700 else math.inf  # or it is beyond the largest float
+        return math.exp(mean) if mean < 700 else math.inf  # exp(710) overflows

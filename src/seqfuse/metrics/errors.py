@@ -1,4 +1,4 @@
-"""How far predictions are from numbers: the mean square, its root, and the mean distance."""
+"""Error metrics of regression: mean squared error, its root, and mean absolute error."""
 
 from __future__ import annotations
 
@@ -17,14 +17,27 @@ if TYPE_CHECKING:
 
 
 def _error(function: str, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """y_pred - y_true, number by number: what has a weight together is averaged afterwards."""
-    pred, _ = _arrays.widest(function, ("y_pred",), (y_pred,))
-    true, pred = targets.aligned(function, _arrays.numbers(function, "y_true", y_true, pred.dtype), pred, steps=True)
-    return np.asarray(pred - true)
+    """Return y_pred - y_true element by element; the mean is taken after the weights are applied."""
+    predicted, _ = _arrays.widest(function, ("y_pred",), (y_pred,))
+    true = _arrays.numbers(function, "y_true", y_true, predicted.dtype)
+    true, predicted = targets.aligned(function, true, predicted, steps=True)
+    return np.asarray(predicted - true)
 
 
 def squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """The square of each difference.
+    """Return the squared error of each element.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (...)
+        Targets.
+    y_pred : array_like, shape (...)
+        Predictions.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Squared errors.
 
     Examples
     --------
@@ -36,7 +49,19 @@ def squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 def absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """The size of each difference.
+    """Return the absolute error of each element.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (...)
+        Targets.
+    y_pred : array_like, shape (...)
+        Predictions.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Absolute errors.
 
     Examples
     --------
@@ -47,7 +72,12 @@ def absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 class MeanSquaredError(MeanMetricWrapper):
-    """The mean of (y_pred - y_true)**2.
+    """Mean of (y_pred - y_true)**2.
+
+    Parameters
+    ----------
+    name : str, default "mean_squared_error"
+        Name of the metric in logs and histories.
 
     Examples
     --------
@@ -60,7 +90,12 @@ class MeanSquaredError(MeanMetricWrapper):
 
 
 class RootMeanSquaredError(MeanMetricWrapper):
-    """The root of the mean of (y_pred - y_true)**2 over all batches.
+    """Square root of the mean of (y_pred - y_true)**2 over all batches.
+
+    Parameters
+    ----------
+    name : str, default "root_mean_squared_error"
+        Name of the metric in logs and histories.
 
     Examples
     --------
@@ -72,12 +107,23 @@ class RootMeanSquaredError(MeanMetricWrapper):
         super().__init__(squared_error, name)
 
     def result(self) -> float:
-        """The root of the mean of what was seen, 0 where nothing was."""
+        """Return the root mean squared error over all batches since the last reset.
+
+        Returns
+        -------
+        float
+            Root of the mean; 0 if there was no batch.
+        """
         return float(super().result() ** 0.5)
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
-    """The mean of |y_pred - y_true|.
+    """Mean of abs(y_pred - y_true).
+
+    Parameters
+    ----------
+    name : str, default "mean_absolute_error"
+        Name of the metric in logs and histories.
 
     Examples
     --------

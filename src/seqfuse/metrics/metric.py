@@ -1,4 +1,4 @@
-"""The base of all metrics, and the mean over everything seen, which most of them are."""
+"""Base classes of the metrics, and metrics that are means over all batches."""
 
 from __future__ import annotations
 
@@ -19,13 +19,20 @@ if TYPE_CHECKING:
 
 
 class Metric(Configured):
-    """A number about all batches since the last reset.
+    """Base class of the metrics: a number computed over all batches since the last reset.
 
-    A metric of one's own writes `update_state`, `result` and `reset_state`.
+    A subclass defines `update_state`, `result` and `reset_state`.
 
     Parameters
     ----------
-    name : str        what it is called in a history; by default the class in lower case
+    name : str, optional
+        Name in logs and histories. The class name in snake case by default.
+
+    Examples
+    --------
+    >>> from seqfuse.metrics import Mean, Metric
+    >>> isinstance(Mean(), Metric)
+    True
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -33,38 +40,56 @@ class Metric(Configured):
         self.reset_state()
 
     def __call__(self, *args: Any, **kwargs: Any) -> float:
-        """`update_state` with these arguments, then the result so far."""
+        """Call `update_state` with these arguments and return the result so far."""
         self.update_state(*args, **kwargs)
         return self.result()
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Add a batch: y_true, y_pred, sample_weight=None, mask=None."""
-        raise NotImplementedError(f"{type(self).__name__} must have a method update_state")
+        """Add a batch.
+
+        Parameters
+        ----------
+        *args, **kwargs : Any
+            ``y_true, y_pred, sample_weight=None, mask=None`` in most metrics.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define update_state; got no definition")
 
     def result(self) -> float:
-        """The number."""
-        raise NotImplementedError(f"{type(self).__name__} must have a method result")
+        """Return the value of the metric over all batches since the last reset.
+
+        Returns
+        -------
+        float
+            Value.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define result; got no definition")
 
     def reset_state(self) -> None:
-        """Forget all batches."""
+        """Reset the metric: forget all batches."""
 
 
 class RunningMean(Metric):
-    """A weighted sum and the sum of its weights."""
+    """Base class of the metrics that are weighted means."""
 
     total = 0.0
     count = 0.0
 
     def reset_state(self) -> None:
-        """Forget all batches."""
+        """Reset the metric: forget all batches."""
         self.total = self.count = 0.0
 
     def result(self) -> float:
-        """The mean of what was seen, 0 where nothing was."""
+        """Return the mean over all batches since the last reset.
+
+        Returns
+        -------
+        float
+            Weighted mean; 0 if there was no batch.
+        """
         return self.total / self.count if self.count else 0.0
 
     def _add(self, values: Any, sample_weight: ArrayLike | None, mask: ArrayLike | None = None) -> None:
-        """Add values (N, ...) with weights (N, ...), each sample as the mean over its own."""
+        """Add values (N, ...) with weights (N, ...). Each sample counts with the mean of its values."""
         function = type(self).__name__
         values = _arrays.asarray(function, "values", values)
         if sample_weight is None and mask is None:
@@ -75,21 +100,27 @@ class RunningMean(Metric):
         weights = np.ones(())
         if sample_weight is not None:
             weights = _arrays.numbers(function, "sample_weight", sample_weight, _arrays.FLOAT64)
-        real = targets.real_values(function, mask)
-        axes = max(weights.ndim, 0 if real is None else real.ndim)  # more of them have one weight together
+        valid = targets.valid_values(function, mask)
+        # values along further axes share one weight
+        axes = max(weights.ndim, 0 if valid is None else valid.ndim)
         if values.ndim > axes:
             values = values.mean(axis=tuple(range(axes, values.ndim)), dtype=np.float64)
         weights = np.broadcast_to(targets.per_value(function, "sample_weight", weights, values.shape), values.shape)
-        if real is not None:
-            real = targets.per_value(function, "mask", real, values.shape)
-            weights, values = np.where(real, weights, 0.0), np.where(real, values, 0.0)
-        each = values.size // (len(values) or 1) if values.ndim else 1
-        self.total += float((values * weights).sum(dtype=np.float64)) / (each or 1)
-        self.count += float(weights.sum()) / (each or 1)
+        if valid is not None:
+            valid = targets.per_value(function, "mask", valid, values.shape)
+            weights, values = np.where(valid, weights, 0.0), np.where(valid, values, 0.0)
+        per_sample = values.size // (len(values) or 1) if values.ndim else 1
+        self.total += float((values * weights).sum(dtype=np.float64)) / (per_sample or 1)
+        self.count += float(weights.sum()) / (per_sample or 1)
 
 
 class Mean(RunningMean):
-    """The mean of values.
+    """Weighted mean of values.
+
+    Parameters
+    ----------
+    name : str, default "mean"
+        Name of the metric in logs and histories.
 
     Examples
     --------
@@ -107,20 +138,30 @@ class Mean(RunningMean):
 
         Parameters
         ----------
-        values : (N, ...) or a number
-        sample_weight : (N,), (N, 1), (N, T), ... or a number        how much each counts; 1 by default
+        values : array_like, shape (N, ...), or float
+            Values.
+        sample_weight : array_like, shape (N,), (N, 1), (N, T), ..., or float, optional
+            Weight of each value. 1 by default.
         """
         self._add(values, sample_weight)
 
 
 class MeanMetricWrapper(RunningMean):
-    """The mean of what a function says of each prediction.
+    """Mean of a function of targets and predictions.
 
     Parameters
     ----------
-    fn : callable        fn(y_true, y_pred, **options) -> values (N, ...)
-    name : str        by default that of fn
-    options        by keyword, for fn
+    fn : callable
+        Function ``fn(y_true, y_pred, **options)`` that returns values (N, ...).
+    name : str, optional
+        Name in logs and histories. The name of `fn` by default.
+    **options : Any
+        Keyword arguments of `fn`.
+
+    Raises
+    ------
+    TypeError
+        If `fn` is not callable.
 
     Examples
     --------
@@ -139,7 +180,13 @@ class MeanMetricWrapper(RunningMean):
         self.options = options
 
     def get_config(self) -> dict[str, Any]:
-        """As `Configured.get_config`, and the options of the function."""
+        """Return the constructor's arguments by name, with the options of the function.
+
+        Returns
+        -------
+        dict
+            Arguments by name.
+        """
         return {**super().get_config(), **self.options}
 
     def update_state(
@@ -153,10 +200,12 @@ class MeanMetricWrapper(RunningMean):
 
         Parameters
         ----------
-        y_true, y_pred : as the function takes them
-        sample_weight : (N,), (N, 1), (N, T), ...        how much each value counts; 1 by default
-        mask : bool, as sample_weight        True where a value counts; a function that has taken the mean over the
-            steps before it could be asked counts as it is
+        y_true, y_pred : array_like
+            Targets and predictions, as the function expects them.
+        sample_weight : array_like, shape (N,), (N, 1), (N, T), ..., optional
+            Weight of each value. 1 by default.
+        mask : array_like of bool, shape (N,), (N, 1), (N, T), ..., optional
+            True where a value counts. Ignored if the function has already averaged over the masked axis.
         """
         values = self.fn(y_true, y_pred, **self.options)
         if mask is not None and np.ndim(values) < np.ndim(mask):
@@ -164,8 +213,8 @@ class MeanMetricWrapper(RunningMean):
         self._add(values, sample_weight, mask)
 
 
-def both(function: str, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:
-    """y_true and y_pred as arrays of numbers."""
+def numeric_arrays(function: str, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:
+    """Convert y_true and y_pred to arrays of numbers."""
     arrays = _arrays.asarray(function, "y_true", y_true), _arrays.asarray(function, "y_pred", y_pred)
     for name, array in zip(("y_true", "y_pred"), arrays):
         _arrays.counts_as(function, name, array.dtype)

@@ -1,4 +1,4 @@
-"""How often the right class is among the k that are predicted most."""
+"""Top-k accuracy metrics: is the target among the k most probable classes?"""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqfuse import _checks
-from seqfuse.metrics.accuracy import rows_of_classes
-from seqfuse.metrics.metric import MeanMetricWrapper, both
+from seqfuse.metrics.accuracy import check_classes
+from seqfuse.metrics.metric import MeanMetricWrapper, numeric_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
 
 def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Array:
-    """Whether fewer than k of a row of y_pred (..., C) are above the one where y_true (..., C) is largest.
+    """Return whether the class of the one-hot target is among the k most probable classes.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., C)
+        One-hot targets or probabilities.
+    y_pred : array_like, shape (..., C)
+        Probabilities or logits.
+    k : int, default 5
+        Number of most probable classes, at least 1.
+
+    Returns
+    -------
+    ndarray of bool, shape (...)
+        One entry per prediction.
 
     Examples
     --------
@@ -25,18 +39,32 @@ def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5)
     array([False,  True])
     """
     function = "top_k_categorical_accuracy"
-    true, pred = both(function, y_true, y_pred)
-    rows_of_classes(function, pred)
-    _checks.shape(function, "y_true", "as y_pred", pred.shape, true.shape)
-    return _in_top_k(true.argmax(axis=-1), pred, k)
+    true, predicted = numeric_arrays(function, y_true, y_pred)
+    check_classes(function, predicted)
+    _checks.shape(function, "y_true", "as y_pred", predicted.shape, true.shape)
+    return _in_top_k(true.argmax(axis=-1), predicted, k)
 
 
 def sparse_top_k_categorical_accuracy(
     y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
 ) -> Array:
-    """Whether fewer than k of a row of y_pred (..., C) are above the one at y_true (...) or (..., 1).
+    """Return whether the target class is among the k most probable classes.
 
-    With `from_sorted_ids`, y_pred (..., n) holds classes, the best one first, and y_true is to be among the first k.
+    Parameters
+    ----------
+    y_true : array_like, shape (...) or (..., 1)
+        Class indices.
+    y_pred : array_like, shape (..., C)
+        Probabilities or logits; class indices if `from_sorted_ids` is set.
+    k : int, default 5
+        Number of most probable classes, at least 1.
+    from_sorted_ids : bool, default False
+        Whether `y_pred` (..., n) contains class indices, the most probable one first.
+
+    Returns
+    -------
+    ndarray of bool, shape (...)
+        One entry per prediction.
 
     Examples
     --------
@@ -44,31 +72,33 @@ def sparse_top_k_categorical_accuracy(
     array([False,  True])
     """
     function = "sparse_top_k_categorical_accuracy"
-    true, pred = both(function, y_true, y_pred)
-    rows_of_classes(function, pred)
-    if true.shape == (*pred.shape[:-1], 1):
+    true, predicted = numeric_arrays(function, y_true, y_pred)
+    check_classes(function, predicted)
+    if true.shape == (*predicted.shape[:-1], 1):
         true = true[..., 0]
-    _checks.shape(function, "y_true", "(...)", pred.shape[:-1], true.shape)
+    _checks.shape(function, "y_true", "(...)", predicted.shape[:-1], true.shape)
     if from_sorted_ids:
-        return np.asarray((pred[..., :k] == true[..., None]).any(axis=-1))
-    return _in_top_k(true, pred, k)
+        return np.asarray((predicted[..., :k] == true[..., None]).any(axis=-1))
+    return _in_top_k(true, predicted, k)
 
 
 def _in_top_k(labels: Array, y_pred: Array, k: int) -> Array:
-    """Whether the number at a label is in the top k; not where it is NaN, or where there is no such class."""
-    there = (labels >= 0) & (labels < y_pred.shape[-1])
-    right = np.take_along_axis(y_pred, np.where(there, labels, 0).astype(np.int64)[..., None], axis=-1)
-    above = np.count_nonzero(y_pred > right, axis=-1)
-    return np.asarray((above < k) & there & (right[..., 0] == right[..., 0]))
+    """Return whether the score of a label is in the top k; False for NaN and for labels outside 0..C-1."""
+    exists = (labels >= 0) & (labels < y_pred.shape[-1])
+    score = np.take_along_axis(y_pred, np.where(exists, labels, 0).astype(np.int64)[..., None], axis=-1)
+    above = np.count_nonzero(y_pred > score, axis=-1)
+    return np.asarray((above < k) & exists & (score[..., 0] == score[..., 0]))
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the class where y_true is largest is among the k that are predicted most.
+    """Fraction of one-hot targets whose class is among the k most probable classes.
 
     Parameters
     ----------
-    k : int        at least 1
-    name : as for `Metric`
+    k : int, default 5
+        Number of most probable classes, at least 1.
+    name : str, default "top_k_categorical_accuracy"
+        Name of the metric in logs and histories.
 
     Examples
     --------
@@ -82,13 +112,16 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the class in y_true is among the k that are predicted most.
+    """Fraction of target classes that are among the k most probable classes.
 
     Parameters
     ----------
-    k : int        at least 1
-    name : as for `Metric`
-    from_sorted_ids : bool        y_pred holds classes, the best one first, instead of a number for each class
+    k : int, default 5
+        Number of most probable classes, at least 1.
+    name : str, default "sparse_top_k_categorical_accuracy"
+        Name of the metric in logs and histories.
+    from_sorted_ids : bool, default False
+        Whether predictions are class indices, the most probable one first, instead of one score per class.
 
     Examples
     --------

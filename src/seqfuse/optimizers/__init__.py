@@ -1,4 +1,4 @@
-"""How parameters change by their gradients: Keras's optimizers, each one pass of a kernel over all parameters."""
+"""Optimizers with Keras's names. An update is one pass of a kernel over all parameters of a model."""
 
 from __future__ import annotations
 
@@ -21,21 +21,27 @@ _registry.register(__name__, [Optimizer, *_TABLE.values()])
 
 
 def get(identifier: Any, function: str = "optimizers.get") -> Optimizer:
-    """An optimizer, whichever way it is given.
+    """Return an optimizer from a name, a class, an object or a configuration.
 
     Parameters
     ----------
-    identifier : an optimizer, which is returned; a class or a name; or {"class_name": ..., "config": {...}}
-    function : str        what an error says asked for it
+    identifier : str, Optimizer, type or dict
+        A name such as "adam", an optimizer (returned as it is), a class, or
+        ``{"class_name": ..., "config": {...}}``.
+    function : str, default "optimizers.get"
+        Name that error messages begin with.
 
     Returns
     -------
     Optimizer
+        The optimizer.
 
     Raises
     ------
-    ValueError        there is none of this name
-    TypeError        it is none of these
+    ValueError
+        If no optimizer has the name. The message suggests the nearest one.
+    TypeError
+        If `identifier` is of another kind.
 
     Examples
     --------

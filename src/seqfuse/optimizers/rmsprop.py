@@ -1,39 +1,85 @@
-"""RMSprop: gradients over the root of the mean of their squares."""
+"""RMSprop: gradients divided by the root of the mean of their squares."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from seqfuse import _checks
-from seqfuse.optimizers.optimizer import Optimizer, Rule
+from seqfuse.optimizers._rule import Rule
+from seqfuse.optimizers.optimizer import Optimizer
 
 if TYPE_CHECKING:
-    from typing import Unpack  # Python 3.11; a type checker alone comes here
-
-    from seqfuse.optimizers.optimizer import Options
+    from seqfuse.optimizers.schedules import LearningRateLike
 
 
 class RMSprop(Optimizer):
-    """Divide the gradient by the root of a running mean of its square.
+    """RMSprop: divide the gradient by the root of a running mean of its square.
+
+    For a parameter w with gradient g, an update computes ::
 
         v += (g^2 - v) * (1 - rho)
-        a += (g - a) * (1 - rho)                                 centered: v - a^2 in place of v below
-        move = learning_rate * g / sqrt(v + epsilon)
-        w -= move                                                without momentum
-        m = momentum * m + move;  w -= m
+        a += (g - a) * (1 - rho)             only if centered; v - a^2 then replaces v in the next line
+        step = learning_rate * g / sqrt(v + epsilon)
+        w -= step                            without momentum
+        m = momentum * m + step;  w -= m     with momentum
 
     Parameters
     ----------
-    learning_rate : as for `Optimizer`
-    rho, momentum : float        in [0, 1)
-    epsilon : float        at least 0
-    centered : bool
-    options : as for `Optimizer`
+    learning_rate : float, LearningRateSchedule or callable, default 0.001
+        Learning rate. A schedule or another callable is called with the number of updates so far; a callable
+        without parameters is called with no argument.
+    rho : float, default 0.9
+        Decay rate of the running means, in [0, 1).
+    momentum : float, default 0.0
+        Momentum, in [0, 1).
+    epsilon : float, default 1e-7
+        Small constant for numerical stability, at least 0.
+    centered : bool, default False
+        Divide by an estimate of the gradient's standard deviation instead of its root mean square.
+    weight_decay : float, optional
+        Weight decay rate. Every update first does ``w -= learning_rate * weight_decay * w``, before the gradient is
+        applied. None means no decay.
+    clipnorm : float, optional
+        Maximum L2 norm of the gradient of each variable. At most one of `clipnorm`, `clipvalue` and
+        `global_clipnorm` may be given. 0 means no limit.
+    clipvalue : float, optional
+        Maximum absolute value of each element of the gradients.
+    global_clipnorm : float, optional
+        Maximum L2 norm of the gradients of all variables together.
+    use_ema : bool, default False
+        Keep an exponential moving average of the parameters. It replaces the parameters every
+        `ema_overwrite_frequency` updates and at the end of the training.
+    ema_momentum : float, default 0.99
+        Momentum of the average, in [0, 1]:
+        ``average = ema_momentum * average + (1 - ema_momentum) * w``.
+    ema_overwrite_frequency : int, optional
+        Number of updates after which the average replaces the parameters. By default it replaces them only
+        at the end of the training.
+    loss_scale_factor : float, optional
+        Factor by which the loss is multiplied (see `scale_loss`). The gradients are divided by it.
+    gradient_accumulation_steps : int, optional
+        Number of calls of `update` per change of the parameters, at least 2. The change uses the mean of the
+        gradients of these calls. By default every call changes the parameters.
+    name : str, optional
+        Name of the optimizer. The class name in snake case by default.
+    **unknown : Any
+        Any other argument is refused by a TypeError that suggests the nearest name.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range.
+    TypeError
+        If an argument is not a number where one is needed, or does not exist.
 
     Notes
     -----
-    Hinton 2012, lecture 6 of "Neural networks for machine learning". v - a^2, a variance, is held at 0 or above, below
-    which rounding may take it where gradients hardly change; Keras gives NaN there.
+    If `centered` is set, rounding can make the variance v - a^2 slightly negative where gradients hardly change. Such
+    a variance is replaced by 0; Keras returns NaN.
+
+    References
+    ----------
+    Hinton 2012, lecture 6 of "Neural networks for machine learning".
 
     Examples
     --------
@@ -49,17 +95,42 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        **options: Unpack[Options],
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **unknown: Any,
     ) -> None:
-        super().__init__(learning_rate, **options)
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **unknown,
+        )
         self.rho = _checks.fraction("RMSprop", "rho", rho)
         self.momentum = _checks.fraction("RMSprop", "momentum", momentum)
-        self.epsilon, self.centered = _checks.real("RMSprop", "epsilon", epsilon, 0), centered
+        self.epsilon = _checks.real("RMSprop", "epsilon", epsilon, 0)
+        self.centered = centered
 
     def _rule(self) -> Rule:
         name, states = "rmsprop", {"velocity": 0.0}

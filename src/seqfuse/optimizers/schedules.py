@@ -1,15 +1,18 @@
-"""Learning rates that change from update to update: functions of the number of updates before."""
+"""Learning-rate schedules: functions of the number of updates so far."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from seqfuse import _checks, _names, _registry
 from seqfuse._config import Configured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+LearningRateLike: TypeAlias = "float | LearningRateSchedule | Callable[..., float]"
 
 __all__ = ["CosineDecay", "ExponentialDecay", "LearningRateSchedule", "LinearWarmup", "PiecewiseConstantDecay", "get"]
 
@@ -19,7 +22,7 @@ def __dir__() -> list[str]:
 
 
 class LearningRateSchedule(Configured):
-    """A function of the step: write `__call__(step)` to make one.
+    """Base class of the schedules. A subclass defines ``__call__(step)``.
 
     Examples
     --------
@@ -34,24 +37,48 @@ class LearningRateSchedule(Configured):
     """
 
     def __call__(self, step: int) -> float:
-        """The learning rate of an update, given how many there were before."""
-        raise NotImplementedError(f"{type(self).__name__}: __call__ must be written; got a schedule without it")
+        """Return the learning rate of an update.
+
+        Parameters
+        ----------
+        step : int
+            Number of updates before this one.
+
+        Returns
+        -------
+        float
+            Learning rate.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: a subclass must define __call__(step); got no definition")
 
 
 def _positive(schedule: object, name: str, value: Any) -> Any:
+    """Return `value` if it is a number greater than 0."""
     if not _checks.real(type(schedule).__name__, name, value) > 0:
         raise ValueError(f"{type(schedule).__name__}: {name} must be greater than 0; got {value}")
     return value
 
 
 class ExponentialDecay(LearningRateSchedule):
-    """initial_learning_rate * decay_rate^(step / decay_steps)
+    """Exponential decay: initial_learning_rate * decay_rate^(step / decay_steps).
 
     Parameters
     ----------
-    initial_learning_rate, decay_steps, decay_rate : float        decay_steps greater than 0
-    staircase : bool        whole numbers of step / decay_steps alone count
-    name : str        as in Keras; nothing depends on it
+    initial_learning_rate : float
+        Learning rate at step 0.
+    decay_steps : float
+        Number of steps after which the rate has been multiplied by `decay_rate`; greater than 0.
+    decay_rate : float
+        Factor per `decay_steps` steps.
+    staircase : bool, default False
+        Round ``step / decay_steps`` down to an integer, so that the rate changes every `decay_steps` steps.
+    name : str, default "ExponentialDecay"
+        Name, kept for Keras's sake. It does not affect the result.
+
+    Raises
+    ------
+    ValueError
+        If `decay_steps` is not greater than 0.
 
     Examples
     --------
@@ -68,23 +95,33 @@ class ExponentialDecay(LearningRateSchedule):
         staircase: bool = False,
         name: str = "ExponentialDecay",
     ) -> None:
-        self.initial_learning_rate, self.decay_rate, self.staircase = initial_learning_rate, decay_rate, staircase
+        self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.decay_rate = decay_rate
+        self.staircase = staircase
         self.name = name
 
     def __call__(self, step: int) -> float:
-        passed = step // self.decay_steps if self.staircase else step / self.decay_steps
-        return float(self.initial_learning_rate * self.decay_rate**passed)
+        exponent = step // self.decay_steps if self.staircase else step / self.decay_steps
+        return float(self.initial_learning_rate * self.decay_rate**exponent)
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """values[0] up to step boundaries[0], that one included, then values[1] up to boundaries[1], and so on.
+    """Piecewise constant rate: values[0] up to and including step boundaries[0], then values[1], and so on.
 
     Parameters
     ----------
-    boundaries : (n,)        steps, ascending
-    values : (n + 1,)        learning rates
-    name : str        as in Keras; nothing depends on it
+    boundaries : sequence of float, length n
+        Steps at which the rate changes, in ascending order.
+    values : sequence of float, length n + 1
+        Learning rates.
+    name : str, default "PiecewiseConstant"
+        Name, kept for Keras's sake. It does not affect the result.
+
+    Raises
+    ------
+    ValueError
+        If the lengths do not fit, or the boundaries are not in ascending order.
 
     Examples
     --------
@@ -109,24 +146,38 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 class CosineDecay(LearningRateSchedule):
-    """Half a wave from the greatest rate down to alpha times it, after a linear warm-up where one is wanted.
+    """Cosine decay, optionally after a linear warm-up.
+
+    The decay is half a period of a cosine ::
 
         rate(step) = start * ((1 - alpha) * (1 + cos(pi * min(step / decay_steps, 1))) / 2 + alpha)
 
-    With a `warmup_target`, the rate goes in a line from initial_learning_rate to it in `warmup_steps` steps, and then
-    as above from there; without one, start is initial_learning_rate.
+    Without a warm-up, start is `initial_learning_rate`. With one, the rate first rises linearly from
+    `initial_learning_rate` to `warmup_target` in `warmup_steps` steps; the decay then begins at `warmup_target`.
 
     Parameters
     ----------
-    initial_learning_rate, decay_steps : float        decay_steps greater than 0, the warm-up not counted
-    alpha : float        what is left in the end
-    name : str        as in Keras; nothing depends on it
-    warmup_target : float        None: no warm-up
-    warmup_steps : int
+    initial_learning_rate : float
+        Learning rate at step 0.
+    decay_steps : float
+        Number of steps of the decay, without the warm-up; greater than 0.
+    alpha : float, default 0.0
+        Final rate as a fraction of start.
+    name : str, default "CosineDecay"
+        Name, kept for Keras's sake. It does not affect the result.
+    warmup_target : float, optional
+        Learning rate at the end of the warm-up. None (default) means no warm-up.
+    warmup_steps : int, default 0
+        Number of steps of the warm-up.
 
-    Notes
-    -----
-    Loshchilov and Hutter 2017, arXiv:1608.03983; the warm-up: Goyal et al. 2017, arXiv:1706.02677.
+    Raises
+    ------
+    ValueError
+        If `decay_steps` is not greater than 0.
+
+    References
+    ----------
+    Cosine decay: Loshchilov and Hutter 2017, arXiv:1608.03983. Warm-up: Goyal et al. 2017, arXiv:1706.02677.
 
     Examples
     --------
@@ -145,9 +196,12 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
-        self.initial_learning_rate, self.alpha, self.name = initial_learning_rate, alpha, name
+        self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
+        self.alpha = alpha
+        self.name = name
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
 
     def __call__(self, step: int) -> float:
         start = self.initial_learning_rate
@@ -155,18 +209,28 @@ class CosineDecay(LearningRateSchedule):
             if step < self.warmup_steps:
                 return float(start + (self.warmup_target - start) * step / self.warmup_steps)
             start, step = self.warmup_target, step - self.warmup_steps
-        wave = 0.5 * (1.0 + math.cos(math.pi * min(step / self.decay_steps, 1.0)))
-        return float(start * ((1.0 - self.alpha) * wave + self.alpha))
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(step / self.decay_steps, 1.0)))
+        return float(start * ((1.0 - self.alpha) * cosine + self.alpha))
 
 
 class LinearWarmup(LearningRateSchedule):
-    """A line from initial_learning_rate to learning_rate in warmup_steps steps, and after it what that says.
+    """Linear warm-up before a constant rate or another schedule.
+
+    The rate rises linearly from `initial_learning_rate` to `learning_rate` in `warmup_steps` steps.
 
     Parameters
     ----------
-    learning_rate : float or schedule        a schedule begins with step 0 when the warm-up is over
-    warmup_steps : int        greater than 0
-    initial_learning_rate : float
+    learning_rate : float, LearningRateSchedule or callable
+        Learning rate after the warm-up. A schedule starts at step 0 when the warm-up ends.
+    warmup_steps : int
+        Number of steps of the warm-up, greater than 0.
+    initial_learning_rate : float, default 0.0
+        Learning rate at step 0.
+
+    Raises
+    ------
+    ValueError
+        If `warmup_steps` is not greater than 0.
 
     Examples
     --------
@@ -176,7 +240,7 @@ class LinearWarmup(LearningRateSchedule):
     (0.0, 0.25, 0.5, 0.25)
     """
 
-    def __init__(self, learning_rate: Any, warmup_steps: int, initial_learning_rate: float = 0.0) -> None:
+    def __init__(self, learning_rate: LearningRateLike, warmup_steps: int, initial_learning_rate: float = 0.0) -> None:
         self.learning_rate = get(learning_rate, "LinearWarmup")
         self.warmup_steps = _positive(self, "warmup_steps", warmup_steps)
         self.initial_learning_rate = initial_learning_rate
@@ -189,27 +253,43 @@ class LinearWarmup(LearningRateSchedule):
         return end if after >= 0 else start + (end - start) * step / self.warmup_steps
 
 
+def accepts_step(rate: float | Callable[..., float]) -> bool:
+    """Return whether a learning rate is a function of the step.
+
+    Keras calls a function that is not a schedule without arguments.
+    """
+    if isinstance(rate, LearningRateSchedule) or not callable(rate):
+        return True
+    return any(p.kind is not p.KEYWORD_ONLY for p in inspect.signature(rate).parameters.values())
+
+
 _TABLE: dict[str, type[LearningRateSchedule]] = {
     schedule.__name__: schedule for schedule in (CosineDecay, ExponentialDecay, LinearWarmup, PiecewiseConstantDecay)
 }
 
 
 def get(identifier: Any, function: str = "schedules.get") -> float | Callable[..., float]:
-    """A learning rate, whichever way it is given.
+    """Return a learning rate from a number, a callable or a configuration.
 
     Parameters
     ----------
-    identifier : a number, a schedule, a function of the step (or of nothing), or {"class_name": ..., "config": ...}
-    function : str        what an error says asked for it
+    identifier : float, LearningRateSchedule, callable or dict
+        A number, a schedule, a function of the step (or without parameters), or
+        ``{"class_name": ..., "config": ...}``.
+    function : str, default "schedules.get"
+        Name that error messages begin with.
 
     Returns
     -------
-    float, or what is called
+    float or callable
+        The number, or the callable that returns it.
 
     Raises
     ------
-    ValueError        there is no schedule of this name
-    TypeError        it is none of these
+    ValueError
+        If no schedule has the name.
+    TypeError
+        If `identifier` is of another kind.
 
     Examples
     --------
