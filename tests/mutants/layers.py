@@ -9,7 +9,7 @@ MUTANTS = [
     Mutant(
         "recurrent layer backward: dx lacks the dropout of x",
         f"{LAYERS}/_recurrent.py",
-        "dx = dx * tape.dropped",
+        "dx = dx * tape.x_mask",
         "dx = dx * 1",
         (f"{TESTS}/test_recurrent.py",),
         killed_before=True,
@@ -41,7 +41,7 @@ MUTANTS = [
     Mutant(
         "outputs at padding: nothing comes back to the state that was carried over it",
         f"{LAYERS}/_carry_forward.py",
-        "carried = np.where(real, 0, carried)",
+        "carried = np.where(valid, 0, carried)",
         "carried = np.zeros_like(carried)",
         (f"{TESTS}/test_recurrent.py",),
         killed_before=True,
@@ -49,8 +49,8 @@ MUTANTS = [
     Mutant(
         "outputs at padding before the first valid step: 0 in place of h0",
         f"{LAYERS}/_carry_forward.py",
-        "held[none] = 0 if h0 is None else",
-        "held[none] = 0 if True else",
+        "initial = 0 if h0 is None else",
+        "initial = 0 if True else",
         (f"{TESTS}/test_recurrent.py",),
         killed_before=True,
     ),
@@ -193,7 +193,7 @@ MUTANTS = [
     Mutant(
         "parameters of a model: a weight that has moved to another model is not noticed",
         f"{LAYERS}/weight.py",
-        "if weight.value is not home:",
+        "if weight.value is not view:",
         "if False:",
         (f"{TESTS}/test_weight.py",),
         killed_before=True,

@@ -36,9 +36,9 @@ class Layer(Streamable, InputChecks, CallableLayer, WeightOwner, Configured):
     ----------
     name : str, optional
         Name for messages, summaries and files. By default it follows from the class: "dense", "dense_1", ...
-    trainable : bool, optional
+    trainable : bool, default True
         Whether training changes the weights.
-    dtype : "float32" or "float64", optional
+    dtype : "float32" or "float64", default "float32"
         The dtype of the weights and of the computation. Inputs are cast to it.
     input_shape : tuple of int or None, optional
         Shape of the input without the batch axis; None for an axis of any size. The first layer of a `Sequential`
