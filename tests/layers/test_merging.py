@@ -128,7 +128,7 @@ def test_subtract_needs_two():
 
 
 def test_concatenate_refuses_axes():
-    with pytest.raises(ValueError, match=r"c: axis must be one of the input \(2, 3\); got 2"):
+    with pytest.raises(ValueError, match=r"c: axis must be an axis of the input \(2, 3\); got 2"):
         Concatenate(2, name="c")([np.ones((2, 3))] * 2)
     with pytest.raises(TypeError, match="Concatenate: axis must be an integer"):
         Concatenate(None)

@@ -42,7 +42,7 @@ def test_reshape_of_unknown_sizes():
 
 @pytest.mark.parametrize("target", [(4,), (-1, 4), (0, -1)])
 def test_reshape_refuses_other_sizes_by_its_name(target):
-    with pytest.raises(ValueError, match=r"r: the input must be of a size that makes .*; got \(2, 6\)"):
+    with pytest.raises(ValueError, match=r"r: the input must have as many elements per row as .*; got \(2, 6\)"):
         Reshape(target, name="r")(np.ones((2, 6)))
 
 

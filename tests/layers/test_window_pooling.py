@@ -19,7 +19,7 @@ def drawn():
 def test_pooling_is_that_of_its_steps_and_backward_matches_central_differences(form, padding, kind):
     size, strides = form
     if size > 7 and padding == "valid":
-        with pytest.raises(ValueError, match="p: the input must have at least 9 steps, those of a window; got 7"):
+        with pytest.raises(ValueError, match="p: the input must have at least 9 steps, the size of a window; got 7"):
             kind(size, name="p")(drawn())
         return
     layer, x = kind(size, strides, padding, dtype="float64"), drawn()
