@@ -135,7 +135,7 @@ def test_attention_is_made_again_from_its_config():
 
 def test_attention_refuses_one_vector_a_sequence_and_says_what_to_do():
     x = LSTM(D, name="short")(Input((T, 1)))
-    with pytest.raises(ValueError, match=r"attention.*got \(None, 3\).*give short return_sequences=True.*pooling"):
+    with pytest.raises(ValueError, match=r"attention.*got \(None, 3\).*set return_sequences=True in short.*pooling"):
         Attention()([x, x])
     with pytest.raises(ValueError, match=r"mine: the input must be \(batch, T, I\).*return_sequences=True"):
         Attention(name="mine")([np.ones((B, D)), np.ones((B, D))])
@@ -144,10 +144,10 @@ def test_attention_refuses_one_vector_a_sequence_and_says_what_to_do():
 @pytest.mark.parametrize(
     ("x", "mask", "message"),
     [
-        (np.ones((B, T, D)), None, r"must be called on \[query, value\].*got one"),
+        (np.ones((B, T, D)), None, r"must be \[query, value\].*got one"),
         ([np.ones((B, T, D))], None, r"got 1"),
         ([np.ones((B, T, D))] * 4, None, r"got 4"),
-        ([np.ones((B, T, D)), np.ones((B, T, D + 1))], None, r"same features; got 3 and 4"),
+        ([np.ones((B, T, D)), np.ones((B, T, D + 1))], None, r"same number of features; got 3 and 4"),
         ([np.ones((B, T, D)), np.ones((B + 1, T, D))], None, r"query, value must be.*\(2, 4, 3\), \(3, 4, 3\)"),
         ([np.ones((B, T, D)), np.ones((B, T, D)), np.ones((B, T + 1, D))], None, r"query, value, key must be"),
         ([np.ones((B, T, D))] * 2, np.ones((B, T)), r"mask must be \[query_mask, value_mask\]"),

@@ -165,8 +165,8 @@ def test_multi_head_attention_is_made_again_from_its_config():
     [
         ({"num_heads": 0}, "num_heads must be"),
         ({"key_dim": 0}, "key_dim must be"),
-        ({"use_gate": True}, "use_gate must be left out"),
-        ({"attention_axes": (1, 2)}, "attention_axes must be left out"),
+        ({"use_gate": True}, "use_gate must have its default"),
+        ({"attention_axes": (1, 2)}, "attention_axes must have its default"),
         ({"output_shape": (2, 3)}, r"output_shape must be O or \(O,\)"),
         ({"sliding_window": 0}, "sliding_window must be"),
         ({"dropout": 1.5}, "dropout must be"),
@@ -179,7 +179,7 @@ def test_multi_head_attention_refuses_arguments_that_it_cannot_follow(options, m
 
 def test_multi_head_attention_refuses_inputs_that_do_not_fit_by_its_name():
     layer = MultiHeadAttention(H, D, name="heads")
-    with pytest.raises(ValueError, match=r"heads: it must be called on \[query, value\]"):
+    with pytest.raises(ValueError, match=r"heads: the input must be \[query, value\]"):
         layer(np.ones((B, T, E)))
     with pytest.raises(ValueError, match=r"heads: the input must be \(batch, T, I\).*return_sequences=True"):
         layer(np.ones((B, E)), np.ones((B, E)))

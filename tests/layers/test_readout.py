@@ -67,7 +67,7 @@ def test_readout_refuses_other_inputs_than_it_was_built_for():
     both, alone = Readout(3, name="both"), Readout(3, name="alone")
     both([h, x])
     alone(h)
-    with pytest.raises(ValueError, match=r"both: the input must be \[h, x\], as when it was built"):
+    with pytest.raises(ValueError, match=r"both: the input must be \[h, x\], as when the layer was built"):
         both(h)
     with pytest.raises(ValueError, match="alone: the input must be h alone, without x"):
         alone([h, x])

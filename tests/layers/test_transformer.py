@@ -182,7 +182,7 @@ def test_blocks_are_made_again_from_their_config_and_freeze():
 def test_gradients_follow_the_weights_when_one_layer_inside_is_frozen():
     layer = made(TransformerDecoder)
     layer.build([(None, T, D), (None, S, E)])
-    layer.sublayers()[1].inside[0].trainable = False
+    layer.sublayers()[1].inner[0].trainable = False
     assert_gradients(layer, [numbers(B, T, D), numbers(B, S, E, seed=1)], rtol=1e-5)
     assert len(layer.trainable_weights) == 26 - 8
 
@@ -199,7 +199,7 @@ def test_blocks_refuse_what_does_not_fit_by_their_names():
     with pytest.raises(ValueError, match="TransformerDecoder: activation must be"):
         TransformerDecoder(4, 2, activation="rel")
     both, alone = TransformerDecoder(8, 2, name="d"), TransformerDecoder(8, 2, name="d")
-    with pytest.raises(ValueError, match="d: it must be built before it decodes"):
+    with pytest.raises(ValueError, match="d: the layer must be built before it decodes"):
         alone.start()
     both(np.ones((B, T, D)), np.ones((B, S, E)))
     alone(np.ones((B, T, D)))

@@ -145,8 +145,8 @@ MUTANTS = [
     Mutant(
         "multi-head attention layer: the mask of values is not obeyed",
         f"{LAYERS}/_multi_head_attention.py",
-        "for one in (value, key) if one is not None",
-        "for one in (key,) if one is not None",
+        "for each in (value, key) if each is not None",
+        "for each in (key,) if each is not None",
         (f"{TESTS}/test_multi_head_attention.py",),
         killed_before=True,
     ),
