@@ -75,5 +75,5 @@ def test_readout_refuses_inputs_it_was_not_built_for():
         both([h, x[:, :1]])
     with pytest.raises(ValueError, match=r"both: the input must be \(batch, \.\.\., H\).*; got \(2, 3, 2\)"):
         both([x, x])
-    with pytest.raises(ValueError, match=r"three: the input must be \[h, x\], or h; got a list of 3"):
+    with pytest.raises(ValueError, match=r"three: the input must be \[h, x\] or h; got a list of 3"):
         Readout(3, name="three")([h, h, h])

@@ -207,7 +207,7 @@ def test_blocks_refuse_invalid_inputs():
         both(np.ones((B, T, D)))
     with pytest.raises(ValueError, match="d: the layer was built with an encoder_sequence, but called without one"):
         both.start()
-    with pytest.raises(ValueError, match="d: it was built without an encoder_sequence, and called with one"):
+    with pytest.raises(ValueError, match="d: the layer was built without an encoder_sequence, but called with one"):
         alone(np.ones((B, T, D)), np.ones((B, S, E)))
     with pytest.raises(ValueError, match=r"d/cross_attention: query, value must be"):
         both(np.ones((B, T, D)), np.ones((B + 1, S, E)))
