@@ -215,7 +215,7 @@ def test_blocks_refuse_invalid_inputs():
         TransformerDecoder(8, 2, name="d")(np.ones((B, T, D)), np.ones((B, E)))
     with pytest.raises(ValueError, match="d: x must have the batch size of the cache, 3; got 2"):
         alone.step(np.ones((2, 1, D)), alone.start(batch=3))
-    with pytest.raises(ValueError, match="d: cache must be what its start gave; got that of d"):
+    with pytest.raises(ValueError, match="d: cache must come from start of this layer; got a cache of d"):
         alone.step(np.ones((2, 1, D)), both.start(np.ones((2, S, E))))
     with pytest.raises(TypeError, match="complex"):
         both(np.ones((B, T, D)), np.ones((B, S, E), complex))
