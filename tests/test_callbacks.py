@@ -1,4 +1,4 @@
-"""Holds how callbacks are told, and what History keeps."""
+"""Holds how callbacks are callbacks, and what History keeps."""
 
 import pytest
 
@@ -28,11 +28,11 @@ def test_only_those_that_do_something_are_told_and_in_their_order():
         def on_epoch_end(self, epoch, logs=None):
             heard.append(("second", epoch, logs))
 
-    told = CallbackList([First(), Callback(), Second()], Sequential(), {})
-    assert told.hears("on_epoch_end")
-    assert not told.hears("on_train_batch_end")
-    told.tell("on_epoch_end", 3, {"loss": 1.0})
-    told.tell("on_train_batch_end", 3)
+    callbacks = CallbackList([First(), Callback(), Second()], Sequential(), {})
+    assert callbacks.listens_to("on_epoch_end")
+    assert not callbacks.listens_to("on_train_batch_end")
+    callbacks.notify("on_epoch_end", 3, {"loss": 1.0})
+    callbacks.notify("on_train_batch_end", 3)
     assert heard == [("first", 3, {"loss": 1.0}), ("second", 3, {"loss": 1.0})]
 
 
@@ -41,7 +41,7 @@ def test_a_callback_knows_its_model_and_the_parameters_of_the_call():
     CallbackList(callback, model, {"epochs": 3})
     assert callback.model is model
     assert callback.params == {"epochs": 3}
-    assert not CallbackList(None, model, {}).hears("on_epoch_end")
+    assert not CallbackList(None, model, {}).listens_to("on_epoch_end")
 
 
 def test_what_is_no_callback_is_refused():

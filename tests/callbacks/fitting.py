@@ -20,15 +20,15 @@ def compiled(**options):
 
 
 def tell_epochs(callback, model, values, name="val_loss"):
-    """Tell a callback of epochs whose logs have these values, until it stops the training; the epochs told."""
-    told = CallbackList([callback], model, {})
+    """Tell a callback of epochs whose logs have these values, until it stops the training; the epochs callbacks."""
+    callbacks = CallbackList([callback], model, {})
     model.stop_training = False
-    told.tell("on_train_begin")
+    callbacks.notify("on_train_begin")
     for epoch, value in enumerate(values):
-        told.tell("on_epoch_begin", epoch)
+        callbacks.notify("on_epoch_begin", epoch)
         model.set_weights([np.full_like(array, epoch) for array in model.get_weights()])
-        told.tell("on_epoch_end", epoch, {name: value})
+        callbacks.notify("on_epoch_end", epoch, {name: value})
         if model.stop_training:
             break
-    told.tell("on_train_end")
+    callbacks.notify("on_train_end")
     return epoch + 1

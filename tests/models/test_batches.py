@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from seqfuse.models._batches import ArrayBatches, IterableBatches, are_arrays, arrays, flat, split, unpack
+from seqfuse.models._batches import (
+    ArrayBatches,
+    IterableBatches,
+    is_array_data,
+    list_arrays,
+    split_validation,
+    to_arrays,
+    unpack_batch,
+)
 
 X, Y = np.arange(7), np.arange(7) * 10
 
@@ -85,40 +93,40 @@ def test_what_is_no_batch_is_refused(data, options, said):
 
 
 def test_split_takes_the_last_samples_as_keras_does():
-    (x, _y, _), (vx, vy, _) = split("fit", (X, Y, None), 0.3)
+    (x, _y, _), (vx, vy, _) = split_validation("fit", (X, Y, None), 0.3)
     assert (list(x), list(vx)) == ([0, 1, 2, 3], [4, 5, 6])
     assert list(vy) == [40, 50, 60]
-    (xs, _, w), (vxs, _, vw) = split("fit", ({"a": X}, Y, X), 0.3)
+    (xs, _, w), (vxs, _, vw) = split_validation("fit", ({"a": X}, Y, X), 0.3)
     assert (len(xs["a"]), len(w), len(vxs["a"]), len(vw)) == (4, 4, 3, 3)
     for fraction in (0.01, 1.0, -0.1):
         if fraction == 0.01:
-            assert [len(part[0]) for part in split("fit", (X, Y, None), fraction)] == [6, 1]
+            assert [len(part[0]) for part in split_validation("fit", (X, Y, None), fraction)] == [6, 1]
         else:
             with pytest.raises(ValueError, match="validation_split must be"):
-                split("fit", (X, Y, None), fraction)
+                split_validation("fit", (X, Y, None), fraction)
     with pytest.raises(ValueError, match="leave samples on both sides"):
-        split("fit", (X[:1], Y[:1], None), 0.5)
+        split_validation("fit", (X[:1], Y[:1], None), 0.5)
 
 
 def test_arrays_reads_lists_of_numbers_and_keeps_lists_of_arrays():
-    assert arrays("f", "x", [1, 2, 3], False).shape == (3,)
-    assert arrays("f", "x", [[1, 2], [3, 4]], False).shape == (2, 2)
-    assert [a.shape for a in arrays("f", "x", [[1, 2], [3, 4]], True)] == [(2,), (2,)]
-    assert [a.shape for a in arrays("f", "x", [X, Y], False)] == [(7,), (7,)]
-    assert arrays("f", "x", {"a": [1, 2]}, False)["a"].shape == (2,)
-    assert arrays("f", "x", None, True) is None
-    assert flat({"a": [X, Y], "b": X}) == [X, Y, X]
+    assert to_arrays("f", "x", [1, 2, 3], False).shape == (3,)
+    assert to_arrays("f", "x", [[1, 2], [3, 4]], False).shape == (2, 2)
+    assert [a.shape for a in to_arrays("f", "x", [[1, 2], [3, 4]], True)] == [(2,), (2,)]
+    assert [a.shape for a in to_arrays("f", "x", [X, Y], False)] == [(7,), (7,)]
+    assert to_arrays("f", "x", {"a": [1, 2]}, False)["a"].shape == (2,)
+    assert to_arrays("f", "x", None, True) is None
+    assert list_arrays({"a": [X, Y], "b": X}) == [X, Y, X]
     with pytest.raises(ValueError, match=r"f: x\[1\] must be an array; got list\. NumPy says"):
-        arrays("f", "x", [[1, 2], [[1], 2]], True)
+        to_arrays("f", "x", [[1, 2], [[1], 2]], True)
 
 
 def test_what_is_given_as_one_is_x_y_and_weights():
-    assert unpack("fit", X)[1:] == (None, None)
-    assert unpack("fit", (X,)) == (X, None, None)
-    assert unpack("fit", [X, Y]) == (X, Y, None)
-    assert unpack("fit", (X, Y, Y)) == (X, Y, Y)
+    assert unpack_batch("fit", X)[1:] == (None, None)
+    assert unpack_batch("fit", (X,)) == (X, None, None)
+    assert unpack_batch("fit", [X, Y]) == (X, Y, None)
+    assert unpack_batch("fit", (X, Y, Y)) == (X, Y, Y)
     with pytest.raises(ValueError, match=r"must be x, \(x, y\) or \(x, y, sample_weight\); got 4 parts"):
-        unpack("fit", (X, Y, Y, Y))
+        unpack_batch("fit", (X, Y, Y, Y))
 
 
 class Numbered:
@@ -164,6 +172,6 @@ def test_data_is_told_from_batches():
             return X
 
     for x in (X, [X, Y], [1, 2], {"a": X}, (X, Y), Framed()):
-        assert are_arrays(x)
+        assert is_array_data(x)
     for x in ([(X, Y)], iter([(X, Y)]), Numbered()):
-        assert not are_arrays(x)
+        assert not is_array_data(x)

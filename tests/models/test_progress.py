@@ -13,7 +13,7 @@ import pytest
 from seqfuse import _progress as module
 from seqfuse.layers import Dense, Input
 from seqfuse.models import Sequential
-from seqfuse.models._progress import Progress, told
+from seqfuse.models._progress import Progress, format_logs
 
 TIME = r"[\d.e+]+ (s|ms|us)"
 TERMINAL = types.SimpleNamespace(stderr=types.SimpleNamespace(isatty=lambda: True))
@@ -126,7 +126,7 @@ def test_numbers_so_far_are_asked_only_when_they_are_shown(looked_at, monkeypatc
 
 
 def test_numbers_are_told_as_in_keras():
-    assert told({"loss": 0.12345678, "b": 1e-5, "c": 0.0, "d": 123456.0}) == (
+    assert format_logs({"loss": 0.12345678, "b": 1e-5, "c": 0.0, "d": 123456.0}) == (
         "loss: 0.1235 - b: 1.0000e-05 - c: 0.0000 - d: 1.2346e+05"
     )
-    assert told({"n": float("nan")}) == "n: nan"
+    assert format_logs({"n": float("nan")}) == "n: nan"

@@ -4,7 +4,7 @@ import numpy as np
 
 from seqfuse.layers import LSTM, Add, Dense, Embedding, Input, Layer
 from seqfuse.models import Model
-from seqfuse.models._run import wanted_places
+from seqfuse.models._run import needed_gradients
 
 
 class Seen(Layer):
@@ -82,7 +82,7 @@ def test_only_gradients_on_the_way_to_a_weight_are_asked_for():
     assert after.need_dx
     model.backward(tape, np.ones((2, 2), np.float32), need_dx=True)
     assert before.need_dx
-    assert wanted_places(model._graph, False) == [False, False, True, True]
+    assert needed_gradients(model._graph, False) == [False, False, True, True]
 
 
 def test_what_nothing_comes_back_to_gets_none():

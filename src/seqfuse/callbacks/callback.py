@@ -1,8 +1,10 @@
-"""What a training tells, and whom: `Callback`, to be written by users, `History`, and several as one."""
+"""Base class of the callbacks, the history of a training, and a list of callbacks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from seqfuse._deprecation import renamed_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -11,21 +13,24 @@ Logs = dict[str, Any]
 
 
 class Callback:
-    """Methods that `fit`, `evaluate` and `predict` call; override those that you need.
+    """Base class of the callbacks: methods that `fit`, `evaluate` and `predict` call. Override those that you need.
 
     Attributes
     ----------
-    model : Model        the model at work; `model.stop_training = True` ends `fit` after this batch
-    params : dict        epochs, steps (None where not known) and verbose
+    model : Model
+        The model. ``model.stop_training = True`` ends `fit` after the current batch.
+    params : dict
+        epochs, steps (None if unknown) and verbose.
 
     Notes
     -----
-    `logs` of a batch and of an epoch holds the loss and the metrics so far, `val_` ones too at the end of an epoch.
+    The `logs` of a batch or an epoch contain the loss and the metrics so far; at the end of an epoch also those of the
+    validation, with the prefix ``val_``.
 
     Examples
     --------
     >>> from seqfuse.callbacks import Callback
-    >>> class Tell(Callback):
+    >>> class PrintLogs(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
     ...         print(epoch, sorted(logs))
     """
@@ -112,7 +117,24 @@ class History(Callback):
 
 
 class CallbackList:
-    """Several callbacks as one: `tell("on_epoch_end", epoch, logs)` calls those that do something then."""
+    """List of callbacks: ``notify("on_epoch_end", epoch, logs)`` calls those that define the method.
+
+    Parameters
+    ----------
+    callbacks : Callback or iterable of Callback, optional
+        The callbacks.
+    model : Model
+        The model; passed to `Callback.set_model`.
+    params : dict
+        Parameters of the training; passed to `Callback.set_params`.
+    *more : Callback
+        Further callbacks.
+
+    Raises
+    ------
+    TypeError
+        If an entry is not a callback.
+    """
 
     def __init__(
         self, callbacks: Iterable[Callback] | Callback | None, model: Any, params: dict[str, Any], *more: Callback
@@ -127,24 +149,45 @@ class CallbackList:
             callback.set_model(model)
             callback.set_params(params)
         self._callbacks = given
-        self._of: dict[str, list[Any]] = {}
+        self._methods: dict[str, list[Any]] = {}
 
-    def tell(self, event: str, *arguments: Any) -> None:
-        """Call a method of all that override it; where no logs are given, they are an empty dict, as in Keras."""
-        methods = self._of.get(event)
+    def notify(self, event: str, *arguments: Any) -> None:
+        """Call a method of all callbacks that define it.
+
+        Parameters
+        ----------
+        event : str
+            Name of the method.
+        *arguments : Any
+            Its arguments. Missing logs are an empty dict, as in Keras.
+        """
+        methods = self._methods.get(event)
         if len(arguments) < (2 if "epoch" in event or "batch" in event else 1):
             arguments += ({},)
         if methods is None:
-            methods = self._of[event] = [getattr(c, event) for c in self._callbacks if _does(c, event)]
+            methods = self._methods[event] = [getattr(c, event) for c in self._callbacks if _defines(c, event)]
         for method in methods:
             method(*arguments)
 
-    def hears(self, event: str) -> bool:
-        """Whether somebody does something then."""
-        return any(_does(callback, event) for callback in self._callbacks)
+    def listens_to(self, event: str) -> bool:
+        """Return whether a callback defines a method.
+
+        Parameters
+        ----------
+        event : str
+            Name of the method.
+
+        Returns
+        -------
+        bool
+            True if a callback defines it.
+        """
+        return any(_defines(callback, event) for callback in self._callbacks)
+
+    tell, hears = renamed_method("tell", "notify"), renamed_method("hears", "listens_to")
 
 
-def _does(callback: Callback, event: str) -> bool:
-    """Whether it has a method of its own for this, by its class or as an attribute."""
+def _defines(callback: Callback, event: str) -> bool:
+    """Return whether a callback overrides a method, by its class or by an attribute."""
     method = getattr(callback, event)
     return getattr(method, "__func__", method) is not getattr(Callback, event)

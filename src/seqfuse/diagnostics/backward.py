@@ -22,8 +22,8 @@ def carry_back(function: str, model: Model, x: Any, y: Any, sample_weight: Any) 
         raise ValueError(f'{function}: {model.name} must have a loss. Compile it with one: loss="mse" or another')
     x, y, sample_weight = model._batch(x, y, sample_weight)
     prediction, tape = model.forward(x)
-    counted = [(mean, mean.total, mean.count) for mean in objective.each]
-    _, of_losses = objective.forward(*model._compared(y, prediction, sample_weight, tape))
+    counted = [(mean, mean.total, mean.count) for mean in objective.output_means]
+    _, of_losses = objective.forward(*model._loss_arguments(y, prediction, sample_weight, tape))
     for mean, total, count in counted:  # an epoch may be under way
         mean.total, mean.count = total, count
     dys = objective.backward(of_losses)

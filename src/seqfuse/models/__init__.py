@@ -1,4 +1,4 @@
-"""Models of layers, with Keras's names: `Sequential` and `Model`, trained by explicit back-propagation through time."""
+"""Models of layers with Keras's names, trained by explicit back-propagation through time."""
 
 from seqfuse._registry import register
 from seqfuse.models._load_model import load_model

@@ -1,4 +1,4 @@
-"""From symbolic tensors to the steps of a model: which layer is called on what, in an order in which all is there."""
+"""The graph of a model: its layer calls in topological order, derived from symbolic tensors."""
 
 from __future__ import annotations
 
@@ -12,111 +12,112 @@ if TYPE_CHECKING:
     from seqfuse.layers._layer import Layer
 
 
-class Step(NamedTuple):
-    """One call of a layer: it reads arrays from numbered places, and writes its outputs to others."""
+class LayerCall(NamedTuple):
+    """One call of a layer. Inputs and outputs are in numbered slots."""
 
     layer: Layer
-    options: dict[str, Any]
-    reads: tuple[int, ...]
-    writes: tuple[int, ...]
-    several_in: bool
-    several_out: bool
+    options: dict[str, Any]  # keyword arguments of the call
+    inputs: tuple[int, ...]  # slots
+    outputs: tuple[int, ...]  # slots
+    several_in: bool  # whether the layer expects a list of inputs
+    several_out: bool  # whether the layer returns a list of outputs
 
 
 class Graph(NamedTuple):
-    """A model's calls in order."""
+    """The layer calls of a model, each after those whose outputs it needs."""
 
-    steps: list[Step]
-    inputs: list[int]  # places of the inputs
-    outputs: list[int]
-    places: int  # how many there are
-    layers: list[Layer]  # in Keras's order, which is that of the weights; InputLayers too
-    tensors: list[Tensor]  # the inputs as symbols
+    calls: list[LayerCall]
+    inputs: list[int]  # slots of the inputs
+    outputs: list[int]  # slots of the outputs
+    slots: int  # number of slots
+    layers: list[Layer]  # in Keras's order, which is the order of the weights; includes InputLayers
+    tensors: list[Tensor]  # symbolic inputs
 
 
-def graph_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
-    """The calls that lead from inputs to outputs.
+def build_graph(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
+    """Return the graph of the layer calls that lead from inputs to outputs.
 
     Raises
     ------
-    ValueError        an output depends on something that is not among the inputs; two layers of one name
+    ValueError
+        If an output depends on a tensor that is not among the inputs, or two layers have the same name.
     """
-    nodes, met = _in_order(inputs, outputs)
-    place = {id(tensor): i for i, tensor in enumerate(inputs)}
-    steps = []
+    nodes, visit_order = _topological_order(inputs, outputs)
+    slot = {id(tensor): i for i, tensor in enumerate(inputs)}
+    calls = []
     for node in nodes:
         for tensor in node.outputs:
-            place.setdefault(id(tensor), len(place))
-        reads = tuple(place[id(tensor)] for tensor in node.inputs)
-        writes = tuple(place[id(tensor)] for tensor in node.outputs)
-        steps.append(Step(node.layer, node.options, reads, writes, node.several_in, node.several_out))
-    layers = _by_depth(inputs, nodes, met)
+            slot.setdefault(id(tensor), len(slot))
+        sources = tuple(slot[id(tensor)] for tensor in node.inputs)
+        targets = tuple(slot[id(tensor)] for tensor in node.outputs)
+        calls.append(LayerCall(node.layer, node.options, sources, targets, node.several_in, node.several_out))
+    layers = _layers_by_depth(inputs, nodes, visit_order)
     names = [layer.name for layer in layers]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f'Model: names of layers must differ; got "{name}" twice. Give one of them another name')
-    of_inputs, of_outputs = ([place[id(tensor)] for tensor in tensors] for tensors in (inputs, outputs))
-    return Graph(steps, of_inputs, of_outputs, len(place), layers, list(inputs))
+            raise ValueError(f'Model: names of layers must be unique; got "{name}" twice. Rename one of the layers')
+    input_slots, output_slots = ([slot[id(tensor)] for tensor in tensors] for tensors in (inputs, outputs))
+    return Graph(calls, input_slots, output_slots, len(slot), layers, list(inputs))
 
 
-def shapes_of(graph: Graph, inputs: Sequence[Any]) -> list[Any]:
-    """The shape at every place, for inputs of these shapes; a layer refuses what does not fit."""
-    shapes: list[Any] = [None] * graph.places
-    for place, shape in zip(graph.inputs, inputs):
-        shapes[place] = shape
-    for layer, options, reads, writes, several_in, several_out in graph.steps:
-        given = [shapes[place] for place in reads]
-        layer.check_shape(given[0])
-        found = layer.compute_output_shape(given if several_in else given[0], **options)
-        for place, shape in zip(writes, found if several_out else [found]):
-            shapes[place] = shape
+def infer_shapes(graph: Graph, input_shapes: Sequence[Any]) -> list[Any]:
+    """Return the shape in every slot for the given input shapes. A layer raises an error if a shape does not fit."""
+    shapes: list[Any] = [None] * graph.slots
+    for slot, shape in zip(graph.inputs, input_shapes):
+        shapes[slot] = shape
+    for layer, options, inputs, outputs, several_in, several_out in graph.calls:
+        sources = [shapes[slot] for slot in inputs]
+        layer.check_shape(sources[0])
+        result = layer.compute_output_shape(sources if several_in else sources[0], **options)
+        for slot, shape in zip(outputs, result if several_out else [result]):
+            shapes[slot] = shape
     return shapes
 
 
-def _in_order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[list[Node], dict[Layer, int]]:
-    """The calls, each behind those that it reads; and the layers, numbered as a walk from the outputs meets them."""
+def _topological_order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[list[Node], dict[Layer, int]]:
+    """Return the calls, each after those it depends on, and the order in which the search finds layers."""
     given = {id(tensor) for tensor in inputs}
     done: set[int] = set()
     order: list[Node] = []
-    met: dict[Layer, int] = {}
+    visit_order: dict[Layer, int] = {}
     for output in outputs:
         stack: list[tuple[Tensor, bool]] = [(output, False)]
-        while stack:  # depth first, without recursion: a model may have thousands of layers
-            tensor, left = stack.pop()
+        while stack:  # depth-first search without recursion, because a model may have thousands of layers
+            tensor, inputs_done = stack.pop()
             node = tensor.node
-            if left:
+            if inputs_done:
                 if id(node) not in done:
                     done.add(id(node))
                     order.append(node)
                 continue
             if id(tensor) in given:
-                met.setdefault(node.layer, len(met))
+                visit_order.setdefault(node.layer, len(visit_order))
                 continue
             if id(node) in done:
                 continue
             if not node.inputs:
                 raise ValueError(
-                    f"Model: outputs must follow from inputs; got {node.layer.name}, which is not among the inputs"
+                    f"Model: outputs must depend on inputs only; got {node.layer.name}, which is not among the inputs"
                 )
-            met.setdefault(node.layer, len(met))
+            visit_order.setdefault(node.layer, len(visit_order))
             stack.append((tensor, True))
-            stack += [(one, False) for one in reversed(node.inputs)]
-    return order, met
+            stack += [(each, False) for each in reversed(node.inputs)]
+    return order, visit_order
 
 
-def _by_depth(inputs: Sequence[Tensor], nodes: Sequence[Node], met: dict[Layer, int]) -> list[Layer]:
-    """Layers by their distance from the outputs, the farthest first; equally far ones as the walk has met them."""
-    depth_of_node: dict[int, int] = {}
+def _layers_by_depth(inputs: Sequence[Tensor], nodes: Sequence[Node], visit_order: dict[Layer, int]) -> list[Layer]:
+    """Return the layers sorted by distance from the outputs, the largest first; ties are in the order of the visit."""
+    node_depth: dict[int, int] = {}
     depth: dict[Layer, int] = {}
     for node in reversed(nodes):
-        here = max(depth_of_node.get(id(node), 0), depth.get(node.layer, 0))
-        depth[node.layer] = here
+        current = max(node_depth.get(id(node), 0), depth.get(node.layer, 0))
+        depth[node.layer] = current
         for tensor in node.inputs:
-            before = tensor.node
-            depth_of_node[id(before)] = max(here + 1, depth_of_node.get(id(before), 0))
+            source = tensor.node
+            node_depth[id(source)] = max(current + 1, node_depth.get(id(source), 0))
     for tensor in inputs:
         layer = tensor.node.layer
         if not tensor.node.inputs:
-            depth[layer] = max(depth_of_node.get(id(tensor.node), 0), depth.get(layer, 0))
-            met.setdefault(layer, -1)
-    return sorted(depth, key=lambda layer: (-depth[layer], met[layer]))
+            depth[layer] = max(node_depth.get(id(tensor.node), 0), depth.get(layer, 0))
+            visit_order.setdefault(layer, -1)
+    return sorted(depth, key=lambda layer: (-depth[layer], visit_order[layer]))

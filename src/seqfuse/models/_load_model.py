@@ -1,4 +1,4 @@
-"""A model out of a file."""
+"""Loading a model from a file."""
 
 from __future__ import annotations
 
@@ -12,23 +12,30 @@ if TYPE_CHECKING:
 
 
 def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Model:
-    """A model from a file that `Model.save` has written, which goes on where that one stood.
+    """Load a model that was written by `Model.save`, so that its training can be resumed.
 
     Parameters
     ----------
-    filepath : path
-    custom_objects : dict        classes and functions of your own that the model is made of, by name
-    compile : bool        False: the model alone, without what it was compiled with
+    filepath : str or os.PathLike
+        Path of the file.
+    custom_objects : dict, optional
+        Your own classes and functions that the model uses, by name.
+    compile : bool, default True
+        Whether to restore the optimizer, loss and metrics, too.
 
     Returns
     -------
     Sequential or Model
+        The model. Its weights, optimizer state and random seeds are those of the saved model.
 
     Raises
     ------
-    ValueError        the file is damaged, or is something else; names it, and says what is wrong
-    OSError        it cannot be read
-    ImportError        safetensors is not installed
+    ValueError
+        If the file is damaged or has another format. The message states what is wrong.
+    OSError
+        If the file cannot be read.
+    ImportError
+        If safetensors is not installed.
 
     Examples
     --------
@@ -39,8 +46,8 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "lstm.safetensors")
     ...     model.save(path)
-    ...     again = load_model(path)
-    >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
+    ...     loaded = load_model(path)
+    >>> bool((loaded.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
     model: Model = model_file.load_model(filepath, custom_objects, compile)

@@ -1,4 +1,4 @@
-"""A model: a graph of layers that is run forward and backward as one."""
+"""Model: a graph of layers that runs forward and backward as one layer."""
 
 from __future__ import annotations
 
@@ -12,37 +12,52 @@ from seqfuse.layers._input import InputLayer
 from seqfuse.layers._layer import Layer
 from seqfuse.layers._tensor import Tensor
 from seqfuse.layers.weight import Gradients
-from seqfuse.models import _graph_config as graph_config
 from seqfuse.models import _run as run
-from seqfuse.models import _summary as summary
-from seqfuse.models._graph import Graph, graph_of, shapes_of
-from seqfuse.models._stream import ModelStream, planned
+from seqfuse.models._graph import Graph, build_graph, infer_shapes
+from seqfuse.models._graph_config import called_layers, graph_config, tensors_from_config
+from seqfuse.models._stream import ModelStream, plan_steps
+from seqfuse.models._summary import model_repr, summary_lines
 from seqfuse.models._trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import DTypeLike
+
     from seqfuse._arrays import Array
+    from seqfuse.layers._argument_types import Inputs, Masks, Outputs
     from seqfuse.layers._stream_step import StreamCall, StreamStep
 
 
 class Model(Trainer):
-    """A model from symbolic inputs to what layers make of them.
+    """Model with symbolic inputs and outputs.
 
     Parameters
     ----------
-    inputs : Tensor, or a list of them        from `Input`
-    outputs : Tensor, or a list of them        what layers gave for the inputs
-    name : str
+    inputs : Tensor, or a list or dict of Tensor, optional
+        Symbolic inputs from `Input`. A subclass may omit inputs and outputs and define `forward` and `backward`.
+    outputs : Tensor, or a list or dict of Tensor, optional
+        Symbolic outputs: results of layers that were called on the inputs.
+    name : str, optional
+        Name of the model. By default it follows from the class.
+    trainable : bool, default True
+        Whether training changes the weights.
+    dtype : "float32" or "float64", default "float32"
+        The dtype of the model itself; each layer has its own.
+    **keras_options : Any
+        Further arguments of Keras, which are ignored or must be None; see `Layer`.
 
     Raises
     ------
-    ValueError        an output that does not follow from the inputs
+    ValueError
+        If an output does not depend on the inputs, or two layers have the same name.
+    TypeError
+        If inputs or outputs are not symbolic.
 
     Notes
     -----
-    `y, tape = model.forward(x)` and `grads = model.backward(tape, dy)` are the pair of a layer, one level up: x, y and
-    dy are arrays, or lists where there are several inputs or outputs. A model is a layer of other models too.
+    ``y, tape = model.forward(x)`` and ``grads = model.backward(tape, dy)`` run the whole graph. x, y and dy are arrays,
+    or lists if there are several inputs or outputs. A model is a layer and can be part of other models.
 
     Examples
     --------
@@ -57,114 +72,161 @@ class Model(Trainer):
     [(1, 256), (64, 256), (256,), (64, 1), (1,)]
     """
 
-    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        *,
+        trainable: bool = True,
+        dtype: DTypeLike = "float32",
+        **keras_options: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype, **keras_options)
         self._graph: Graph | None = None
         if inputs is not None:
             self._set_graph(inputs, outputs)
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        """Build the graph from symbolic inputs and outputs."""
         self.inputs, self._several_in = _tensors("inputs", inputs)
         self.outputs, self._several_out = _tensors("outputs", outputs)
         for tensor in self.inputs:
             if not isinstance(tensor.node.layer, InputLayer):
                 raise ValueError(f"Model: inputs must come from Input; got {tensor}")
-        self._graph = graph_of(self.inputs, self.outputs)
-        self.input_names = _names_of(inputs, self.inputs)
-        self.output_names = _names_of(outputs, self.outputs)
+        self._graph = build_graph(self.inputs, self.outputs)
+        self.input_names = _tensor_names(inputs, self.inputs)
+        self.output_names = _tensor_names(outputs, self.outputs)
         self.built = True
 
-    # ---- what is inside ------------------------------------------------------------------------------------------
+    # ---- layers --------------------------------------------------------------------------------------------------
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, in Keras's order."""
+        """The layers in Keras's order."""
         return self.sublayers()
 
     def sublayers(self) -> list[Layer]:
-        """The layers inside, in the order of their weights."""
         return super().sublayers() if self._graph is None else list(self._graph.layers)
 
     @property
     def input(self) -> Any:
-        """Its symbolic input, or a list of them."""
+        """The symbolic input, or a list of them."""
         return list(self.inputs) if self._several_in else self.inputs[0]
 
     @property
     def output(self) -> Any:
-        """Its symbolic output, or a list of them."""
+        """The symbolic output, or a list of them."""
         return list(self.outputs) if self._several_out else self.outputs[0]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by its name or number.
+        """Return a layer.
+
+        Parameters
+        ----------
+        name : str, optional
+            Name of the layer.
+        index : int, optional
+            Index in `layers`.
+
+        Returns
+        -------
+        Layer
+            The layer.
 
         Raises
         ------
-        ValueError        there is none
+        ValueError
+            If there is no such layer.
         """
         layers = self.layers
         for i, layer in enumerate(layers):
             if layer.name == name or i == index:
                 return layer
-        raise ValueError(f"{self.name}: a layer must be one of {[layer.name for layer in layers]}; got {name or index}")
+        raise ValueError(f"{self.name}: name must be one of {[layer.name for layer in layers]}; got {name or index}")
 
     def summary(self, line_length: int | None = None, print_fn: Callable[[str], object] = print) -> None:
-        """Print layers, shapes of their outputs and numbers of parameters.
+        """Print a table of the layers with their output shapes and numbers of parameters.
 
         Parameters
         ----------
-        line_length : int        characters of a line
-        print_fn : callable        takes the lines instead of `print`
+        line_length : int, optional
+            Minimum number of characters per line.
+        print_fn : callable, default print
+            Function that is called with each line.
         """
-        for line in summary.lines(self, self._graph, line_length):
+        for line in summary_lines(self, self._graph, line_length):
             print_fn(line)
 
     def reset_states(self) -> None:
-        """Let every stateful layer start from zeros."""
+        """Reset the states of all stateful layers to zeros."""
         for layer in self.all_sublayers():
             if hasattr(layer, "reset_state"):
                 layer.reset_state()
 
     def stream(self, batch: int = 1) -> ModelStream:
-        """The model one step at a time, with the same bits as `predict`: `y_t = stream.step(x_t)`, `stream.reset()`.
+        """Return a stream that runs the model one step at a time: ``y_t = stream.step(x_t)``.
 
         Parameters
         ----------
-        batch : int        how many sequences go side by side
+        batch : int, default 1
+            Number of sequences.
+
+        Returns
+        -------
+        ModelStream
+            Stream with zero states. Its outputs are bitwise equal to those of `predict`.
 
         Raises
         ------
-        ValueError        a layer that cannot be taken step by step; the message names it, and says why
+        ValueError
+            If a layer cannot run step by step. The message names it and the reason.
 
         Notes
         -----
-        It has weights of its own, packed now: it does not see what the model learns later. States begin as zeros.
+        The stream uses a packed copy of the current weights. Later training of the model does not affect it.
         """
         return ModelStream(self, batch)
 
     def timed_step(self, call: StreamCall) -> StreamStep:
-        """The same for a model that is a layer of another one."""
+        # for a model that is a layer of another model
         if self._graph is None:
             return super().timed_step(call)
-        run, timed = planned(self._graph, call.plan, call.timed, call.shapes)
+        run, timed = plan_steps(self._graph, call.plan, call.timed, call.shapes)
         several = call.several_in
         if not call.several_out:
             return (lambda x: run(x if several else [x])[0]), timed
         return (lambda x: run(x if several else [x])), timed
 
-    # ---- the pair ------------------------------------------------------------------------------------------------
+    # ---- forward and backward ------------------------------------------------------------------------------------
 
     def forward(
-        self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True
-    ) -> tuple[Any, run.ModelTape]:
-        """The outputs for x, and the tape for `backward`.
+        self, x: Inputs, training: bool = False, mask: Masks = None, *, keep: bool = True
+    ) -> tuple[Outputs, run.ModelTape]:
+        """Return the outputs, and the tape for `backward`.
 
         Parameters
         ----------
-        x : array, or a list of them, or a dict by the names of the inputs
-        training : bool        whether dropout drops
-        mask : (batch, T)        which steps of x are real, a list for several inputs
-        keep : bool        False: nothing is kept for `backward`, which is quicker
+        x : array_like, or a list or dict of them
+            Input, a list of inputs, or a dict with the names of the inputs as keys.
+        training : bool, optional
+            Whether to apply dropout.
+        mask : array_like of bool, shape (batch, T), or a list of them, optional
+            True at the valid steps of x. None means that all steps are valid.
+        keep : bool, optional
+            False states that `backward` will not be called, which saves time and memory.
+
+        Returns
+        -------
+        y : ndarray, or list of ndarray
+            Output, or outputs.
+        tape : ModelTape
+            First argument of `backward`.
+
+        Raises
+        ------
+        ValueError
+            If a shape or the number of inputs does not fit.
         """
         graph = self._ready_graph(x)
         inputs = self.arrays_of(x)
@@ -172,51 +234,77 @@ class Model(Trainer):
         outputs, tape = run.forward(graph, inputs, masks, training, keep)
         if type(x) is not np.ndarray:
             tape = tape._replace(
-                listed=len(inputs) > 1 or (isinstance(x, (list, tuple)) and len(x) == 1 and type(x[0]) is np.ndarray)
+                inputs_were_list=len(inputs) > 1
+                or (isinstance(x, (list, tuple)) and len(x) == 1 and type(x[0]) is np.ndarray)
             )
         return (outputs if self._several_out else outputs[0]), tape
 
     def backward(
         self, tape: run.ModelTape, dy: Any, *, need_dx: bool | None = None, into: list[Array] | None = None
     ) -> Any:
-        """The gradients of the trainable weights; as a layer of another model (with need_dx) dx, and they.
+        """Return the gradients of the trainable weights, and of the inputs if `need_dx` is given.
 
         Parameters
         ----------
-        tape : from `forward`; not changed, it may be read again
-        dy : array        gradient of the output; where there are several, a list that may hold None
-        need_dx : bool or None        None: the gradients alone are returned
-        into : list of arrays        follow `trainable_weights`; gradients are added to them, and they are returned
+        tape : ModelTape
+            Second result of `forward`. It is not changed and can be used again.
+        dy : array_like, or a list of them
+            Gradient of the output. With several outputs a list, which may contain None for zero.
+        need_dx : bool or None, optional
+            If it is given, the result includes the gradients of the inputs, as that of any layer.
+        into : list of ndarray, optional
+            One array per entry of `trainable_weights`. The gradients are added to them.
 
         Returns
         -------
-        list of arrays        follow `trainable_weights`; with need_dx a pair: the gradient of x, and that list
-        """
-        if tape.graph is not self._graph or self._graph is None:
-            raise ValueError(f"{self.name}.backward: tape must be of this model, with the layers that it has now")
-        kept = into if isinstance(into, Gradients) else None
-        plan = None if kept is None else kept.plan
-        if plan is None or plan[0] is not self._graph or plan[1] is not need_dx:
-            weights = self.trainable_weights
-            into = [np.zeros_like(weight.value) for weight in weights] if into is None else into
-            arrays, wanted = run.by_step(self._graph, weights, into), run.wanted_places(self._graph, bool(need_dx))
-            plan = self._graph, need_dx, arrays, wanted
-            if kept is not None:
-                kept.plan = plan
-        dxs = run.backward(self._graph, tape, dy if self._several_out else [dy], *plan[2:])
-        return into if need_dx is None else ((dxs if tape.listed else dxs[0]), into)
-
-    def _ready_graph(self, x: Any) -> Graph:
-        if self._graph is None:
-            raise ValueError(f"{self.name}: a Model needs inputs and outputs, or a forward and a backward of your own")
-        return self._graph
-
-    def arrays_of(self, x: Any) -> list[Any]:
-        """The inputs in order, each with the axes that its Input says.
+        grads : list of ndarray
+            Gradients of `trainable_weights`: the arrays of `into` if it is given. If `need_dx` is given, the result is
+            the tuple ``(dx, grads)``.
 
         Raises
         ------
-        ValueError        another number of inputs, a name that is none, or a shape that is not that of the Input
+        ValueError
+            If the tape belongs to another model, or the model has been changed since.
+        """
+        if tape.graph is not self._graph or self._graph is None:
+            raise ValueError(f"{self.name}.backward: tape must come from forward of this model with its current layers")
+        cache = into if isinstance(into, Gradients) else None
+        plan = None if cache is None else cache.plan
+        if plan is None or plan[0] is not self._graph or plan[1] is not need_dx:
+            weights = self.trainable_weights
+            into = [np.zeros_like(weight.value) for weight in weights] if into is None else into
+            arrays = run.arrays_by_call(self._graph, weights, into)
+            plan = self._graph, need_dx, arrays, run.needed_gradients(self._graph, bool(need_dx))
+            if cache is not None:
+                cache.plan = plan
+        dxs = run.backward(self._graph, tape, dy if self._several_out else [dy], *plan[2:])
+        return into if need_dx is None else ((dxs if tape.inputs_were_list else dxs[0]), into)
+
+    def _ready_graph(self, x: Any) -> Graph:
+        """Return the graph; a Sequential builds it for x if needed."""
+        if self._graph is None:
+            raise ValueError(
+                f"{self.name}: a Model needs inputs and outputs, or a subclass that defines forward and backward"
+            )
+        return self._graph
+
+    def arrays_of(self, x: Any) -> list[Any]:
+        """Return the inputs as a list of arrays with the number of axes of their `Input`.
+
+        Parameters
+        ----------
+        x : array_like, or a list or dict of them
+            Inputs of the model.
+
+        Returns
+        -------
+        list of ndarray
+            Inputs in order.
+
+        Raises
+        ------
+        ValueError
+            If the number of inputs, a name or a number of axes does not fit.
         """
         names = self.input_names
         if isinstance(x, Mapping):
@@ -233,74 +321,87 @@ class Model(Trainer):
             given = [x]
             if len(names) > 1:
                 raise ValueError(f"{self.name}: x must be a list of {len(names)} inputs, {names}; got one array")
-        return [_fitted(self.name, tensor, array) for tensor, array in zip(self.inputs, given)]
+        return [_match_axes(self.name, tensor, array) for tensor, array in zip(self.inputs, given)]
 
-    # ---- as a layer ----------------------------------------------------------------------------------------------
+    # ---- the model as a layer ------------------------------------------------------------------------------------
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output; lists where there are several of them."""
         assert self._graph is not None
-        shapes = shapes_of(self._graph, input_shape if isinstance(input_shape, list) else [input_shape])
-        found = [shapes[place] for place in self._graph.outputs]
-        return found if self._several_out else found[0]
+        shapes = infer_shapes(self._graph, input_shape if isinstance(input_shape, list) else [input_shape])
+        outputs = [shapes[slot] for slot in self._graph.outputs]
+        return outputs if self._several_out else outputs[0]
 
     def check_shape(self, shape: Any, *, source: Layer | None = None) -> None:
-        """Its layers refuse what does not fit."""
+        """Do nothing: the layers of the model check their inputs."""
 
     def mask_after(self, tape: run.ModelTape, x: Any, mask: Any) -> Any:
-        """The masks of the outputs, from the tape."""
+        # the masks of the outputs are on the tape
         return tape.masks if self._several_out else tape.masks[0]
 
     @property
     def makes_mask(self) -> bool:  # type: ignore[override]
-        """Whether a layer inside makes a mask."""
+        """Whether a layer of the model creates a mask."""
         return any(layer.makes_mask for layer in self.layers)
 
-    # ---- as a config ---------------------------------------------------------------------------------------------
+    # ---- config and text -----------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """Its layers, once each, and their calls in order, which read numbered places and write the next ones."""
-        return super().get_config() if self._graph is None else graph_config.of_graph(self)
+        # the layers, and their calls with numbered slots
+        return super().get_config() if self._graph is None else graph_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """A model of the same layers, made anew, with weights of their own.
+        """Create a model with new layers and new weights from a config.
 
         Parameters
         ----------
-        config : dict        from `get_config`
-        custom_objects : dict        classes of your own that are in it, by name
+        config : dict
+            Result of `get_config`.
+        custom_objects : dict, optional
+            Your own classes that the config refers to, by name.
+
+        Returns
+        -------
+        Model
+            The new model.
         """
         return cls.from_parts(Decoder(custom_objects).decode(encode(config)))
 
     @classmethod
     def from_parts(cls, parts: dict[str, Any]) -> Any:
-        """A model of a config, with the very layers that are in it."""
-        inputs, outputs = graph_config.to_graph(parts)
+        inputs, outputs = tensors_from_config(parts)
         return cls(inputs, outputs, name=parts["name"], trainable=parts["trainable"])
 
     @classmethod
     def called_in(cls, parts: dict[str, Any]) -> list[Any] | None:
-        """The layers of its calls."""
-        return graph_config.called(parts)
+        return called_layers(parts)
+
+    def __repr__(self) -> str:
+        compiled = None
+        if self._objective is not None:
+            optimizer, loss = self.optimizer, self._compiled["loss"]
+            rate = f"(learning_rate={optimizer.learning_rate:g})"
+            compiled = type(optimizer).__name__ + rate, loss if isinstance(loss, str) else repr(loss)
+        return model_repr(self, self._graph, len(self.layers), compiled)
 
 
 def _tensors(argument: str, value: Any) -> tuple[list[Tensor], bool]:
+    """Return symbolic inputs or outputs as a list, and whether they were given as a list or dict."""
     several = isinstance(value, (list, tuple))
-    found: Sequence[Any] = list(value) if several else list(value.values()) if isinstance(value, Mapping) else [value]
-    for tensor in found:
+    tensors: Sequence[Any] = list(value) if several else list(value.values()) if isinstance(value, Mapping) else [value]
+    for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"Model: {argument} must be symbolic, from Input and layers; got {type(tensor).__name__}")
-    return list(found), several or isinstance(value, Mapping)
+    return list(tensors), several or isinstance(value, Mapping)
 
 
-def _names_of(given: Any, tensors: Sequence[Tensor]) -> list[str]:
-    """The names of inputs or outputs: those of a dict, else of the layers that they come from."""
+def _tensor_names(given: Any, tensors: Sequence[Tensor]) -> list[str]:
+    """Return the names of inputs or outputs: the keys of a dict, otherwise the names of their layers."""
     return [str(name) for name in given] if isinstance(given, Mapping) else [tensor.name for tensor in tensors]
 
 
-def _fitted(name: str, tensor: Tensor, x: Any) -> Any:
-    """x with as many axes as the Input says: a last axis of one is put behind or taken away, as Keras does."""
+def _match_axes(name: str, tensor: Tensor, x: Any) -> Any:
+    """Return x with the number of axes of its Input: a last axis of size 1 is added or removed, as in Keras."""
     x = x if isinstance(x, np.ndarray) else np.asarray(x)
     shape = tensor.shape
     if x.ndim == len(shape) - 1 and shape[-1] == 1:

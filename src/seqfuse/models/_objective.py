@@ -1,4 +1,4 @@
-"""What a model is trained for: a loss for every output, their weighted sum, and the metrics that are told beside it."""
+"""The objective of a training: one loss per output, their weighted sum, and the metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def by_output(function: str, argument: str, value: Any, names: Sequence[str]) -> list[Any]:
-    """Something that is given once, as a list or by name, as a list with an entry for every output."""
+    """Return an argument that was given once, as a list or as a dict as a list with one entry per output."""
     if isinstance(value, Mapping):
         for name in value:
             if name not in names:
@@ -33,29 +33,32 @@ def by_output(function: str, argument: str, value: Any, names: Sequence[str]) ->
 
 
 class Objective:
-    """The losses of a model's outputs.
+    """The losses of the outputs of a model.
 
     Parameters
     ----------
-    loss : name, Loss, or a list or dict of them        one for all outputs, or one for each; None leaves an output out
-    loss_weights : list or dict of float        1 by default
-    names : of the outputs
+    loss : str or Loss, or a list or dict of them
+        One loss for all outputs, or one per output. None means that an output has no loss.
+    loss_weights : list or dict of float, or None
+        Factors of the losses. 1 by default.
+    names : sequence of str
+        Names of the outputs.
     """
 
     def __init__(self, loss: Any, loss_weights: Any, names: Sequence[str]) -> None:
-        self.losses = [_loss(one) for one in by_output("compile", "loss", loss, names)]
+        self.losses = [_check_loss(each) for each in by_output("compile", "loss", loss, names)]
         weights = by_output("compile", "loss_weights", loss_weights, names)
         self.weights = [1.0 if w is None else _checks.real("compile", "loss_weights", w) for w in weights]
         self.names = list(names)
         self.total = metrics.Mean(name="loss")
         several = len(names) > 1
-        self.each = [metrics.Mean(name=f"{n}_loss") for n, one in zip(names, self.losses) if several and one]
+        self.output_means = [metrics.Mean(name=f"{n}_loss") for n, loss in zip(names, self.losses) if several and loss]
 
     def forward(
         self, ys: Sequence[Any], predictions: Sequence[Any], sample_weights: Sequence[Any], masks: Sequence[Any]
     ) -> tuple[float, list[Any]]:
-        """The weighted sum of the losses, and the tape; each loss is counted for its mean over batches."""
-        total, means = 0.0, iter(self.each)
+        """Return the weighted sum of the losses, and their tapes; add each loss to its mean over batches."""
+        total, means = 0.0, iter(self.output_means)
         tapes: list[Any] = []
         for i, loss in enumerate(self.losses):
             if loss is None:
@@ -63,7 +66,7 @@ class Objective:
                 continue
             y, prediction = ys[i], predictions[i]
             if y is None:
-                raise ValueError(f"{self.names[i]}: y must be given, which its loss compares with; got None")
+                raise ValueError(f"{self.names[i]}: y must be given, because the output has a loss; got None")
             if type(loss) is str:
                 loss = self.losses[i] = losses.resolve(loss, y, prediction)
             try:
@@ -72,113 +75,121 @@ class Objective:
                 raise ValueError(f"{error}{_advice(self.names[i], loss, y, prediction)}") from error
             tapes.append(tape)
             total += self.weights[i] * value
-            if self.each:
-                add(next(means), value, len(prediction))
+            if self.output_means:
+                add_to_mean(next(means), value, len(prediction))
         return total, tapes
 
     def backward(self, tapes: Sequence[Any]) -> list[Any]:
-        """The gradients of the outputs; None where there is no loss."""
+        """Return the gradients of the outputs; None for an output without a loss."""
         return [
             None if loss is None else loss.backward(tape, weight)
             for loss, weight, tape in zip(self.losses, self.weights, tapes)
         ]
 
 
-def add(mean: metrics.Mean, value: float, samples: int) -> None:
-    """Count one number for so many samples: `Mean.update_state`, without a look at arrays that are none."""
+def add_to_mean(mean: metrics.Mean, value: float, samples: int) -> None:
+    """Add one number with the weight of `samples`; faster than `Mean.update_state`."""
     mean.total += value * samples
     mean.count += samples
 
 
-def _loss(given: Any) -> Any:
-    """A Loss, None, or a name that the first batch explains."""
+def _check_loss(given: Any) -> Any:
+    """Return a Loss, None, or a name whose loss depends on the shapes of the first batch."""
     if given is None or (isinstance(given, str) and given.lower() in losses.BY_SHAPES):
         return given
     loss = losses.get(given, "compile", "loss")
     if loss.reduction in (None, "none"):
-        raise ValueError(f"compile: loss must be one number, with a reduction; got reduction={loss.reduction!r}")
+        raise ValueError(f"compile: loss must have a reduction to one number; got reduction={loss.reduction!r}")
     return loss
 
 
 def _advice(name: str, loss: Loss, y: Any, prediction: Any) -> str:
-    """What may be wrong with a target that does not fit the output `name`."""
+    """Return a hint for the error message about a target that does not fit the output `name`."""
     if (
         not isinstance(loss, losses.CTC)
         and getattr(y, "ndim", 0) < prediction.ndim > 2
         and y.shape[:2] != prediction.shape[:2]
     ):
         return (
-            f'. The output "{name}" has a row for every step: give a target for every step, or a layer before it '
-            "return_sequences=False, or put a pooling such as GlobalAveragePooling1D() before it"
+            f'. The output "{name}" has one row per step. Give a target for every step, set return_sequences=False in '
+            "a layer before it, or add a pooling layer such as GlobalAveragePooling1D() before it"
         )
-    return f'. It is about the output "{name}"'
+    return f'. This concerns the output "{name}"'
 
 
 class MetricGroup:
-    """The metrics of a model's outputs.
+    """The metrics of the outputs of a model.
 
     Parameters
     ----------
-    argument : "metrics" or "weighted_metrics"        of compile; sample weights count in the latter
-    given : name, Metric or callable, a list of them, or with several outputs a list or dict with such a list for each
-    names : of the outputs
-    taken : set of str        the names that metrics have in logs already; those of these join them
+    argument : "metrics" or "weighted_metrics"
+        Argument of `compile`. Weighted metrics use sample weights.
+    given : str, Metric, callable, or a list or dict of them
+        Value of the argument; with several outputs a list or dict of lists.
+    names : sequence of str
+        Names of the outputs.
+    log_names : set of str
+        Names in use in logs. The names of these metrics are added.
     """
 
-    def __init__(self, argument: str, given: Any, names: Sequence[str], taken: set[str]) -> None:
+    def __init__(self, argument: str, given: Any, names: Sequence[str], log_names: set[str]) -> None:
         several = len(names) > 1
         lists = by_output("compile", argument, given, names) if several or isinstance(given, Mapping) else [given]
-        self._given = [list(_flat(one)) for one in lists]
-        objects = [one for each in self._given for one in each]
-        for one in objects:
-            if not (isinstance(one, str) and one.lower() in metrics.BY_SHAPES):
-                metrics.get(one, "compile", argument)  # a wrong name is refused now
-            if isinstance(one, metrics.Metric) and sum(one is other for other in objects) > 1:
-                raise ValueError(f"compile: {argument} must be one object for each output; got {one.name} for several")
+        self._identifiers = [list(_flatten(each)) for each in lists]
+        identifiers = [identifier for output in self._identifiers for identifier in output]
+        for identifier in identifiers:
+            if not (isinstance(identifier, str) and identifier.lower() in metrics.BY_SHAPES):
+                metrics.get(identifier, "compile", argument)  # raises if the name is unknown
+            if isinstance(identifier, metrics.Metric) and sum(identifier is other for other in identifiers) > 1:
+                raise ValueError(
+                    f"compile: {argument} must have one object per output; got {identifier.name} for several outputs"
+                )
         self._weighted = argument == "weighted_metrics"
-        self._names, self._taken = names, taken
-        self._made: list[tuple[int, str, Metric, bool]] | None = None
+        self._output_names, self._log_names = names, log_names
+        self._metrics: list[tuple[int, str, Metric, bool]] | None = None
 
     def update(
         self, ys: Sequence[Any], predictions: Sequence[Any], sample_weights: Sequence[Any], masks: Sequence[Any]
     ) -> None:
-        """Count a batch; a step that is not real counts for no metric that takes a mask."""
-        if self._made is None:
-            self._made = list(self._make(ys, predictions))
-        for i, _, metric, takes_mask in self._made:
+        """Add a batch. Masked steps do not count in metrics that accept a mask."""
+        if self._metrics is None:
+            self._metrics = list(self._create(ys, predictions))
+        for i, _, metric, accepts_mask in self._metrics:
             options = {"sample_weight": sample_weights[i]} if self._weighted else {}
-            if masks[i] is not None and takes_mask:
+            if masks[i] is not None and accepts_mask:
                 options["mask"] = masks[i]
             metric.update_state(ys[i], predictions[i], **options)
 
-    def _make(self, ys: Sequence[Any], predictions: Sequence[Any]) -> Iterator[tuple[int, str, Metric, bool]]:
-        for i, given in enumerate(self._given):
-            prefix = f"{self._names[i]}_" if len(self._names) > 1 else ""
-            for one in given:
-                metric = metrics.resolve(one, ys[i], predictions[i])
+    def _create(self, ys: Sequence[Any], predictions: Sequence[Any]) -> Iterator[tuple[int, str, Metric, bool]]:
+        """Generate the output, log name and metric of each identifier, and whether the metric accepts a mask."""
+        for i, identifiers in enumerate(self._identifiers):
+            prefix = f"{self._output_names[i]}_" if len(self._output_names) > 1 else ""
+            for identifier in identifiers:
+                metric = metrics.resolve(identifier, ys[i], predictions[i])
                 name = prefix + metric.name
-                if self._weighted and name in self._taken:
+                if self._weighted and name in self._log_names:
                     name = f"{prefix}weighted_{metric.name}"
                 base, n = name, 0
-                while name in self._taken:
+                while name in self._log_names:
                     n += 1
                     name = f"{base}_{n}"
-                self._taken.add(name)
-                yield i, name, metric, _takes_mask(metric)
+                self._log_names.add(name)
+                yield i, name, metric, _accepts_mask(metric)
 
     def named(self) -> list[tuple[str, Metric]]:
-        """The metrics by their names in logs; none before the first batch has said what they are."""
-        return [(name, metric) for _, name, metric, _ in self._made or ()]
+        """Return the metrics with their names in logs; empty before the first batch."""
+        return [(name, metric) for _, name, metric, _ in self._metrics or ()]
 
 
-def _takes_mask(metric: Metric) -> bool:
-    """Whether it has the argument; one of somebody's own may be written as for Keras, without."""
+def _accepts_mask(metric: Metric) -> bool:
+    """Return whether `update_state` has the argument mask; a custom metric written for Keras may lack it."""
     return "mask" in inspect.signature(metric.update_state).parameters
 
 
-def _flat(given: Any) -> Iterator[Any]:
+def _flatten(given: Any) -> Iterator[Any]:
+    """Generate the entries of nested lists, without None."""
     if isinstance(given, (list, tuple)):
-        for one in given:
-            yield from _flat(one)
+        for each in given:
+            yield from _flatten(each)
     elif given is not None:
         yield given

@@ -1,4 +1,4 @@
-"""How far a training is: a bar where somebody looks, and a line an epoch."""
+"""Progress of a training, evaluation or prediction: a bar on a terminal, and one printed line per epoch."""
 
 from __future__ import annotations
 
@@ -12,52 +12,57 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """One epoch, one evaluation or one prediction.
+    """Progress of one epoch, evaluation or prediction.
 
     Parameters
     ----------
-    label : str        "Epoch 1/10"
-    steps : int or None        how many there are, if that is known
-    verbose : int        0: silent; 1: a bar, which becomes a line at the end; 2: the line alone
+    label : str
+        Text at the start of the line, such as "Epoch 1/10".
+    steps : int or None
+        Number of steps, if it is known.
+    verbose : int
+        0: silent; 1: a bar, replaced by a line at the end; 2: only the line.
     """
 
     def __init__(self, label: str, steps: int | None, verbose: int) -> None:
         self._label, self._verbose = label, verbose
-        self._done, self._began = 0, time.perf_counter()
+        self._steps_done, self._start = 0, time.perf_counter()
         self._bar = Bar(label, steps, "step", visible=verbose == 1)
 
     def advance(self, logs: Callable[[], dict[str, float]]) -> None:
-        """One step more; `logs()` says the numbers so far, and is asked only when they are shown."""
-        self._done += 1
-        self._bar.advance(note=lambda: told(logs()))
+        """Count one step. `logs()` returns the metrics so far; it is called only if they are displayed."""
+        self._steps_done += 1
+        self._bar.advance(note=lambda: format_logs(logs()))
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.close()
 
     def close(self, logs: dict[str, float]) -> None:
-        """Take the bar away, and print the line."""
+        """Remove the bar and print the line."""
         self._bar.close()
         if self._verbose:
-            seconds = time.perf_counter() - self._began
-            each = seconds / max(self._done, 1)
-            line = f"{self._label}: {_of_time(seconds)}, {_of_time(each)} a step"
-            print(" - ".join([line, told(logs)] if logs else [line]), flush=True)
+            seconds = time.perf_counter() - self._start
+            per_step = seconds / max(self._steps_done, 1)
+            line = f"{self._label}: {_format_time(seconds)}, {_format_time(per_step)}/step"
+            print(" - ".join([line, format_logs(logs)] if logs else [line]), flush=True)
 
 
-def told(logs: dict[str, float]) -> str:
-    """Numbers with their names, as Keras prints them."""
-    return " - ".join(f"{name}: {_of_number(value)}" for name, value in logs.items())
+def format_logs(logs: dict[str, float]) -> str:
+    """Return metrics as text, formatted as by Keras."""
+    return " - ".join(f"{name}: {_format_number(value)}" for name, value in logs.items())
 
 
-def _of_number(value: float) -> str:
+def _format_number(value: float) -> str:
+    """Return a number with four decimals, in scientific notation if it is small or large."""
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.4e}"
 
 
-def _of_time(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
+    """Return a duration in s, ms or us."""
     for unit, factor in (("s", 1.0), ("ms", 1e3)):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"

@@ -1,55 +1,66 @@
-"""How a model is kept in a file."""
+"""Methods of a model for saving and loading."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
 
 from seqfuse._io import model as model_file
 
 
 class SavableModel:
-    """What a model has for files."""
+    """Base class of `Model` with the methods for files."""
 
-    def save(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the model to a file, from which `load_model` makes it again, and its training goes on as it would here.
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the model to a file for `load_model`.
 
         Parameters
         ----------
-        filepath : path        of any name; a safetensors file
-        overwrite : bool        False: a FileExistsError where there is one
+        filepath : str or os.PathLike
+            Path of the file, with any suffix. Its format is safetensors.
+        overwrite : bool, default True
+            Whether to replace an existing file. Otherwise it raises a FileExistsError.
 
         Raises
         ------
-        ValueError        the model has no shapes yet
-        TypeError        an argument of a layer cannot be written: no number, string, or object with a get_config
-        ImportError        safetensors is not installed: `pip install "seqfuse[io]"`
+        ValueError
+            If the model is not built.
+        TypeError
+            If an argument of a layer cannot be written because it is not a number, a string or an object with a
+            ``get_config``.
+        ImportError
+            If safetensors is not installed: ``pip install "seqfuse[io]"``.
 
         Notes
         -----
-        In it: layers and their arguments, weights, what the model was compiled with, the optimizer's state, the seeds
-        of dropout and of the order of samples, and the states of stateful layers. Not in it: what metrics and callbacks
-        have counted. The file is replaced in one go: a process that is killed leaves the old one whole.
+        The file contains the layers and their arguments, the weights, the arguments of `compile`, the optimizer's
+        state, the seeds of dropout and shuffling, and the states of stateful layers. It does not contain the states of
+        metrics and callbacks. The file is replaced atomically: if the process is killed, the old file remains.
         """
         model_file.save_model(self, filepath, overwrite)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the weights alone to a file, for `load_weights` of a model of the same shapes.
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write only the weights to a file, for `load_weights` of a model with the same shapes.
 
         Parameters
         ----------
-        filepath, overwrite : as for `save`
+        filepath : str or os.PathLike
+            Path of the file, with any suffix. Its format is safetensors.
+        overwrite : bool, default True
+            Whether to replace an existing file. Otherwise it raises a FileExistsError.
         """
         model_file.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: Any) -> None:
-        """Read the weights from a file of `save_weights`, or of `save`; they follow one another as in `weights`.
+    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Load the weights from a file of `save_weights` or `save`, in the order of `weights`.
 
         Parameters
         ----------
-        filepath : path
+        filepath : str or os.PathLike
+            Path of the file.
 
         Raises
         ------
-        ValueError        other shapes, or a file that is damaged or something else; no weight is changed
+        ValueError
+            If the shapes differ, or the file is damaged or has another format. No weight is changed.
         """
         model_file.load_weights(self, filepath)

@@ -1,4 +1,4 @@
-"""A model whose layers come one after the other."""
+"""Sequential: a model that is a chain of layers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,33 @@ from seqfuse.models._model import Model
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import DTypeLike
+
     from seqfuse.models._graph import Graph
 
 
 class Sequential(Model):
-    """Layers one after the other.
+    """Model whose layers form a chain.
 
     Parameters
     ----------
-    layers : list of Layer        an `Input` may come first; without one, the first array says the shape
-    name : str
+    layers : sequence of Layer, default ()
+        Layers in order. An `Input` may come first; without it, the first call determines the shapes.
+    name : str, optional
+        Name of the model. By default it follows from the class.
+    trainable : bool, default True
+        Whether training changes the weights.
+    dtype : "float32" or "float64", default "float32"
+        The dtype of the model itself; each layer has its own.
+    **keras_options : Any
+        Further arguments of Keras, which are ignored or must be None; see `Layer`.
+
+    Raises
+    ------
+    TypeError
+        If an entry of `layers` is not a layer.
+    ValueError
+        If a layer does not fit the output of the layer before it, or two layers have the same name.
 
     Examples
     --------
@@ -36,20 +53,35 @@ class Sequential(Model):
     4289
     """
 
-    def __init__(self, layers: Sequence[Any] = (), name: str | None = None, **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
+    def __init__(
+        self,
+        layers: Sequence[Layer | Tensor] = (),
+        name: str | None = None,
+        *,
+        trainable: bool = True,
+        dtype: DTypeLike = "float32",
+        **keras_options: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype, **keras_options)
         self._chain: list[Layer] = []
         self._start: Tensor | None = None
         for layer in layers:
             self.add(layer)
 
-    def add(self, layer: Any) -> None:
-        """Put a layer at the end.
+    def add(self, layer: Layer | Tensor) -> None:
+        """Append a layer.
+
+        Parameters
+        ----------
+        layer : Layer or Tensor
+            The layer; the first one may be an `Input`.
 
         Raises
         ------
-        TypeError        not a layer
-        ValueError        it cannot take what the layer before it gives; its name is taken
+        TypeError
+            If it is not a layer.
+        ValueError
+            If it does not fit the output of the last layer, or its name is in use. The model is unchanged.
         """
         if isinstance(layer, Tensor) and isinstance(layer.node.layer, InputLayer):
             layer = layer.node.layer
@@ -57,11 +89,11 @@ class Sequential(Model):
             raise TypeError(f"{self.name}: a layer must be added; got {type(layer).__name__}")
         if isinstance(layer, InputLayer):
             if self._chain or self._start is not None:
-                raise ValueError(f"{self.name}: an Input must come first; got it behind {len(self._chain)} layers")
+                raise ValueError(f"{self.name}: an Input must come first; got one after {len(self._chain)} layers")
             self._start = Input(layer.shape, layer.batch_size, layer.dtype, layer.name)
             return
-        if layer.name in [one.name for one in self._chain]:
-            raise ValueError(f'{self.name}: names of layers must differ; got "{layer.name}" twice')
+        if layer.name in [each.name for each in self._chain]:
+            raise ValueError(f'{self.name}: names of layers must be unique; got "{layer.name}" twice')
         if not self._chain and self._start is None and layer.input_shape is not None:
             self._start = Input(layer.input_shape)
         self._chain.append(layer)
@@ -72,15 +104,27 @@ class Sequential(Model):
             raise
 
     def pop(self) -> Layer:
-        """Take the last layer away, and return it."""
+        """Remove the last layer.
+
+        Returns
+        -------
+        Layer
+            The removed layer.
+
+        Raises
+        ------
+        ValueError
+            If the model has no layers.
+        """
         if not self._chain:
-            raise ValueError(f"{self.name}: there is no layer to take away")
+            raise ValueError(f"{self.name}: the model has no layer to remove")
         layer = self._chain.pop()
         self._graph = None
         self._connect_chain()
         return layer
 
     def _connect_chain(self) -> None:
+        """Build the graph if the input shape is known."""
         if self._start is None or not self._chain:
             return
         y: Any = self._start
@@ -89,7 +133,13 @@ class Sequential(Model):
         self._set_graph(self._start, y)
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape, the batch included."""
+        """Create the weights for an input shape. Does nothing if the shape is already known.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None
+            Shape of the input, including the batch axis.
+        """
         if self._start is None:
             self._start = Input(tuple(input_shape)[1:])
             try:
@@ -101,28 +151,26 @@ class Sequential(Model):
     def _ready_graph(self, x: Any) -> Graph:
         if self._graph is None:
             if not self._chain:
-                raise ValueError(f"{self.name}: it has no layers; add some")
+                raise ValueError(f"{self.name}: the model has no layers. Add some")
             self.build((None, *np.shape(x)[1:]))
         return super()._ready_graph(x)
 
     def sublayers(self) -> list[Layer]:
-        """The layers, in order."""
         return list(self._chain)
 
     def get_config(self) -> dict[str, Any]:
-        """Its layers, an InputLayer first where the shape is known."""
+        # the layers; an InputLayer comes first if the input shape is known
         start = [] if self._start is None else [self._start.node.layer]
         return {"name": self.name, "trainable": self.trainable, "layers": [*start, *self._chain]}
 
     @classmethod
     def from_parts(cls, parts: dict[str, Any]) -> Any:
-        """A model of a config, with the very layers that are in it."""
         model = cls(parts["layers"][:1], name=parts["name"], trainable=parts["trainable"])
         model._chain += parts["layers"][1:]
         model._connect_chain()
         return model
 
     def check_shape(self, shape: Any, *, source: Layer | None = None) -> None:
-        """Once its first layer is there, that refuses what does not fit."""
+        # the first layer checks the shape when the chain is built
         if not self.built and self._start is None:
             self.build(shape)

@@ -1,4 +1,4 @@
-"""A model one step at a time: what `predict` gives for a sequence so far, in microseconds a step."""
+"""Streaming: a model that runs one step at a time and keeps its states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from seqfuse import _checks
 from seqfuse.layers._stream_step import StreamCall, StreamPlan
-from seqfuse.models._graph import shapes_of
+from seqfuse.models._graph import infer_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,16 +21,21 @@ if TYPE_CHECKING:
 
 
 class ModelStream:
-    """What `Model.stream` returns: `batch` sequences, and the states that a model is in after the steps so far.
+    """A model that runs one step at a time, created by `Model.stream`.
+
+    It keeps the states of its layers. The outputs are bitwise equal to those of `Model.predict` on the whole sequence.
 
     Parameters
     ----------
     model : Model
-    batch : int        how many sequences go side by side
+        The model. The stream uses a copy of its weights.
+    batch : int, default 1
+        Number of sequences.
 
     Raises
     ------
-    ValueError        a layer that cannot be taken step by step; the message names it, and says why
+    ValueError
+        If a layer cannot run step by step. The message names it and the reason.
 
     Examples
     --------
@@ -49,31 +54,38 @@ class ModelStream:
         self.name, self.batch = model.name, _checks.integer("stream", "batch", batch, 1)
         graph = model._graph
         if graph is None:
-            raise ValueError(f"{model.name}: stream needs a model with shapes. Call it first, or begin with an Input")
+            raise ValueError(
+                f"{model.name}: the model must be built before stream. Call it first, or start it with an Input"
+            )
         self._names, self._several, self._several_out = model.input_names, model._several_in, model._several_out
         self._shapes = [(self.batch, *tensor.shape[2:]) for tensor in graph.tensors]
         for tensor in graph.tensors:
             if len(tensor.shape) < 2:
-                raise ValueError(f"{self.name}: stream needs inputs (batch, T, ...); got {tensor.name} {tensor.shape}")
+                raise ValueError(
+                    f"{self.name}: inputs of a stream must be (batch, T, ...); got {tensor.name} {tensor.shape}"
+                )
         self._plan = StreamPlan(self.name, self.batch)
         shapes = [tensor.shape for tensor in graph.tensors]
-        self._run, self._timed = planned(graph, self._plan, [True] * len(shapes), shapes)
+        self._run, self._timed = plan_steps(graph, self._plan, [True] * len(shapes), shapes)
 
     def step(self, x: Any) -> Any:
-        """Take one step.
+        """Run one step.
 
         Parameters
         ----------
-        x : (batch, ...)        the inputs at this step, without the axis of time; several as `predict` takes them
+        x : array_like, shape (batch, ...), or a list or dict of them
+            Input at this step, without a time axis; several inputs as in `Model.predict`.
 
         Returns
         -------
-        (batch, ...)        the output at this step; of a layer without return_sequences, and of what follows it, the
-            output for a sequence that ends here. A list where there are several
+        ndarray, shape (batch, ...), or list of ndarray
+            Output at this step. After a layer without ``return_sequences`` it is the output for a sequence that ends
+            at this step.
 
         Raises
         ------
-        ValueError        a shape disagrees, or the step is padding; the states are as they were
+        ValueError
+            If a shape does not fit, or the step is padding. The states are unchanged.
         """
         if self._several or len(self._shapes) > 1:
             given = [x[name] for name in self._names] if isinstance(x, dict) else x
@@ -82,80 +94,88 @@ class ModelStream:
         else:
             given = (x,)
         inputs = [
-            one if type(one) is np.ndarray and one.shape == shape else self._fitted(one, shape)
-            for one, shape in zip(given, self._shapes)
+            each if type(each) is np.ndarray and each.shape == shape else self._convert(each, shape)
+            for each, shape in zip(given, self._shapes)
         ]
-        before = self.state if self._plan.must_undo else None
+        saved = self.state if self._plan.must_undo else None
         try:
             outputs = self._run(inputs)
         except BaseException:
-            if before is not None:
-                self.state = before
+            if saved is not None:
+                self.state = saved
             raise
         return outputs if self._several_out else outputs[0]
 
     def reset(self, rows: ArrayLike | None = None) -> None:
-        """Begin new sequences: in every row, or in the rows given by their numbers or as bool (batch,)."""
+        """Start new sequences with zero states.
+
+        Parameters
+        ----------
+        rows : array_like of int, or of bool with shape (batch,), optional
+            Rows of the batch to reset. All by default.
+        """
         for stream in self._plan.states:
             stream.reset(rows)
 
     @property
     def state(self) -> list[Any]:
-        """The state of every layer that has one, in the order in which they are called: h, or (h, c) of an LSTM; of a
-        causal Conv1D the inputs that it looks back on; copies.
+        """Copies of the states of all layers, in the order of their calls.
 
-        Setting it goes on from there.
+        The state of a recurrent layer is h, that of an LSTM (h, c), that of a causal Conv1D its last inputs. Assigning
+        a state continues from there.
         """
         return [stream.state for stream in self._plan.states]
 
     @state.setter
     def state(self, value: Sequence[Any]) -> None:
         if len(value) != len(self._plan.states):
-            raise ValueError(f"{self.name}: state must be a list of {len(self._plan.states)}; got {len(value)}")
+            raise ValueError(f"{self.name}: state must be a list of {len(self._plan.states)} states; got {len(value)}")
         for stream, state in zip(self._plan.states, value):
             stream.state = state
 
-    def _fitted(self, x: Any, shape: tuple[int | None, ...]) -> Array:
+    def _convert(self, x: Any, shape: tuple[int | None, ...]) -> Array:
+        """Convert an input to an array and check its shape; a missing last axis of size 1 is added."""
         array: Array = np.asarray(x)
         if array.ndim == len(shape) - 1 and shape[-1] == 1:
             array = array[..., None]
         if len(array.shape) != len(shape) or any(n not in (None, m) for n, m in zip(shape, array.shape)):
             raise ValueError(
-                f"{self.name}: x must be (batch, ...) = {shape}; got {array.shape}. A step has no axis of T"
+                f"{self.name}: x must be (batch, ...) = {shape}; got {array.shape}. A step has no time axis"
             )
         return array
 
 
-def planned(
-    graph: Graph, plan: StreamPlan, timed_inputs: Sequence[bool], shapes_of_inputs: Sequence[Any]
+def plan_steps(
+    graph: Graph, plan: StreamPlan, timed_inputs: Sequence[bool], input_shapes: Sequence[Any]
 ) -> tuple[Callable[[Sequence[Any]], list[Any]], list[bool]]:
-    """A function of the inputs at a step, and of which of its outputs there is one for every step.
+    """Return a function of the inputs at one step, and for each output whether it has a time axis.
 
-    Those of which there is not are what they would be if the sequences ended here.
+    An output without a time axis has the value for sequences that end at this step.
     """
-    timed: list[bool] = [False] * graph.places
-    shapes = shapes_of(graph, shapes_of_inputs)
-    for place, is_timed in zip(graph.inputs, timed_inputs):
-        timed[place] = is_timed
-    steps = []
-    for layer, options, reads, writes, several_in, several_out in graph.steps:
-        given = [shapes[place] for place in reads], [timed[place] for place in reads]
-        function, kinds = layer.stream_step(StreamCall(plan, *given, options, len(writes), several_in, several_out))
-        for place, kind in zip(writes, kinds):
-            timed[place] = kind
-        steps.append((function, reads, writes, several_in, several_out))
+    timed: list[bool] = [False] * graph.slots
+    shapes = infer_shapes(graph, input_shapes)
+    for slot, is_timed in zip(graph.inputs, timed_inputs):
+        timed[slot] = is_timed
+    calls = []
+    for layer, options, sources, targets, several_in, several_out in graph.calls:
+        source_shapes, source_timed = [shapes[slot] for slot in sources], [timed[slot] for slot in sources]
+        call = StreamCall(plan, source_shapes, source_timed, options, len(targets), several_in, several_out)
+        function, target_timed = layer.stream_step(call)
+        for slot, is_timed in zip(targets, target_timed):
+            timed[slot] = is_timed
+        calls.append((function, sources, targets, several_in, several_out))
 
     def run(inputs: Sequence[Any]) -> list[Any]:
-        values: list[Any] = [None] * graph.places
-        for place, value in zip(graph.inputs, inputs):
-            values[place] = value
-        for function, reads, writes, several_in, several_out in steps:
-            y = function([values[place] for place in reads] if several_in else values[reads[0]])
+        values: list[Any] = [None] * graph.slots
+        for slot, value in zip(graph.inputs, inputs):
+            values[slot] = value
+        for function, sources, targets, several_in, several_out in calls:
+            y = function([values[slot] for slot in sources] if several_in else values[sources[0]])
             if several_out:
-                for place, value in zip(writes, y):
-                    values[place] = value
+                for slot, value in zip(targets, y):
+                    values[slot] = value
             else:
-                values[writes[0]] = y
-        return [values[place] for place in graph.outputs]
+                values[targets[0]] = y
+        return [values[slot] for slot in graph.outputs]
 
-    return run, [timed[place] for place in graph.outputs]
+    return run, [timed[slot] for slot in graph.outputs]

@@ -1,4 +1,4 @@
-"""One step of learning, which reads like the paper: forward, loss, backward, update; and what it is measured by."""
+"""One training step of a model: forward, loss, backward, update; and the metrics."""
 
 from __future__ import annotations
 
@@ -12,57 +12,77 @@ from seqfuse._seeds import SeedGenerator
 from seqfuse.layers._layer import Layer
 from seqfuse.layers.weight import Parameters
 from seqfuse.losses import _targets as targets
-from seqfuse.models._batches import arrays
-from seqfuse.models._objective import MetricGroup, Objective, add, by_output
+from seqfuse.models._batches import to_arrays
+from seqfuse.models._objective import MetricGroup, Objective, add_to_mean, by_output
 from seqfuse.models._run import ModelTape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from seqfuse.layers._argument_types import Inputs, Outputs
+    from seqfuse.losses import Loss
     from seqfuse.models._batches import Batch
+    from seqfuse.optimizers import Optimizer
 
 
 class TrainingStep(Layer):
-    """What a model has for one batch; the loops over batches are `Trainer`."""
+    """Base class of `Model` with the computations for one batch. `Trainer` has the loops over batches."""
 
-    input_names: Sequence[str] = ("input",)  # of a model that is not a graph
+    input_names: Sequence[str] = ("input",)  # for a model without a graph
     output_names: Sequence[str] = ("output",)
     _objective: Objective | None = None
     _parameters: Parameters | None = None
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        **hints: Any,
+        optimizer: str | Optimizer | type[Optimizer] | dict[str, Any] = "rmsprop",
+        loss: str | Loss | Sequence[Any] | Mapping[str, Any] | None = None,
+        loss_weights: Sequence[float] | Mapping[str, float] | None = None,
+        metrics: Sequence[Any] | Mapping[str, Any] | None = None,
+        weighted_metrics: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        run_eagerly: Any = None,
+        jit_compile: Any = None,
+        steps_per_execution: Any = None,
+        auto_scale_loss: Any = None,
+        **unknown: Any,
     ) -> None:
-        """Say what the model is trained for, and how.
+        """Set the optimizer, the losses and the metrics of the training.
 
         Parameters
         ----------
-        optimizer : str or Optimizer        see `seqfuse.optimizers`
-        loss : str or Loss        see `seqfuse.losses`; with several outputs a list, or a dict by their names
-        loss_weights : list or dict of float        of the outputs' losses in their sum
-        metrics : list of str, Metric or callable        with several outputs a list or dict of such lists
-        weighted_metrics : likewise        those that sample weights count in
-        **hints : run_eagerly, jit_compile, steps_per_execution, auto_scale_loss        Keras's; not looked at
+        optimizer : str or Optimizer, default "rmsprop"
+            Optimizer; see `seqfuse.optimizers`.
+        loss : str or Loss, or a list or dict of them, optional
+            Loss; see `seqfuse.losses`. With several outputs one loss per output, or a dict with the names of the
+            outputs as keys.
+        loss_weights : list or dict of float, optional
+            Factor of each output's loss in the total loss. 1 by default.
+        metrics : list of str, Metric or callable, optional
+            Metrics; see `seqfuse.metrics`. With several outputs a list or dict of such lists.
+        weighted_metrics : list of str, Metric or callable, optional
+            Metrics that use sample weights.
+        run_eagerly, jit_compile, steps_per_execution, auto_scale_loss : Any, optional
+            Keras's arguments, ignored.
+        **unknown : Any
+            Any other argument is refused by a TypeError.
 
         Raises
         ------
-        ValueError        a name that is none, with the near one
+        ValueError
+            If a name is unknown. The message suggests the nearest one.
+        TypeError
+            If an argument does not exist.
         """
-        unknown = set(hints) - {"run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss"}
         if unknown:
             raise TypeError(f"{self.name}: compile has no argument {sorted(unknown)[0]!r}")
-        names, updater = self.output_names, optimizers.get(optimizer, "compile")
+        names, new_optimizer = self.output_names, optimizers.get(optimizer, "compile")
         objective = Objective(loss, loss_weights, names)
-        taken = {"loss", *(mean.name for mean in objective.each)}
-        plain = MetricGroup("metrics", metrics, names, taken)
-        weighted = MetricGroup("weighted_metrics", weighted_metrics, names, taken)
-        self.optimizer, self._objective, self._metrics, self._weighted_metrics = updater, objective, plain, weighted
+        log_names = {"loss", *(mean.name for mean in objective.output_means)}
+        plain = MetricGroup("metrics", metrics, names, log_names)
+        weighted = MetricGroup("weighted_metrics", weighted_metrics, names, log_names)
+        self.optimizer, self._objective = new_optimizer, objective
+        self._metrics, self._weighted_metrics = plain, weighted
         self._compiled = {
             "loss": loss,
             "loss_weights": loss_weights,
@@ -72,21 +92,21 @@ class TrainingStep(Layer):
         self._parameters = None
         self._order_seeds = SeedGenerator()
 
-    # ---- one step ------------------------------------------------------------------------------------------------
+    # ---- one batch -----------------------------------------------------------------------------------------------
 
     def _train_step(self, batch: Batch, parameters: Parameters | None = None, class_weight: Any = None) -> Parameters:
-        """Forward, loss, backward, update; it returns the parameters, so that the next step need not look for them."""
+        """Run forward, loss, backward and update. Return the parameters, for the next step."""
         x, y, sample_weight = batch
         prediction, tape = self.forward(x, training=True)
         if class_weight is not None:
-            sample_weight = self._weighted(y, sample_weight, class_weight, prediction)
+            sample_weight = self._apply_class_weight(y, sample_weight, class_weight, prediction)
         if parameters is None or not parameters.at_home():
             parameters = self._ready_parameters()
-        of_losses = self._measure(y, prediction, sample_weight, tape, parameters.regularized)
+        loss_tapes = self._compute_loss(y, prediction, sample_weight, tape, parameters.regularized)
         parameters.gradients.fill(0)
         for regularizer, value, gradient in parameters.regularized:
             regularizer.add_gradient(value, gradient)
-        dys = self.objective.backward(of_losses)
+        dys = self.objective.backward(loss_tapes)
         self.backward(tape, dys if isinstance(prediction, list) else dys[0], into=parameters.into)
         if self.optimizer.loss_scale_factor:
             parameters.gradients *= self.optimizer.loss_scale_factor  # the optimizer divides by it
@@ -94,134 +114,178 @@ class TrainingStep(Layer):
         return parameters
 
     def _test_step(self, batch: Batch) -> None:
-        """Forward and loss."""
+        """Run forward and loss."""
         x, y, sample_weight = batch
         prediction, tape = self.forward(x, keep=False)
         weights = self.trainable_weights
         regularized = [(w.regularizer, w.value, None) for w in weights if w.regularizer is not None]
-        self._measure(y, prediction, sample_weight, tape, regularized)
+        self._compute_loss(y, prediction, sample_weight, tape, regularized)
 
-    def _measure(self, y: Any, prediction: Any, sample_weight: Any, tape: Any, regularized: Sequence[Any]) -> list[Any]:
-        """The tape of the losses; they, with the regularizers, and the metrics are counted."""
-        ys, predictions, weights, masks = self._compared(y, prediction, sample_weight, tape)
-        loss, of_losses = self.objective.forward(ys, predictions, weights, masks)
+    def _compute_loss(
+        self, y: Any, prediction: Any, sample_weight: Any, tape: Any, regularized: Sequence[Any]
+    ) -> list[Any]:
+        """Compute the losses, update the metrics, and return the tapes of the losses."""
+        ys, predictions, weights, masks = self._loss_arguments(y, prediction, sample_weight, tape)
+        loss, loss_tapes = self.objective.forward(ys, predictions, weights, masks)
         for regularizer, value, _ in regularized:
             loss += regularizer.value(value)
-        add(self.objective.total, loss, len(predictions[0]))
+        add_to_mean(self.objective.total, loss, len(predictions[0]))
         self._metrics.update(ys, predictions, weights, masks)
         self._weighted_metrics.update(ys, predictions, weights, masks)
-        return of_losses
+        return loss_tapes
 
-    def _compared(self, y: Any, prediction: Any, sample_weight: Any, tape: Any) -> tuple[list[Any], ...]:
-        """What the losses take: targets, predictions, sample weights and masks, an entry for every output."""
+    def _loss_arguments(self, y: Any, prediction: Any, sample_weight: Any, tape: Any) -> tuple[list[Any], ...]:
+        """Return targets, predictions, sample weights and masks, one entry per output each."""
         predictions, ys, weights, names = [prediction], [y], [sample_weight], self.objective.names
         if len(names) > 1 or type(y) is not np.ndarray or isinstance(prediction, list):
             predictions = prediction if isinstance(prediction, list) else predictions
-            ys = by_output(self.name, "y", y, names) if len(predictions) > 1 else _only(y, names)
+            ys = by_output(self.name, "y", y, names) if len(predictions) > 1 else _single_output(y, names)
             weights = by_output(self.name, "sample_weight", sample_weight, names)
         return ys, predictions, weights, tape.masks if isinstance(tape, ModelTape) else [None] * len(predictions)
 
     @property
     def objective(self) -> Objective:
-        """The losses.
-
-        Raises
-        ------
-        RuntimeError        the model was not compiled
-        """
+        """The losses. Raises a RuntimeError if the model is not compiled."""
         if self._objective is None:
-            raise RuntimeError(f'{self.name}: compile it first: model.compile(optimizer="adam", loss="mse")')
+            raise RuntimeError(
+                f'{self.name}: the model must be compiled first. Call model.compile(optimizer="adam", loss="mse")'
+            )
         return self._objective
 
     def _ready_parameters(self) -> Parameters:
-        """The buffer of the trainable weights; made again when they are others, or have moved to another model's."""
+        """Return the buffer of the trainable weights; recreate it if weights were moved to another model's buffer."""
         weights = self.trainable_weights
-        old = self._parameters
-        if old is not None and old.hold(weights):
-            return old
-        if old is not None and old.weights != weights:
-            raise ValueError(f"{self.name}: its trainable weights must stay the same; got others. Compile it again")
-        self._parameters = made = Parameters(weights)
-        self.optimizer.build(made.values.dtype, made.segments)
-        return made
+        current = self._parameters
+        if current is not None and current.hold(weights):
+            return current
+        if current is not None and current.weights != weights:
+            raise ValueError(
+                f"{self.name}: the trainable weights must be those of the first training step; got different ones. "
+                "Compile the model again"
+            )
+        self._parameters = parameters = Parameters(weights)
+        self.optimizer.build(parameters.values.dtype, parameters.segments)
+        return parameters
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+        self,
+        x: Inputs,
+        y: Inputs = None,
+        sample_weight: Inputs = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
     ) -> Any:
-        """One update; the loss, or a list of the loss and the metrics.
+        """Make one update with one batch.
 
         Parameters
         ----------
-        x, y, sample_weight : arrays, or lists or dicts of them        one batch
-        class_weight : dict        of a class, its weight
-        return_dict : bool        numbers by name
+        x, y, sample_weight : array_like, or a list or dict of them
+            Inputs, targets and sample weights of the batch.
+        class_weight : dict, optional
+            Weight of the samples of each class.
+        return_dict : bool, default False
+            Whether to return a dict with the names of the metrics as keys.
+
+        Returns
+        -------
+        float, list of float, or dict
+            The loss before the update, or a list of the loss and the metrics.
         """
         self._reset_metrics()
         self._train_step(self._batch(x, y, sample_weight), class_weight=class_weight)
-        return self._told(return_dict)
+        return self._results(return_dict)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """The loss of one batch, or a list of the loss and the metrics; nothing is learnt."""
+    def test_on_batch(
+        self, x: Inputs, y: Inputs = None, sample_weight: Inputs = None, return_dict: bool = False
+    ) -> Any:
+        """Return the loss and the metrics of one batch without an update.
+
+        Parameters
+        ----------
+        x, y, sample_weight : array_like, or a list or dict of them
+            Inputs, targets and sample weights of the batch.
+        return_dict : bool, default False
+            Whether to return a dict with the names of the metrics as keys.
+
+        Returns
+        -------
+        float, list of float, or dict
+            The loss, or a list of the loss and the metrics.
+        """
         self._reset_metrics()
         self._test_step(self._batch(x, y, sample_weight))
-        return self._told(return_dict)
+        return self._results(return_dict)
 
-    def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch."""
+    def predict_on_batch(self, x: Inputs) -> Outputs:
+        """Return the outputs for one batch.
+
+        Parameters
+        ----------
+        x : array_like, or a list or dict of them
+            Inputs.
+
+        Returns
+        -------
+        ndarray, or list of ndarray
+            Outputs.
+        """
         return self.forward(self._batch(x, None, None)[0], keep=False)[0]
 
-    # ---- what is shared with the loops ---------------------------------------------------------------------------
+    # ---- shared with the loops -----------------------------------------------------------------------------------
 
     def _batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
-        """Arrays in the place of lists of numbers."""
+        """Convert lists of numbers to arrays."""
         outputs = len(self.output_names) > 1
         return (
-            arrays(self.name, "x", x, len(self.input_names) > 1),
-            arrays(self.name, "y", y, outputs),
-            arrays(self.name, "sample_weight", sample_weight, outputs),
+            to_arrays(self.name, "x", x, len(self.input_names) > 1),
+            to_arrays(self.name, "y", y, outputs),
+            to_arrays(self.name, "sample_weight", sample_weight, outputs),
         )
 
-    def _weighted(self, y: Any, sample_weight: Any, class_weight: Any, prediction: Any) -> Any:
-        """The sample weights times those of the classes in y."""
+    def _apply_class_weight(self, y: Any, sample_weight: Any, class_weight: Any, prediction: Any) -> Any:
+        """Return the sample weights multiplied by the weights of the classes in y."""
         if not isinstance(class_weight, Mapping):
-            raise TypeError(f"{self.name}: class_weight must be a dict, of a class its weight; got {class_weight!r}")
+            raise TypeError(f"{self.name}: class_weight must be a dict from classes to weights; got {class_weight!r}")
         if isinstance(prediction, list) or y is None:
             raise ValueError(
-                f"{self.name}: class_weight must be None but with one output and its y. Give sample_weight"
+                f"{self.name}: class_weight must be None for several outputs or without y. Use sample_weight"
             )
-        labels = np.asarray(_only(y, self.output_names)[0])
+        labels = np.asarray(_single_output(y, self.output_names)[0])
         if labels.ndim > 1 and labels.shape[-1] == 1:
             labels = labels[..., 0]
-        elif labels.ndim > 1 and labels.ndim == prediction.ndim:  # with fewer axes, they are classes themselves
+        elif labels.ndim > 1 and labels.ndim == prediction.ndim:  # one-hot; with fewer axes y contains class indices
             labels = labels.argmax(-1)
         classes, where = np.unique(np.rint(labels).astype(np.int64), return_inverse=True)
-        each = np.array([class_weight.get(int(one), 1.0) for one in classes], np.float32)[where].reshape(labels.shape)
+        class_weights = np.array([class_weight.get(int(label), 1.0) for label in classes], np.float32)
+        weights = class_weights[where].reshape(labels.shape)
         if sample_weight is None:
-            return each
-        (given,) = _only(sample_weight, self.output_names)
-        return each * targets.per_value(self.name, "sample_weight", np.asarray(given, np.float32), each.shape)
+            return weights
+        (given,) = _single_output(sample_weight, self.output_names)
+        return weights * targets.per_value(self.name, "sample_weight", np.asarray(given, np.float32), weights.shape)
 
-    def _measured(self) -> list[tuple[str, Any]]:
-        """The loss, those of the outputs and the metrics, by the names that logs have for them."""
-        losses = [(mean.name, mean) for mean in (self.objective.total, *self.objective.each)]
+    def _named_metrics(self) -> list[tuple[str, Any]]:
+        """Return the total loss, the losses of the outputs and the metrics with their names in logs."""
+        losses = [(mean.name, mean) for mean in (self.objective.total, *self.objective.output_means)]
         return [*losses, *self._metrics.named(), *self._weighted_metrics.named()]
 
     def _reset_metrics(self) -> None:
-        for _, metric in self._measured():
+        """Reset the losses and metrics."""
+        for _, metric in self._named_metrics():
             metric.reset_state()
 
     def _logs(self) -> dict[str, float]:
-        """The loss and the metrics so far, by name."""
-        return {name: metric.result() for name, metric in self._measured()}
+        """Return the loss and the metrics so far, by name."""
+        return {name: metric.result() for name, metric in self._named_metrics()}
 
-    def _told(self, return_dict: bool) -> Any:
+    def _results(self, return_dict: bool) -> Any:
+        """Return the loss and the metrics as Keras does: a dict, a list, or one number."""
         logs = self._logs()
         values = list(logs.values())
         return logs if return_dict else values if len(values) > 1 else values[0]
 
 
-def _only(y: Any, names: Sequence[str]) -> list[Any]:
-    """The target of a model with one output."""
+def _single_output(y: Any, names: Sequence[str]) -> list[Any]:
+    """Return the target of a model with one output, as a list."""
     if isinstance(y, Mapping):
         return by_output("fit", "y", y, names)
     return [y[0] if isinstance(y, (list, tuple)) and len(y) == 1 else y]
