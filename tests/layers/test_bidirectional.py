@@ -158,7 +158,7 @@ def test_bidirectional_in_a_model_with_initial_states():
     model = Model([x, *states], layer(x, initial_state=states))
     arrays = [numbers(B, T, I), *[numbers(B, H, seed=i) for i in range(4)]]
     np.testing.assert_array_equal(model(arrays), layer(arrays[0], initial_state=arrays[1:]))
-    with pytest.raises(ValueError, match="initial_state must be those of both layers; got 3"):
+    with pytest.raises(ValueError, match="initial_state must have the states of both layers; got 3"):
         layer(arrays[0], initial_state=arrays[1:4])
 
 
