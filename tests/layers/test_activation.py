@@ -65,7 +65,7 @@ def test_softmax_returns_zeros_at_masked_entries_when_they_are_nan_or_whole_rows
 def test_softmax_refuses_masks_and_axes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"s: mask must be broadcastable to \(2, 3\); got \(2,\)"):
         Softmax(name="s")(np.ones((2, 3)), mask=np.ones(2, bool))
-    with pytest.raises(ValueError, match=r"s: axis must be one of the input \(2, 3\); got 2"):
+    with pytest.raises(ValueError, match=r"s: axis must be an axis of the input \(2, 3\); got 2"):
         Softmax(2, name="s")(np.ones((2, 3)))
     with pytest.raises(TypeError, match="Softmax: axis must be an integer"):
         Softmax([0, 1])

@@ -59,5 +59,5 @@ def test_dropout_refuses_rates_out_of_range(rate):
 
 @pytest.mark.parametrize("noise_shape", [(2, 1), (None, None, None), (3,)])
 def test_dropout_refuses_a_noise_shape_that_does_not_fit(noise_shape):
-    with pytest.raises(ValueError, match=r"drop: noise_shape must have 1 or the size of the input \(5, 4\)"):
+    with pytest.raises(ValueError, match=r"drop: sizes in noise_shape must be 1 or those of the input \(5, 4\)"):
         Dropout(0.5, noise_shape, name="drop").forward(np.ones((5, 4)), training=True)

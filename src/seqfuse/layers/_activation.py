@@ -94,7 +94,7 @@ class Activation(Layer):
         mask : array_like, optional
             Not used.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class Activation(Layer):
         dy : array_like, shape (batch, ...)
             Gradient of the output.
         need_dx : bool, optional
-            False states that ``dx`` is not used. It is dy then.
+            False if ``dx`` is not used. The result is then dy itself.
         into : list of ndarray, optional
             Not used: the layer has no weights.
 
@@ -286,7 +286,7 @@ class Softmax(Layer):
         mask : array_like of bool, broadcastable to the shape of x, optional
             False for entries to exclude.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------
@@ -302,7 +302,7 @@ class Softmax(Layer):
         """
         x = self.prepare_input(x)
         if not -x.ndim <= self.axis < x.ndim:
-            raise ValueError(f"{self.name}: axis must be one of the input {x.shape}; got {self.axis}")
+            raise ValueError(f"{self.name}: axis must be an axis of the input {x.shape}; got {self.axis}")
         if mask is not None:
             mask = np.asarray(mask, bool)
             sizes = zip(mask.shape[::-1], x.shape[::-1])

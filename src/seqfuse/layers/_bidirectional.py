@@ -187,7 +187,7 @@ class Bidirectional(Layer):
         mask : array_like, shape (batch, T), optional
             True at valid steps. A list has the mask of x as its first entry.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------
@@ -233,7 +233,7 @@ class Bidirectional(Layer):
         dy : ndarray, or a list of ndarray or None
             Gradient of the output. If there are several outputs: a list, with None for a gradient of zeros.
         need_dx : bool, optional
-            False states that ``dx`` is not used. It is None then.
+            False if ``dx`` is not used. It is None then.
         into : list of ndarray, optional
             One array for each entry of `trainable_weights`. The gradients are added to them.
 

@@ -143,7 +143,7 @@ class Conv1D(Layer):
         self._windows = Windows(*self.kernel_size, *self.strides, *self.dilation_rate, self.padding)
 
     def build(self, input_shape: ShapeLike) -> None:
-        """Create the weights kernel and bias.
+        """Create the weights ``kernel`` and ``bias``.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class Conv1D(Layer):
         mask : array_like, optional
             Not used.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------
@@ -224,7 +224,7 @@ class Conv1D(Layer):
         dy : ndarray, shape (batch, windows, filters)
             Gradient of the output.
         need_dx : bool, optional
-            False states that ``dx`` is not used. It is None then.
+            False if ``dx`` is not used. It is None then.
         into : list of ndarray, optional
             One array for each entry of `trainable_weights`. The gradients are added to them.
 

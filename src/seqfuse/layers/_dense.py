@@ -114,7 +114,7 @@ class Dense(Layer):
         self._activation = activations.parse("Dense", "activation", activation)
 
     def build(self, input_shape: ShapeLike) -> None:
-        """Create the weights kernel and bias.
+        """Create the weights ``kernel`` and ``bias``.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Dense(Layer):
         mask : array_like, optional
             Not used.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------
@@ -177,7 +177,7 @@ class Dense(Layer):
         dy : array_like, shape (batch, ..., units)
             Gradient of the output.
         need_dx : bool, optional
-            False states that ``dx`` is not used. It may be None then.
+            False if ``dx`` is not used. It may be None then.
         into : list of ndarray, optional
             One array for each entry of `trainable_weights`. The gradients are added to them.
 

@@ -104,7 +104,7 @@ class Dropout(Layer):
         mask : array_like, optional
             Not used.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class Dropout(Layer):
         dy : ndarray, shape (batch, ...)
             Gradient of the output.
         need_dx : bool, optional
-            False states that ``dx`` is not used. It is dy then.
+            False if ``dx`` is not used. The result is then dy itself.
         into : list of ndarray, optional
             Not used: the layer has no weights.
 
@@ -161,7 +161,7 @@ class Dropout(Layer):
             sizes = tuple(shape[i] if size is None else size for i, size in enumerate(given))
             if all(size in (1, full) for size, full in zip(sizes[::-1], shape[::-1])):
                 return sizes
-        raise ValueError(f"{self.name}: noise_shape must have 1 or the size of the input {shape}; got {given}")
+        raise ValueError(f"{self.name}: sizes in noise_shape must be 1 or those of the input {shape}; got {given}")
 
 
 def _multiply(x: Array, factors: Array) -> Array:

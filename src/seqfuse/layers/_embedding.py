@@ -103,7 +103,7 @@ class Embedding(Layer):
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
     def build(self, input_shape: ShapeLike | None) -> None:
-        """Create the weight embeddings, if it does not exist yet.
+        """Create the weight ``embeddings``, if it does not exist yet.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class Embedding(Layer):
         mask : array_like, optional
             Not used.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------
@@ -205,7 +205,7 @@ class Embedding(Layer):
     def _as_integers(self, x: Array) -> Array:
         """Convert floats with integer values, or bool, to integers."""
         _arrays.counts_as(self.name, "the input", x.dtype)
-        with np.errstate(invalid="ignore"):  # NaN and inf differ from their conversion, as the comparison finds
+        with np.errstate(invalid="ignore"):  # the comparison below refuses NaN and inf
             integers = x.astype(np.int64)
         if not np.array_equal(integers, x):
             value = x[integers != x][0]

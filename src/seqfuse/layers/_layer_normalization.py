@@ -102,7 +102,7 @@ class LayerNormalization(Layer):
         self._sizes: tuple[int, ...] = ()  # sizes of the normalized axes
 
     def build(self, input_shape: ShapeLike) -> None:
-        """Create the weights gamma and beta.
+        """Create the weights ``gamma`` and ``beta``.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class LayerNormalization(Layer):
         mask : array_like, optional
             Not used.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------

@@ -71,7 +71,9 @@ class Masking(Layer):
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, **keras_options)
         self.mask_value = _checks.real("Masking", "mask_value", mask_value)
-        self._value = self._dtype.type(self.mask_value)  # rounded as x is, so that 0.1 equals 0.1 in float32
+        self._value = self._dtype.type(
+            self.mask_value
+        )  # in the dtype of x, so that mask_value=0.1 equals a float32 0.1
 
     def forward(
         self, x: ArrayLike, training: bool = False, mask: ArrayLike | None = None, *, keep: bool = True
@@ -87,7 +89,7 @@ class Masking(Layer):
         mask : array_like, optional
             Not used.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------

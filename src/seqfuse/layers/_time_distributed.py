@@ -106,7 +106,7 @@ class TimeDistributed(Layer):
         mask : array_like, shape (batch, T, ...), optional
             True at valid steps.
         keep : bool, optional
-            False states that `backward` will not be called.
+            False if `backward` will not be called.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class TimeDistributed(Layer):
         dy : array_like, shape (batch, T, ...)
             Gradient of the output.
         need_dx : bool, optional
-            False states that ``dx`` is not used. It may be None then.
+            False if ``dx`` is not used. It may be None then.
         into : list of ndarray, optional
             One array for each entry of `trainable_weights`. The gradients are added to them.
 

@@ -29,7 +29,7 @@ class ActivationFunctions(NamedTuple):
     backward: Callable[[Any, Any], Array]
 
 
-# Softmax works on whole rows, and recurrent cells do not have the others. `_activations.DEFINITIONS` has the rest.
+# The activations that recurrent cells do not support. `_activations.DEFINITIONS` has those that they support.
 _FUNCTIONS = {
     "softmax": ActivationFunctions(F.softmax_forward, F.softmax_backward),
     "gelu": ActivationFunctions(F.gelu_forward, F.gelu_backward),
