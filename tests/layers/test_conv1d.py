@@ -123,7 +123,7 @@ def test_conv1d_refuses_wrong_arguments(options, message):
 
 
 def test_conv1d_names_itself_when_it_refuses_an_input():
-    with pytest.raises(ValueError, match="c: the input must have at least 5 steps, those of a window; got 4"):
+    with pytest.raises(ValueError, match="c: the input must have at least 5 steps, the size of a window; got 4"):
         Conv1D(O, 3, dilation_rate=2, name="c")(np.ones((B, 4, I)))
     with pytest.raises(ValueError, match="c: the input must have at least 3 steps"):
         Conv1D(O, 3, name="c")(Input((2, I)))

@@ -12,7 +12,7 @@ from seqfuse.layers import activations
 from seqfuse.layers._conv1d_stream import Conv1DStream
 from seqfuse.layers._layer import Layer
 from seqfuse.layers._reshaping import channels_last
-from seqfuse.layers._windows import Windows, padding_of, single
+from seqfuse.layers._windows import Windows, check_padding, one_size
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -125,11 +125,11 @@ class Conv1D(Layer):
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, **keras_options)
         self.filters = _checks.integer("Conv1D", "filters", filters, 1)
-        self.kernel_size = single("Conv1D", "kernel_size", kernel_size)
-        self.strides = single("Conv1D", "strides", strides)
-        self.padding = padding_of("Conv1D", padding, ("valid", "same", "causal"))
+        self.kernel_size = one_size("Conv1D", "kernel_size", kernel_size)
+        self.strides = one_size("Conv1D", "strides", strides)
+        self.padding = check_padding("Conv1D", padding, ("valid", "same", "causal"))
         self.data_format = channels_last("Conv1D", data_format)
-        self.dilation_rate = single("Conv1D", "dilation_rate", dilation_rate)
+        self.dilation_rate = one_size("Conv1D", "dilation_rate", dilation_rate)
         self.groups = _checks.integer("Conv1D", "groups", groups, 1)
         self.activation, self.use_bias = activation, use_bias
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
@@ -198,7 +198,7 @@ class Conv1D(Layer):
         """
         x = self.prepare_input(x)
         self._windows.number(self.name, x.shape[1])
-        windows, W = self._windows.of(x), self.kernel.value
+        windows, W = self._windows.view(x), self.kernel.value
         K, I, O = W.shape[0], W.shape[1], self.filters // self.groups
         ys, products = [], []
         for in_group, out_group in self._groups(I):
@@ -250,7 +250,7 @@ class Conv1D(Layer):
         if not need_dx:
             return None, self.gradients(into)
         whole = np.concatenate(dwindows, -1) if len(dwindows) > 1 else dwindows[0]
-        return self._windows.back(np.moveaxis(whole, 2, 0), tape.shape, self._dtype), self.gradients(into)
+        return self._windows.gradient(np.moveaxis(whole, 2, 0), tape.shape, self._dtype), self.gradients(into)
 
     def timed_step(self, call: StreamCall) -> StreamStep:
         """Return a function that runs one step of a causal convolution and keeps the inputs of earlier steps.
