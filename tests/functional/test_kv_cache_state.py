@@ -90,7 +90,7 @@ def test_a_cache_says_what_it_holds():
 
 def test_a_cache_stays_in_its_process():
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        with pytest.raises(TypeError, match=r"^KVCache: a cache must stay in the process that made it\. Keep the keys"):
+        with pytest.raises(TypeError, match=r"^KVCache: a cache cannot be pickled\. Save the keys"):
             pickle.dumps(F.KVCache(1, 1, 1), protocol)
 
 
@@ -122,7 +122,9 @@ def test_a_refused_call_leaves_the_cache():
 
 def test_a_cache_of_float32_says_how_to_hold_float64():
     _, k, v = draw(3)
-    with pytest.raises(TypeError, match=r"v must be float32, as the cache is; got float64\. Pass dtype=float64 to KV"):
+    with pytest.raises(
+        TypeError, match=r"v must be float32, the dtype of the cache; got float64\. Pass dtype=float64 to KV"
+    ):
         empty_for(k, v).append(k, v.astype(np.float64))
 
 

@@ -190,12 +190,12 @@ def test_multi_head_attention_is_pytorchs(how):
     y, _ = module(*leaves, attn_mask=theirs, key_padding_mask=padding, need_weights=False)
     y.backward(torch.from_numpy(dy))
 
-    weights = F.multi_head_attention_weights(*parameters_of(module), given["heads"])
+    weights = F.multi_head_attention_weights_from_torch(*parameters_of(module), given["heads"])
     got, tape = reference.multi_head_attention_forward(query, **weights, key=inputs[1], value=inputs[2], **options)
     grads = reference.multi_head_attention_backward(tape, dy)
     np.testing.assert_allclose(got, y.detach().numpy(), rtol=1e-12, atol=1e-13)
     expected = dict(zip(("query", "key", "value"), (leaf.grad.numpy() for leaf in leaves)))
-    expected |= F.multi_head_attention_weights(*parameters_of(module, "grad"), given["heads"])
+    expected |= F.multi_head_attention_weights_from_torch(*parameters_of(module, "grad"), given["heads"])
     for name, d in expected.items():
         if d is None:
             assert getattr(grads, f"d{name}") is None

@@ -24,7 +24,12 @@ def right_arguments():
 OF_SHAPES = [
     *(row for name, a in arrays().items() for row in rows_of_numbers(name, *a.shape)),
     *((name, None, TypeError, f"{KINDS} object") for name in "qkv"),
-    ("q", zeros(HQ, TQ, D), ValueError, "must be (B, Hq, Tq, D); got (4, 3, 6). For one row of a batch pass q[None]"),
+    (
+        "q",
+        zeros(HQ, TQ, D),
+        ValueError,
+        "must be (B, Hq, Tq, D); got (4, 3, 6). For one row of the batch, pass q[None]",
+    ),
     ("q", zeros(TQ, D), ValueError, "must be (B, Hq, Tq, D); got (3, 6)"),
     ("q", zeros(B, 0, TQ, D), ValueError, "must be (B, Hq, Tq, D) with Hq at least 1; got (2, 0, 3, 6)"),
     ("q", zeros(B, 3, TQ, D), ValueError, "must have Hq a multiple of Hk = 2; got (2, 3, 3, 6)"),
@@ -43,7 +48,7 @@ OF_SHAPES = [
         "q",
         zeros(B, TQ, HK * 2, D),
         ValueError,
-        "must have Hq a multiple of Hk = 2; got (2, 3, 4, 6). Heads stand before time: pass q.swapaxes(1, 2)",
+        "got (2, 3, 4, 6). The heads axis precedes the time axis: pass q.swapaxes(1, 2)",
     ),
     ("v", zeros(B, HK, TK + 1, DV), ValueError, "must be (B, Hk, Tk, Dv) = (2, 2, 5, Dv); got (2, 2, 6, 7)"),
     ("v", zeros(B, HQ, TK, DV), ValueError, "must be (B, Hk, Tk, Dv) = (2, 2, 5, Dv); got (2, 4, 5, 7)"),
@@ -54,10 +59,15 @@ BROADCAST = "must have 2 to 4 axes that broadcast to (B, Hq, Tq, Tk) = (2, 4, 3,
 OF_MASK = [
     *rows_of_numbers("mask", TQ, TK),
     *(
-        ("mask", zeros(TQ, TK, dtype=kind), TypeError, f"are added to the scores; got {kind}. Pass mask.astype(bool)")
+        (
+            "mask",
+            zeros(TQ, TK, dtype=kind),
+            TypeError,
+            f"or float (added to the scores); got {kind}. Pass mask.astype(bool)",
+        )
         for kind in ("int64", "uint8")
     ),
-    ("mask", zeros(TK), ValueError, f"{BROADCAST} (5,). For a mask of keys pass mask[None]"),
+    ("mask", zeros(TK), ValueError, f"{BROADCAST} (5,). For one mask of the keys, pass mask[None]"),
     ("mask", True, ValueError, f"{BROADCAST} ()"),
     ("mask", zeros(1, B, HQ, TQ, TK), ValueError, f"{BROADCAST} (1, 2, 4, 3, 5)"),
     ("mask", zeros(TK, TQ), ValueError, f"{BROADCAST} (5, 3)"),
@@ -65,16 +75,21 @@ OF_MASK = [
         "mask",
         zeros(B, TK, dtype=bool),
         ValueError,
-        f"{BROADCAST} (2, 5). For a mask of keys of each row pass mask[:, None, None]",
+        f"{BROADCAST} (2, 5). For one mask of the keys per row of the batch, pass mask[:, None, None]",
     ),
-    ("mask", zeros(B, TQ, TK), ValueError, f"{BROADCAST} (2, 3, 5). For one mask a row pass mask[:, None]"),
+    (
+        "mask",
+        zeros(B, TQ, TK),
+        ValueError,
+        f"{BROADCAST} (2, 3, 5). For one mask per row of the batch, pass mask[:, None]",
+    ),
     ("mask", zeros(3, TQ, TK), ValueError, f"{BROADCAST} (3, 3, 5)"),
     ("mask", zeros(B, HQ, TQ + 1, TK), ValueError, f"{BROADCAST} (2, 4, 4, 5)"),
     ("mask", zeros(B, HQ, TQ, 2), ValueError, f"{BROADCAST} (2, 4, 3, 2)"),
 ]
 
 EITHER = 'must be False, True, "top_left" or "bottom_right"; got'
-SAY = 'Say causal="top_left" or causal="bottom_right"'
+SAY = 'Pass causal="top_left" or causal="bottom_right"'
 OF_POSITIONS = [
     ("causal", True, ValueError, f"causal=True needs Tq == Tk; got 3 and 5. {SAY}"),
     *(("causal", value, ValueError, f"{EITHER} {value!r}") for value in ("left", "top-left", "", "True")),
@@ -141,7 +156,7 @@ OF_BACKWARD = [
     ("dlse", zeros(B, HQ, TQ, 1), ValueError, "must be (B, Hq, Tq) = (2, 4, 3); got (2, 4, 3, 1)"),
     ("dlse", 1.0, ValueError, "must be (B, Hq, Tq) = (2, 4, 3); got ()"),
     *rows_of_flag("need_dmask"),
-    ("need_dmask", True, ValueError, "need_dmask=True needs a mask that is added to the scores; got none"),
+    ("need_dmask", True, ValueError, "need_dmask=True needs an additive mask; got none"),
 ]
 
 CALLS, TABLE = {}, {}

@@ -36,7 +36,7 @@ def right_arguments():
     return {**arrays(), "rope": F.rotary_tables(TK, D), "dropout": 0.5, "seed": 1}
 
 
-OF_PYTORCH = "multi_head_attention_weights makes these arrays of PyTorch's"
+PYTORCH_ADVICE = "For weights of PyTorch, use multi_head_attention_weights_from_torch"
 OF_SHAPES = [
     *(row for name, a in arrays().items() for row in rows_of_numbers(name, *a.shape)),
     *((name, None, TypeError, f"{name} {KINDS} object") for name in ("query", "Wq", "Wk", "Wv", "Wo")),
@@ -44,28 +44,38 @@ OF_SHAPES = [
     ("query", 1.0, ValueError, "must be (B, Tq, E); got ()"),
     ("key", zeros(TK, EK), ValueError, "must be (B, Tk, Ek) = (2, Tk, Ek); got (5, 9)"),
     ("key", zeros(B + 1, TK, EK), ValueError, "must be (B, Tk, Ek) = (2, Tk, Ek); got (3, 5, 9)"),
-    ("key", None, ValueError, "value must be (B, Tk, Ev) = (2, 3, Ev); got (2, 5, 10). Without key, query is read"),
+    (
+        "key",
+        None,
+        ValueError,
+        "value must be (B, Tk, Ev) = (2, 3, Ev); got (2, 5, 10). Without key, query is used as the key",
+    ),
     ("value", zeros(TK, EV), ValueError, "must be (B, Tk, Ev) = (2, 5, Ev); got (5, 10)"),
     ("value", zeros(B, TQ, EV), ValueError, "must be (B, Tk, Ev) = (2, 5, Ev); got (2, 3, 10)"),
-    ("value", None, ValueError, "Wv must be (Ev, Hk, Dv) = (9, 2, Dv); got (10, 2, 7). Without value, key is read"),
+    (
+        "value",
+        None,
+        ValueError,
+        "Wv must be (Ev, Hk, Dv) = (9, 2, Dv); got (10, 2, 7). Without value, key is used as the value",
+    ),
     ("Wq", zeros(E + 1, HQ, D), ValueError, "must be (E, Hq, D) = (8, Hq, D); got (9, 4, 6)"),
     ("Wq", zeros(E, HQ * D), ValueError, "= (8, Hq, D); got (8, 24). Pass Wq.reshape(E, Hq, D)"),
-    ("Wq", zeros(3 * E, E), ValueError, f"must be (E, Hq, D) = (8, Hq, D); got (24, 8). {OF_PYTORCH}"),
-    ("Wq", zeros(E, E), ValueError, f"must be (E, Hq, D) = (8, Hq, D); got (8, 8). {OF_PYTORCH}"),
+    ("Wq", zeros(3 * E, E), ValueError, f"must be (E, Hq, D) = (8, Hq, D); got (24, 8). {PYTORCH_ADVICE}"),
+    ("Wq", zeros(E, E), ValueError, f"must be (E, Hq, D) = (8, Hq, D); got (8, 8). {PYTORCH_ADVICE}"),
     ("Wq", zeros(E, 0, D), ValueError, "must be (E, Hq, D) with Hq at least 1; got (8, 0, 6)"),
     ("Wq", zeros(E, 3, D), ValueError, "must have Hq a multiple of Hk = 2; got (8, 3, 6)"),
     ("Wk", zeros(EK + 1, HK, D), ValueError, "must be (Ek, Hk, D) = (9, Hk, 6); got (10, 2, 6)"),
     ("Wk", zeros(EK, HK, D + 1), ValueError, "must be (Ek, Hk, D) = (9, Hk, 6); got (9, 2, 7)"),
     ("Wk", zeros(EK, 0, D), ValueError, "must be (Ek, Hk, D) with Hk at least 1; got (9, 0, 6)"),
     ("Wk", zeros(EK, HK * D), ValueError, "must be (Ek, Hk, D) = (9, Hk, 6); got (9, 12). Pass Wk.reshape(Ek, Hk, D)"),
-    ("Wk", zeros(HQ * D, EK), ValueError, f"must be (Ek, Hk, D) = (9, Hk, 6); got (24, 9). {OF_PYTORCH}"),
+    ("Wk", zeros(HQ * D, EK), ValueError, f"must be (Ek, Hk, D) = (9, Hk, 6); got (24, 9). {PYTORCH_ADVICE}"),
     ("Wk", zeros(EK + 1), ValueError, "must be (Ek, Hk, D) = (9, Hk, 6); got (10,)"),
     ("Wv", zeros(EV + 1, HK, DV), ValueError, "must be (Ev, Hk, Dv) = (10, 2, Dv); got (11, 2, 7)"),
     ("Wv", zeros(EV, HK + 1, DV), ValueError, "must be (Ev, Hk, Dv) = (10, 2, Dv); got (10, 3, 7)"),
-    ("Wv", zeros(HQ * D, EV), ValueError, f"must be (Ev, Hk, Dv) = (10, 2, Dv); got (24, 10). {OF_PYTORCH}"),
+    ("Wv", zeros(HQ * D, EV), ValueError, f"must be (Ev, Hk, Dv) = (10, 2, Dv); got (24, 10). {PYTORCH_ADVICE}"),
     ("Wo", zeros(HQ, DV + 1, O), ValueError, "must be (Hq, Dv, O) = (4, 7, O); got (4, 8, 11)"),
     ("Wo", zeros(HQ * DV, O), ValueError, "must be (Hq, Dv, O) = (4, 7, O); got (28, 11). Pass Wo.reshape(Hq, Dv, O)"),
-    ("Wo", zeros(O, HQ * DV), ValueError, f"must be (Hq, Dv, O) = (4, 7, O); got (11, 28). {OF_PYTORCH}"),
+    ("Wo", zeros(O, HQ * DV), ValueError, f"must be (Hq, Dv, O) = (4, 7, O); got (11, 28). {PYTORCH_ADVICE}"),
     ("bq", zeros(HQ * D), ValueError, "must be (Hq, D) = (4, 6); got (24,). Pass bq.reshape(4, 6)"),
     ("bk", zeros(HQ, D), ValueError, "must be (Hk, D) = (2, 6); got (4, 6)"),
     ("bv", zeros(HK, D), ValueError, "must be (Hk, Dv) = (2, 7); got (2, 6)"),
@@ -79,7 +89,7 @@ OF_ROPE = [
     ("rope", "interleaved", TypeError, f"{EITHER} str"),
     ("rope", (TABLES,), ValueError, f"{EITHER} 1 entries"),
     *(
-        ("rope", (TABLES, TABLES, said), ValueError, f'nothing or "interleaved" behind cos and sin; got {said!r}')
+        ("rope", (TABLES, TABLES, said), ValueError, f'"interleaved" or nothing after cos and sin; got {said!r}')
         for said in ("halves", True, None)
     ),
     ("rope", (TABLES.astype(complex), TABLES), TypeError, f"cos of rope {KINDS} complex128"),
@@ -91,7 +101,7 @@ OF_ROPE = [
         "rope",
         (TABLES[1:], TABLES[1:]),
         ValueError,
-        "with P at least max(Tq, Tk) = 5; got (4, 3). Make tables of more positions",
+        "with P at least max(Tq, Tk) = 5; got (4, 3). Make tables with more positions",
     ),
 ]
 
@@ -118,7 +128,7 @@ OF_BACKWARD = [
     ("dy", zeros(TQ, O), ValueError, "must be (B, Tq, O) = (2, 3, 11); got (3, 11)"),
     *rows_of_flag("need_dx"),
     *rows_of_flag("need_dmask"),
-    ("need_dmask", True, ValueError, "need_dmask=True needs a mask that is added to the scores; got none"),
+    ("need_dmask", True, ValueError, "need_dmask=True needs an additive mask; got none"),
     ("into", zeros(E), TypeError, f"must be a tuple {WEIGHTS}; got ndarray"),
     ("into", into()[:4], ValueError, f"must be a tuple {WEIGHTS}; got 4 entries"),
     ("into", into(dWq=zeros(E, HQ * D)), ValueError, "dWq must be (E, Hq, D) = (8, 4, 6); got (8, 24)"),
@@ -186,5 +196,5 @@ CALLS["multi_head_attention_backward"] = lambda: (
     {"tape": F.multi_head_attention_forward(**arrays())[1], "dy": np.zeros((B, TQ, O))},
 )
 TABLE["multi_head_attention_backward"] = OF_BACKWARD
-CALLS["multi_head_attention_weights"] = lambda: (F.multi_head_attention_weights, parameters())
-TABLE["multi_head_attention_weights"] = OF_WEIGHTS
+CALLS["multi_head_attention_weights_from_torch"] = lambda: (F.multi_head_attention_weights_from_torch, parameters())
+TABLE["multi_head_attention_weights_from_torch"] = OF_WEIGHTS

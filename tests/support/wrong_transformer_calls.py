@@ -159,7 +159,7 @@ for suffix in ("", "_forward"):
             "cos",
             zeros(T, D),
             ValueError,
-            "must be (P, R/2) with R at most D = 6; got (5, 6). If every angle is there twice, pass cos[:, :3]",
+            "must be (P, R/2) with R at most D = 6; got (5, 6). If each angle is stored twice, pass cos[:, :3]",
         ),
         ("cos", zeros(T, 7), ValueError, "must be (P, R/2) with R at most D = 6; got (5, 7)"),
         ("cos", zeros(B, T, 2), ValueError, "must be (P, R/2) with R at most D = 6; got (2, 5, 2)"),
