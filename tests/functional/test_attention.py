@@ -140,7 +140,7 @@ def test_dlse_is_zeros_by_default(dtype):
 
 def test_a_bool_mask_has_no_gradient():
     _, tape = make_attention_case((Setting("mask", "bool:qk"),), Tq=20, D=8).forward(F)
-    message = "attention_backward: need_dmask=True needs a mask that is added to the scores; got a bool mask"
+    message = "attention_backward: need_dmask=True needs an additive mask; got a bool mask"
     with pytest.raises(ValueError, match=message):
         F.attention_backward(tape, np.zeros((2, 4, 20, 8)), need_dmask=True)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqfuse import reference
-from seqfuse.reference.dropout import kept
+from seqfuse.reference.dropout import dropout_mask
 
 # counter, key, words: the known answers of philox4x32-10 that Random123 carries (tests/kat_vectors)
 KNOWN = [
@@ -48,9 +48,9 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
 
 
 def test_dropout_depends_on_seed_and_element_alone():
-    np.testing.assert_array_equal(kept((3, 7), 0.5, 1).ravel(), kept((30,), 0.5, 1)[:21])
-    assert not np.array_equal(kept((64,), 0.5, 1), kept((64,), 0.5, 2))
-    assert not np.array_equal(kept((64,), 0.5, 1), kept((64,), 0.5, 1 + 2**32))
+    np.testing.assert_array_equal(dropout_mask((3, 7), 0.5, 1).ravel(), dropout_mask((30,), 0.5, 1)[:21])
+    assert not np.array_equal(dropout_mask((64,), 0.5, 1), dropout_mask((64,), 0.5, 2))
+    assert not np.array_equal(dropout_mask((64,), 0.5, 1), dropout_mask((64,), 0.5, 1 + 2**32))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
@@ -67,7 +67,7 @@ def test_dropout_backward_is_the_forward_of_the_gradient(dtype):
 def test_dropout_selects_so_that_nan_is_dropped_too():
     x = np.full(50, np.nan)
     y = reference.dropout(x, 0.5, seed=0)
-    np.testing.assert_array_equal(np.isnan(y), kept((50,), 0.5, 0))
+    np.testing.assert_array_equal(np.isnan(y), dropout_mask((50,), 0.5, 0))
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1,), (3,)])

@@ -5,7 +5,7 @@ import pytest
 from support.attention_cases import make_attention_case
 
 from seqfuse import reference
-from seqfuse.reference.attention_pairs import attended, kept, sum_over_keys
+from seqfuse.reference.attention_mask import attention_mask, dropout_mask, sum_over_keys
 
 from .settings import ATTENTION
 
@@ -14,7 +14,7 @@ from .settings import ATTENTION
 def test_attended_is_what_the_options_say_pair_by_pair(settings):
     case = make_attention_case(settings, B=3, Tq=6)
     options = {name: case.options[name] for name in ("causal", "window", "lengths") if name in case.options}
-    may = attended(case.shape, case.arguments.get("mask"), **options)
+    may = attention_mask(case.shape, case.arguments.get("mask"), **options)
     np.testing.assert_array_equal(may, case.may)
 
 
@@ -42,30 +42,30 @@ PICTURES = [
 @pytest.mark.parametrize(("options", "sizes", "picture"), PICTURES, ids=str)
 def test_attended_by_hand(options, sizes, picture):
     drawn = [[letter != "." for letter in row] for row in picture.split()]
-    np.testing.assert_array_equal(attended((1, 1, *sizes), **options)[0, 0], drawn)
+    np.testing.assert_array_equal(attention_mask((1, 1, *sizes), **options)[0, 0], drawn)
 
 
 def test_lengths_of_any_integer_type_count_from_the_end():
     for dtype in (np.uint8, np.int8, np.uint64):
-        may = attended((2, 1, 5, 3), causal="bottom_right", lengths=np.array([1, 3], dtype))
+        may = attention_mask((2, 1, 5, 3), causal="bottom_right", lengths=np.array([1, 3], dtype))
         np.testing.assert_array_equal(may.sum(axis=(1, 2, 3)), [1, 6])
 
 
 def test_only_exactly_minus_infinity_excludes():
     mask = np.array([[-np.inf, np.finfo(float).min, np.inf, np.nan]])
-    np.testing.assert_array_equal(attended((1, 1, 1, 4), mask)[0, 0], [[False, True, True, True]])
+    np.testing.assert_array_equal(attention_mask((1, 1, 1, 4), mask)[0, 0], [[False, True, True, True]])
 
 
 def test_dropout_takes_word_j_mod_4_of_the_counter_j_div_4_i_head_b():
     rate, seed = 0.3, 0x123456789ABCDEF0
-    left = kept((2, 3, 4, 7), rate, seed)
+    left = dropout_mask((2, 3, 4, 7), rate, seed)
     for b, h, i, j in np.ndindex(left.shape):
         word = int(reference.philox4x32([j // 4, i, h, b], [0x9ABCDEF0, 0x12345678])[j % 4])
         assert left[b, h, i, j] == (word >= int(rate * 2**32)), (b, h, i, j)
 
 
 def test_dropout_drops_its_share():
-    left = kept((2, 5, 100, 100), 0.2, 7)
+    left = dropout_mask((2, 5, 100, 100), 0.2, 7)
     assert (~left).mean() == pytest.approx(0.2, abs=4 * (0.2 * 0.8 / left.size) ** 0.5)  # 4 standard deviations
 
 
