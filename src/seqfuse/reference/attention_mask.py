@@ -51,7 +51,7 @@ def attention_mask(
 
     Examples
     --------
-    >>> attended((1, 1, 3, 4), causal="bottom_right", window=(1, None))[0, 0].astype(int)
+    >>> attention_mask((1, 1, 3, 4), causal="bottom_right", window=(1, None))[0, 0].astype(int)
     array([[1, 1, 0, 0],
            [0, 1, 1, 0],
            [0, 0, 1, 1]])
@@ -83,7 +83,7 @@ def dropout_mask(shape: tuple[int, int, int, int], rate: float, seed: int) -> Bo
 
     Examples
     --------
-    >>> kept((1, 1, 2, 6), 0.5, seed=0)[0, 0].astype(int)
+    >>> dropout_mask((1, 1, 2, 6), 0.5, seed=0)[0, 0].astype(int)
     array([[0, 1, 1, 1, 1, 0],
            [0, 1, 0, 0, 0, 1]])
     """

@@ -72,7 +72,7 @@ def dropout_mask(shape: tuple[int, ...], rate: float, seed: int) -> npt.NDArray[
 
     Examples
     --------
-    >>> kept((2, 5), 0.5, seed=0).astype(int)
+    >>> dropout_mask((2, 5), 0.5, seed=0).astype(int)
     array([[0, 1, 1, 1, 1],
            [0, 1, 0, 0, 0]])
     """
