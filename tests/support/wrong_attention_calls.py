@@ -1,7 +1,7 @@
-"""Wrong calls of attention: rows of the table in `functional/test_errors`, and right calls beside them.
+"""Wrong calls of attention, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+CALLS       name -> function that returns the function to call and valid arguments
+TABLE       name -> rows (argument, wrong value, error, part of the message)
 """
 
 import numpy as np
@@ -16,12 +16,15 @@ def arrays():
     return {"q": zeros(B, HQ, TQ, D), "k": zeros(B, HK, TK, D), "v": zeros(B, HK, TK, DV)}
 
 
-def right_arguments():
-    """A right call; a seed is wrong or missing only where there is dropout."""
+def valid_arguments():
+    """Return valid arguments.
+
+    Dropout is on, because only then a missing or wrong seed is an error.
+    """
     return {**arrays(), "dropout": 0.5, "seed": 1}
 
 
-OF_SHAPES = [
+SHAPE_ROWS = [
     *(row for name, a in arrays().items() for row in rows_of_numbers(name, *a.shape)),
     *((name, None, TypeError, f"{KINDS} object") for name in "qkv"),
     (
@@ -56,7 +59,7 @@ OF_SHAPES = [
 ]
 
 BROADCAST = "must have 2 to 4 axes that broadcast to (B, Hq, Tq, Tk) = (2, 4, 3, 5); got"
-OF_MASK = [
+MASK_ROWS = [
     *rows_of_numbers("mask", TQ, TK),
     *(
         (
@@ -88,14 +91,14 @@ OF_MASK = [
     ("mask", zeros(B, HQ, TQ, 2), ValueError, f"{BROADCAST} (2, 4, 3, 2)"),
 ]
 
-EITHER = 'must be False, True, "top_left" or "bottom_right"; got'
-SAY = 'Pass causal="top_left" or causal="bottom_right"'
-OF_POSITIONS = [
-    ("causal", True, ValueError, f"causal=True needs Tq == Tk; got 3 and 5. {SAY}"),
-    *(("causal", value, ValueError, f"{EITHER} {value!r}") for value in ("left", "top-left", "", "True")),
-    *(("causal", value, TypeError, f"{EITHER} {value!r}") for value in (1, 0, None, ["top_left"])),
-    ("window", (1, 1), ValueError, f"window=(1, 1) needs Tq == Tk; got 3 and 5. {SAY}"),
-    ("window", (None, 0), ValueError, f"window=(None, 0) needs Tq == Tk; got 3 and 5. {SAY}"),
+CAUSAL_CHOICES = 'must be False, True, "top_left" or "bottom_right"; got'
+PASS_ALIGNMENT = 'Pass causal="top_left" or causal="bottom_right"'
+POSITION_ROWS = [
+    ("causal", True, ValueError, f"causal=True needs Tq == Tk; got 3 and 5. {PASS_ALIGNMENT}"),
+    *(("causal", value, ValueError, f"{CAUSAL_CHOICES} {value!r}") for value in ("left", "top-left", "", "True")),
+    *(("causal", value, TypeError, f"{CAUSAL_CHOICES} {value!r}") for value in (1, 0, None, ["top_left"])),
+    ("window", (1, 1), ValueError, f"window=(1, 1) needs Tq == Tk; got 3 and 5. {PASS_ALIGNMENT}"),
+    ("window", (None, 0), ValueError, f"window=(None, 0) needs Tq == Tk; got 3 and 5. {PASS_ALIGNMENT}"),
     *(
         ("window", value, TypeError, f"must be None or (left, right); got {value!r}")
         for value in (3, "ab", {1, 2}, 1.5, True)
@@ -118,7 +121,7 @@ OF_POSITIONS = [
 ]
 
 NO_LIMIT = "Pass None for no limit"
-OF_NUMBERS = [
+NUMBER_ROWS = [
     *(("scale", value, TypeError, f"must be a real number; got {value!r}") for value in ("1", 1j, [1.0])),
     *(("scale", value, ValueError, f"must be finite; got {value}") for value in (np.nan, np.inf, -np.inf)),
     ("scale", 10**400, ValueError, "must be finite; got inf"),
@@ -144,7 +147,7 @@ OF_NUMBERS = [
     *rows_of_flag("return_lse"),
 ]
 
-OF_BACKWARD = [
+BACKWARD_ROWS = [
     ("tape", None, TypeError, "must be what attention_forward returned; got NoneType"),
     ("tape", (1, 2), TypeError, "must be what attention_forward returned; got tuple"),
     *rows_of_numbers("dy", B, HQ, TQ, DV),
@@ -161,10 +164,10 @@ OF_BACKWARD = [
 
 CALLS, TABLE = {}, {}
 for _name in ("attention", "attention_forward"):
-    CALLS[_name] = lambda name=_name: (getattr(F, name), right_arguments())
-    TABLE[_name] = [*OF_SHAPES, *OF_MASK, *OF_POSITIONS, *OF_NUMBERS]
+    CALLS[_name] = lambda name=_name: (getattr(F, name), valid_arguments())
+    TABLE[_name] = [*SHAPE_ROWS, *MASK_ROWS, *POSITION_ROWS, *NUMBER_ROWS]
 CALLS["attention_backward"] = lambda: (
     F.attention_backward,
     {"tape": F.attention_forward(**arrays())[1], "dy": zeros(B, HQ, TQ, DV), "dlse": zeros(B, HQ, TQ)},
 )
-TABLE["attention_backward"] = OF_BACKWARD
+TABLE["attention_backward"] = BACKWARD_ROWS

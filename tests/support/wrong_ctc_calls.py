@@ -1,7 +1,7 @@
-"""Wrong calls of the CTC loss and its decoding: rows of `functional/test_errors`, and right calls beside them.
+"""Wrong calls of the CTC loss and its decoders, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+CALLS       name -> function that returns the function to call and valid arguments
+TABLE       name -> rows (argument, wrong value, error, part of the message)
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ CALLS = {
 
 
 def logits_with(value, t=2, b=1):
-    """NaN and inf, or a row of nothing but -inf."""
+    """Return logits with one row replaced by `value`."""
     logits = zeros(T, B, C)
     logits[t, b] = value
     return logits

@@ -1,15 +1,15 @@
-"""Wrong calls of multi-head attention: rows of the table in `functional/test_errors`, and right calls beside them.
+"""Wrong calls of multi-head attention, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+    CALLS       name -> function that returns the function to call and valid arguments
+    TABLE       name -> rows (argument, wrong value, error, part of the message)
 
-Sizes are those of the calls of attention, whose rows say what is wrong with its options.
+The sizes are those of the calls of attention, whose rows contain the wrong options.
 """
 
 import numpy as np
 
 from seqfuse import functional as F
-from support.wrong_attention_calls import DV, HK, HQ, OF_MASK, OF_NUMBERS, OF_POSITIONS, TK, TQ, B, D
+from support.wrong_attention_calls import DV, HK, HQ, MASK_ROWS, NUMBER_ROWS, POSITION_ROWS, TK, TQ, B, D
 from support.wrong_values import INDICES, KINDS, READ_ONLY, rows_of_flag, rows_of_numbers, zeros
 
 E, EK, EV, O = 8, 9, 10, 11
@@ -31,13 +31,16 @@ def arrays():
     }
 
 
-def right_arguments():
-    """A right call; a seed is wrong or missing only where there is dropout."""
+def valid_arguments():
+    """Return valid arguments.
+
+    Dropout is on, because only then a missing or wrong seed is an error.
+    """
     return {**arrays(), "rope": F.rotary_tables(TK, D), "dropout": 0.5, "seed": 1}
 
 
 PYTORCH_ADVICE = "For weights of PyTorch, use multi_head_attention_weights_from_torch"
-OF_SHAPES = [
+SHAPE_ROWS = [
     *(row for name, a in arrays().items() for row in rows_of_numbers(name, *a.shape)),
     *((name, None, TypeError, f"{name} {KINDS} object") for name in ("query", "Wq", "Wk", "Wv", "Wo")),
     ("query", zeros(TQ, E), ValueError, "must be (B, Tq, E); got (3, 8). For one sequence pass query[None]"),
@@ -82,15 +85,15 @@ OF_SHAPES = [
     ("bo", zeros(1, O), ValueError, "must be (O,) = (11,); got (1, 11)"),
 ]
 
-EITHER = 'must be (cos, sin) or (cos, sin, "interleaved"); got'
+ROPE_CHOICES = 'must be (cos, sin) or (cos, sin, "interleaved"); got'
 TABLES = zeros(TK, D // 2)
-OF_ROPE = [
-    ("rope", TABLES, TypeError, f"{EITHER} ndarray"),
-    ("rope", "interleaved", TypeError, f"{EITHER} str"),
-    ("rope", (TABLES,), ValueError, f"{EITHER} 1 entries"),
+ROPE_ROWS = [
+    ("rope", TABLES, TypeError, f"{ROPE_CHOICES} ndarray"),
+    ("rope", "interleaved", TypeError, f"{ROPE_CHOICES} str"),
+    ("rope", (TABLES,), ValueError, f"{ROPE_CHOICES} 1 entries"),
     *(
-        ("rope", (TABLES, TABLES, said), ValueError, f'"interleaved" or nothing after cos and sin; got {said!r}')
-        for said in ("halves", True, None)
+        ("rope", (TABLES, TABLES, wrong), ValueError, f'"interleaved" or nothing after cos and sin; got {wrong!r}')
+        for wrong in ("halves", True, None)
     ),
     ("rope", (TABLES.astype(complex), TABLES), TypeError, f"cos of rope {KINDS} complex128"),
     ("rope", (TABLES, None), TypeError, f"sin of rope {KINDS} object"),
@@ -109,13 +112,13 @@ WEIGHTS = "(dWq, dWk, dWv, dWo, dbq, dbk, dbv, dbo)"
 
 
 def into(**changes):
-    """What gradients are added to, in the order of the weights."""
+    """Return the arrays of `into`, in the order of the weights."""
     names = ("Wq", "Wk", "Wv", "Wo", "bq", "bk", "bv", "bo")
     return tuple(changes.get(f"d{name}", arrays()[name]) for name in names)
 
 
 WRITTEN = "must be a numpy.ndarray, it is written to; got"
-OF_BACKWARD = [
+BACKWARD_ROWS = [
     ("tape", None, TypeError, "must be what multi_head_attention_forward returned; got NoneType"),
     (
         "tape",
@@ -153,7 +156,7 @@ def parameters():
     }
 
 
-OF_WEIGHTS = [
+TORCH_WEIGHT_ROWS = [
     *(row for name, a in parameters().items() if name != "heads" for row in rows_of_numbers(name, *a.shape)),
     ("in_proj_weight", zeros(E, 3 * E), ValueError, "must be (3*E, E) = (24, 8); got (8, 24)"),
     ("in_proj_weight", None, TypeError, f"{KINDS} object"),
@@ -188,13 +191,13 @@ OF_WEIGHTS = [
 
 CALLS, TABLE = {}, {}
 for _name in ("multi_head_attention", "multi_head_attention_forward"):
-    CALLS[_name] = lambda name=_name: (getattr(F, name), right_arguments())
-    OF_OPTIONS = [row for row in (*OF_MASK, *OF_POSITIONS, *OF_NUMBERS) if row[0] != "return_lse"]
-    TABLE[_name] = [*OF_SHAPES, *OF_ROPE, *OF_OPTIONS]
+    CALLS[_name] = lambda name=_name: (getattr(F, name), valid_arguments())
+    OPTION_ROWS = [row for row in (*MASK_ROWS, *POSITION_ROWS, *NUMBER_ROWS) if row[0] != "return_lse"]
+    TABLE[_name] = [*SHAPE_ROWS, *ROPE_ROWS, *OPTION_ROWS]
 CALLS["multi_head_attention_backward"] = lambda: (
     F.multi_head_attention_backward,
     {"tape": F.multi_head_attention_forward(**arrays())[1], "dy": np.zeros((B, TQ, O))},
 )
-TABLE["multi_head_attention_backward"] = OF_BACKWARD
+TABLE["multi_head_attention_backward"] = BACKWARD_ROWS
 CALLS["multi_head_attention_weights_from_torch"] = lambda: (F.multi_head_attention_weights_from_torch, parameters())
-TABLE["multi_head_attention_weights_from_torch"] = OF_WEIGHTS
+TABLE["multi_head_attention_weights_from_torch"] = TORCH_WEIGHT_ROWS
