@@ -61,8 +61,8 @@ def test_attention_accepts_broadcast_arrays():
 def test_attention_computes_lists_in_float64():
     case = draw("bool:qk")
     out, _, grads = case.run(F)
-    of_lists, tape = F.attention_forward(**{name: a.tolist() for name, a in case.arguments.items()}, return_lse=True)
-    assert_same_bits(of_lists, out)
+    lists_out, tape = F.attention_forward(**{name: a.tolist() for name, a in case.arguments.items()}, return_lse=True)
+    assert_same_bits(lists_out, out)
     assert_same_bits(F.attention_backward(tape, **{name: d.tolist() for name, d in case.doutputs.items()}), grads)
 
 

@@ -220,7 +220,7 @@ def test_ctc_loss_does_not_overflow_with_huge_logits(dtype):
 
 @pytest.mark.parametrize(("T", "B", "C", "S"), [(0, 3, 4, 0), (5, 0, 4, 3), (0, 0, 1, 0), (4, 2, 1, 0), (4, 2, 3, 0)])
 def test_ctc_loss_accepts_no_labels_no_steps_and_no_rows(T, B, C, S):
-    # A row without labels is spelled by blanks alone.
+    # A row without labels is spelled only by blanks.
     logits = np.random.default_rng(0).normal(size=(T, B, C))
     losses, tape = F.ctc_loss_forward(logits, np.zeros((B, S), int))
     blanks = np.log(np.exp(logits).sum(axis=-1)) - logits[..., 0]

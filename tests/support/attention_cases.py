@@ -65,7 +65,7 @@ class Setting(NamedTuple):
 def can_be_combined(settings: Iterable[Setting]) -> bool:
     """Return whether a call accepts all these settings.
 
-    If there are more queries than keys or fewer, causal attention and windows need an alignment.
+    If the numbers of queries and keys differ, causal attention and windows need an alignment.
     """
     chosen = {setting.option: setting.value for setting in settings}
     aligned = chosen.get("causal") in ("top_left", "bottom_right")

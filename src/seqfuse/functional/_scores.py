@@ -21,8 +21,8 @@ class ScoreOptions(NamedTuple):
 
     scale: float | None  # None: 1 / sqrt(D)
     softcap: float  # 0: no softcap
-    left: int  # number of keys before its position that a query may attend to; -1: all
-    right: int  # number of keys after its position; -1: all. Causal attention has 0
+    left: int  # number of keys before the position of a query that it may attend to; -1: all
+    right: int  # number of keys after the position; -1: all. Causal attention has 0
     bottom_right: bool  # True: the last query is at the last key. False: the first query is at the first key
     lengths: Array | None  # (B,) int64
     mask: Array | None  # (B, Hq, Tq, Tk), strides of 0 along broadcast axes; bool or the dtype of q

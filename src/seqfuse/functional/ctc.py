@@ -59,8 +59,8 @@ def ctc_loss(
     lengths : array_like of int, shape (B,), optional
         Number of valid steps of each row of the batch, in 0..T. All steps by default.
     mask : array_like of bool, shape (T, B), optional
-        True at valid steps; (B, T) with batch_first. With `lengths`, a step is valid if both say so. All steps by
-        default.
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
     label_lengths : array_like of int, shape (B,), optional
         Number of labels of each row, in 0..S. The entries after it are ignored. All labels by default.
     blank : int, optional
@@ -91,7 +91,7 @@ def ctc_loss(
 
     A row is impossible if it has fewer valid steps than labels plus pairs of equal neighboring labels, or if a required
     logit is -inf. Its loss is inf, and its gradient is 0. (The gradient of PyTorch is NaN in this case, unless
-    zero_infinity=True. Keras on JAX returns a loss of about 1e5.) A row without labels is spelled by blanks alone. A
+    zero_infinity=True. Keras on JAX returns a loss of about 1e5.) A row without labels is spelled only by blanks. A
     row without labels and steps has a loss of 0. If the softmax of a valid step is undefined (NaN, inf, or only -inf),
     the loss of that row and its gradient are NaN. Values at padding steps do not affect the result.
 
@@ -135,8 +135,8 @@ def ctc_loss_forward(
     lengths : array_like of int, shape (B,), optional
         Number of valid steps of each row of the batch, in 0..T. All steps by default.
     mask : array_like of bool, shape (T, B), optional
-        True at valid steps; (B, T) with batch_first. With `lengths`, a step is valid if both say so. All steps by
-        default.
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
     label_lengths : array_like of int, shape (B,), optional
         Number of labels of each row, in 0..S. The entries after it are ignored. All labels by default.
     blank : int, optional
@@ -175,7 +175,7 @@ def ctc_loss_forward(
 
     A row is impossible if it has fewer valid steps than labels plus pairs of equal neighboring labels, or if a required
     logit is -inf. Its loss is inf, and its gradient is 0. (The gradient of PyTorch is NaN in this case, unless
-    zero_infinity=True. Keras on JAX returns a loss of about 1e5.) A row without labels is spelled by blanks alone. A
+    zero_infinity=True. Keras on JAX returns a loss of about 1e5.) A row without labels is spelled only by blanks. A
     row without labels and steps has a loss of 0. If the softmax of a valid step is undefined (NaN, inf, or only -inf),
     the loss of that row and its gradient are NaN. Values at padding steps do not affect the result.
 

@@ -36,8 +36,8 @@ def ctc_greedy_decode(
     lengths : array_like of int, shape (B,), optional
         Number of valid steps of each row of the batch, in 0..T. All steps by default.
     mask : array_like of bool, shape (T, B), optional
-        True at valid steps; (B, T) with batch_first. With `lengths`, a step is valid if both say so. All steps by
-        default.
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
     blank : int, optional
         Number of the blank class, in 0..C-1. 0 by default.
     batch_first : bool, optional
@@ -103,8 +103,8 @@ def ctc_beam_decode(
     lengths : array_like of int, shape (B,), optional
         Number of valid steps of each row of the batch, in 0..T. All steps by default.
     mask : array_like of bool, shape (T, B), optional
-        True at valid steps; (B, T) with batch_first. With `lengths`, a step is valid if both say so. All steps by
-        default.
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
     blank : int, optional
         Number of the blank class, in 0..C-1. 0 by default.
     batch_first : bool, optional

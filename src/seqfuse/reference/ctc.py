@@ -48,8 +48,8 @@ def ctc_loss(
     lengths : array_like of int, shape (B,), optional
         Number of valid steps of each row of the batch. All steps by default.
     mask : array_like of bool, shape (T, B), optional
-        True at valid steps; (B, T) with batch_first. With `lengths`, a step is valid if both say so. All steps by
-        default.
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
     label_lengths : array_like of int, shape (B,), optional
         Number of labels of each row. S by default.
     blank : int, optional
@@ -101,8 +101,8 @@ def ctc_loss_forward(
     lengths : array_like of int, shape (B,), optional
         Number of valid steps of each row of the batch. All steps by default.
     mask : array_like of bool, shape (T, B), optional
-        True at valid steps; (B, T) with batch_first. With `lengths`, a step is valid if both say so. All steps by
-        default.
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
     label_lengths : array_like of int, shape (B,), optional
         Number of labels of each row. S by default.
     blank : int, optional
@@ -222,7 +222,7 @@ def ctc_loss_backward(tape: CTCLossTape, dlosses: npt.ArrayLike = 1.0) -> Array:
         with np.errstate(invalid="ignore"):  # -inf - -inf at a state whose class has probability 0
             beta = (
                 _recursion(log_p_states[::-1, ::-1], states[::-1])[:0:-1, ::-1] - log_p_states
-            )  # without the step itself
+            )  # b excludes the probability of step t itself
         log_joint = np.where(np.isneginf(log_p_states), log_p_states, alpha + beta)
         posterior = np.exp(log_joint - log_joint.max(axis=1, keepdims=True, initial=np.finfo(x.dtype).min))
         posterior /= posterior.sum(axis=1, keepdims=True)
@@ -240,7 +240,7 @@ def _states(labels: Array, blank: int) -> Array:
 
 
 def _recursion(log_p_states: Array, states: Array) -> Array:
-    """Return the logarithms of a before the first step and after each step, (n + 1, 2 S + 1).
+    """Return log a before the first step and after each step, shape (n + 1, 2 S + 1).
 
     `log_p_states` (n, 2 S + 1) is the log-probability of the class of each state at each step.
     """
