@@ -169,7 +169,8 @@ def test_attention_selects_one_value_exactly_when_scores_of_a_million_differ_wid
     chosen = rng.integers(0, 131, 50)
     q = np.zeros((1, 1, 50, 2), dtype)
     q[..., 0], q[..., 1] = 1000, chosen
-    # 1000 * (1000 - j * j) + chosen * 2000 * j = 1000 * (1000 + chosen**2 - (j - chosen)**2): the scores differ by at least 1000
+    # score = 1000 * (1000 - j * j) + chosen * 2000 * j = 1000 * (1000 + chosen**2 - (j - chosen)**2)
+    # The score of the chosen key exceeds all others by at least 1000.
     j = np.arange(131)
     k = np.stack([1000 - j * j, 2000 * j], axis=-1)[None, None].astype(dtype)
     v = rng.normal(size=(1, 1, 131, 7)).astype(dtype)
