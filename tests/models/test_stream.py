@@ -168,11 +168,11 @@ REFUSED = {
     "initial state": (with_states, "its initial states are inputs"),
     "states and steps": (mixed, "one of its inputs has steps, and another one has none"),
     "beside one another in time": (lambda: elementwise(L.Concatenate(axis=1)), "its axis is that of time"),
-    "softmax in time": (lambda: chain(L.Softmax(axis=1)), "its axis is that of time"),
-    "norm in time": (lambda: chain(L.LayerNormalization(axis=[1, 2]), shape=(4, 5)), "have that of time among them"),
+    "softmax in time": (lambda: chain(L.Softmax(axis=1)), "its axis is the time axis"),
+    "norm in time": (lambda: chain(L.LayerNormalization(axis=[1, 2]), shape=(4, 5)), "its axes include the time axis"),
     "dense in time": (lambda: chain(L.Dense(2), shape=(5,)), "the last axis of its input is the time axis"),
     "attention": (lambda: elementwise(L.Attention()), "it looks at other steps; see seqfuse.functional.KVCache"),
-    "looking ahead": (lambda: chain(L.Conv1D(3, 3, padding="same")), "it looks ahead, or steps over some"),
+    "looking ahead": (lambda: chain(L.Conv1D(3, 3, padding="same")), "its windows include later steps or skip steps"),
     "inside": (lambda: chain(chain(L.Bidirectional(every()))), "it reads a sequence from both ends"),
 }  # fmt: skip
 

@@ -73,8 +73,8 @@ MUTANTS = [
     Mutant(
         "masking: a step is padding if one of its features is",
         f"{LAYERS}/_masking.py",
-        "real = (x != self._value).any(-1)",
-        "real = (x != self._value).all(-1)",
+        "valid = (x != self._value).any(-1)",
+        "valid = (x != self._value).all(-1)",
         (f"{TESTS}/test_masking.py",),
         killed_before=True,
     ),

@@ -1,4 +1,4 @@
-"""Layers with Keras's names, arguments and numbers: a forward that returns its tape, a backward that reads it."""
+"""Layers with the names and arguments of Keras. `forward` returns outputs and a tape; `backward` reads the tape."""
 
 from seqfuse._registry import register
 from seqfuse.layers import activations, weight

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence  # named in the aliases below
+    from collections.abc import Callable, Sequence  # used in the strings below
 
     from seqfuse import _activations
     from seqfuse._arrays import Array

@@ -167,7 +167,7 @@ class GRU(Recurrent):
         self.reset_after, self.update_gate = reset_after, update_gate
 
     def bias_shape(self) -> tuple[int, ...]:
-        """Return the shape of the weight bias.
+        """Return the shape of the weight ``bias``.
 
         Returns
         -------
@@ -181,13 +181,13 @@ class GRU(Recurrent):
 
         Returns
         -------
-        infer, forward, backward : callable
+        tuple of callable
             The functions.
         """
         return F.gru, F.gru_forward, F.gru_backward
 
     def cell_options(self) -> dict[str, Any]:
-        """Return the keyword arguments of these functions that depend on the cell.
+        """Return the keyword arguments that the functions of the cell need.
 
         Returns
         -------

@@ -148,7 +148,7 @@ class Layer(Streamable, InputChecks, CallableLayer, WeightOwner, Configured):
 
     @classmethod
     def called_in(cls, parts: dict[str, Any]) -> list[Any] | None:
-        """Return the nested layers in the order of their calls, before the layer is created from a configuration.
+        """Return the nested layers that a layer with this configuration calls, in the order of the calls.
 
         Parameters
         ----------
@@ -190,7 +190,7 @@ class Layer(Streamable, InputChecks, CallableLayer, WeightOwner, Configured):
         mask : array_like, shape (batch, T), or a list with one mask per input, optional
             True at valid steps. None means that all steps are valid.
         keep : bool, optional
-            False states that `backward` will not be called: the layer need not create a tape.
+            False if `backward` will not be called. The layer then need not create a tape.
 
         Returns
         -------
@@ -219,7 +219,7 @@ class Layer(Streamable, InputChecks, CallableLayer, WeightOwner, Configured):
         dy : ndarray, or a list of ndarray or None
             Gradient of the output. If the layer has several outputs: a list, with None for a gradient of zeros.
         need_dx : bool, optional
-            False states that ``dx`` is not used. It may be None then.
+            False if ``dx`` is not used. It may be None then.
         into : list of ndarray, optional
             One array for each entry of `trainable_weights`. The gradients are added to them.
 

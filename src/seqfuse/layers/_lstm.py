@@ -167,7 +167,7 @@ class LSTM(Recurrent):
         self.unit_forget_bias = unit_forget_bias
 
     def initial_bias(self) -> InitializerLike:
-        """Return the initializer of the weight bias: bias_initializer, with ones for the forget gate if requested.
+        """Return the initializer of the weight ``bias``: bias_initializer, with ones for the forget gate if requested.
 
         Returns
         -------
@@ -190,13 +190,13 @@ class LSTM(Recurrent):
 
         Returns
         -------
-        infer, forward, backward : callable
+        tuple of callable
             The functions.
         """
         return F.lstm, F.lstm_forward, F.lstm_backward
 
     def cell_options(self) -> dict[str, Any]:
-        """Return the keyword arguments of these functions that depend on the cell.
+        """Return the keyword arguments that the functions of the cell need.
 
         Returns
         -------

@@ -101,7 +101,7 @@ class Recurrent(RecurrentState):
         self._state = None
 
     def build(self, input_shape: Shapes) -> None:
-        """Create the weights kernel, recurrent_kernel and bias.
+        """Create the weights ``kernel``, ``recurrent_kernel`` and ``bias``.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Recurrent(RecurrentState):
         super().build(input_shape)
 
     def bias_shape(self) -> tuple[int, ...]:
-        """Return the shape of the weight bias.
+        """Return the shape of the weight ``bias``.
 
         Returns
         -------
@@ -132,7 +132,7 @@ class Recurrent(RecurrentState):
         return (self.gates * self.units,)
 
     def initial_bias(self) -> InitializerLike:
-        """Return the initializer of the weight bias.
+        """Return the initializer of the weight ``bias``.
 
         Returns
         -------
@@ -148,7 +148,7 @@ class Recurrent(RecurrentState):
 
         Returns
         -------
-        infer, forward, backward : callable
+        tuple of callable
             The function without a tape, the forward function and the backward function.
         """
         raise NotImplementedError
@@ -156,7 +156,7 @@ class Recurrent(RecurrentState):
     pair = renamed_method("pair", "functions")
 
     def cell_options(self) -> dict[str, Any]:
-        """Return the keyword arguments of these functions that depend on the cell.
+        """Return the keyword arguments that the functions of the cell need.
 
         Returns
         -------
@@ -179,7 +179,7 @@ class Recurrent(RecurrentState):
         mask : array_like, shape (batch, T), optional
             True at valid steps. At padding the state does not change. A list has the mask of x as its first entry.
         keep : bool, optional
-            False states that `backward` will not be called; it saves memory.
+            False if `backward` will not be called. This saves memory.
 
         Returns
         -------
@@ -250,7 +250,7 @@ class Recurrent(RecurrentState):
         dy : ndarray, or a list of ndarray or None
             Gradient of y. With return_state a list: the gradients of y and of the final states, or None for zeros.
         need_dx : bool, optional
-            False states that ``dx`` is not used. It is None then.
+            False if ``dx`` is not used. It is None then.
         into : list of ndarray, optional
             One array for each entry of `trainable_weights`. The gradients are added to them.
 

@@ -95,7 +95,7 @@ class SimpleRNN(Recurrent):
 
         Returns
         -------
-        infer, forward, backward : callable
+        tuple of callable
             The functions.
         """
         return F.rnn, F.rnn_forward, F.rnn_backward

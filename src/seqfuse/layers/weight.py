@@ -140,7 +140,7 @@ class Gradients(list[Any]):
     """List of arrays for ``backward(..., into=)``, with results of checks that need to run only once."""
 
     plan: Any = None  # set by a model: which arrays belong to which layer
-    checked_targets: Any = None  # set for a layer: the arrays as a function of seqfuse.functional accepts them
+    checked_targets: Any = None  # set for a layer: the arrays after the checks of seqfuse.functional
 
     @staticmethod
     def checked(into: list[Any], given: tuple[Any, ...]) -> tuple[Any, ...]:
