@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.accuracy import WIDER, assert_rule_of_accuracy, results_of
+from support.accuracy import WIDER, all_results, assert_rule_of_accuracy
 from support.attention_cases import (
     PAIRS,
     SETTINGS,
@@ -12,8 +12,8 @@ from support.attention_cases import (
     assert_gradients,
     assert_gradients_along_a_line,
     draw_case,
-    laid_out,
     make_attention_case,
+    with_random_layout,
 )
 from support.cases import assert_same_bits
 
@@ -84,7 +84,7 @@ def any_case(draw):
         return draw(st.sampled_from(options))
 
     case = draw_case(choose)
-    return case, laid_out(case, choose)
+    return case, with_random_layout(case, choose)
 
 
 @EXAMPLES
@@ -98,8 +98,8 @@ def test_any_call_agrees_with_the_reference(cases, threads):
     given_in = case.arguments["q"].dtype.type
     dtype = np.float32 if given_in is np.float16 else given_in
     with sf.num_threads(threads):
-        results = results_of(strided, F)
-    plain, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
+        results = all_results(strided, F)
+    plain, truth = all_results(case, reference), all_results(case.astype(WIDER[dtype]), reference)
     assert set(results) == set(truth)
     dy, v = (np.abs(a.astype(float)).max(initial=0) for a in (case.doutputs["dy"], case.arguments["v"]))
     dP = dy * v * case.doutputs["dy"].shape[-1] ** 0.5 / (1 - case.options.get("dropout", 0))

@@ -77,10 +77,10 @@ def test_a_key_reaches_the_queries_that_attend_to_it_and_nothing_else(way, name,
     case = draw(way, dtype, T)
     clean, _, grads = case.run(module)
     for place in places(T):
-        may = np.zeros_like(case.may)
-        may[1, 2:, :, place] = case.may[1, 2:, :, place]
+        may = np.zeros_like(case.allowed)
+        may[1, 2:, :, place] = case.allowed[1, 2:, :, place]
         reached = may.any(axis=-1)  # (B, Hq, Tq)
-        keys = attending(case.may & reached[..., None], 2)  # (B, Hk, Tk), through the queries that were reached
+        keys = attending(case.allowed & reached[..., None], 2)  # (B, Hk, Tk), through the queries that were reached
         for value in (np.nan, -np.inf if place % 2 else np.inf):
             out, _, dgot = poisoned(case, name, place, value).run(module)
             assert_same_where("y", out.y, clean.y, ~reached)
@@ -104,7 +104,7 @@ def test_a_query_reaches_the_keys_that_it_attends_to_and_nothing_else(way, name,
     for place in places(case.shape[2]):
         reached = np.zeros(case.shape[:3], bool)
         reached[1, -1, place] = True
-        keys = attending(case.may & reached[..., None], 2)
+        keys = attending(case.allowed & reached[..., None], 2)
         for value in (np.nan, -np.inf if place % 2 else np.inf):
             out, _, dgot = poisoned(case, name, place, value).run(module)
             assert_same_where("y", out.y, clean.y, ~reached if name == "q" else ...)
@@ -120,7 +120,7 @@ def test_a_query_reaches_the_keys_that_it_attends_to_and_nothing_else(way, name,
 
 def _assert_same_dmask(case, got, expected, reached):
     """Entries that no query which was reached has a part in."""
-    may = case.may & reached[..., None]
+    may = case.allowed & reached[..., None]
     shape = (1,) * (4 - expected.ndim) + expected.shape
     for axis, n in enumerate(shape):
         may = may.any(axis=axis, keepdims=True) if n == 1 else may
@@ -133,8 +133,8 @@ def _assert_same_dmask(case, got, expected, reached):
 def test_keys_that_nobody_attends_to_and_queries_with_nothing_may_hold_anything(way, D, module, dtype, T):
     case = draw(way, dtype, T, D)
     out, _, grads = case.run(module)
-    nobody = ~attending(case.may, 2)
-    nothing = ~case.may.any(axis=-1)
+    nobody = ~attending(case.allowed, 2)
+    nothing = ~case.allowed.any(axis=-1)
     assert nobody.any() or nothing.any() or way == "fewer queries"
     for value in VALUES:
         arguments, doutputs = dict(case.arguments), dict(case.doutputs)
@@ -161,7 +161,7 @@ def test_excluded_entries_of_a_mask_have_no_gradient(way, module, dtype, T):
     grads = case.run(module)[2]
     assert grads.dmask.shape == case.arguments["mask"].shape
     assert grads.dmask.any()
-    may = np.broadcast_to(case.may, case.shape)
+    may = np.broadcast_to(case.allowed, case.shape)
     for axis, n in enumerate((1,) * (4 - grads.dmask.ndim) + grads.dmask.shape):
         may = may.any(axis=axis, keepdims=True) if n == 1 else may
     assert not grads.dmask[~may.reshape(grads.dmask.shape)].any()

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from support.cases import assert_accurate, assert_gradient, central_differences
-from support.ctc_cases import CALLS, Case, case_of, probabilities
+from support.ctc_cases import CALLS, Case, make_ctc_case, probabilities
 
 import seqfuse as sf
 from seqfuse import _backend, reference
@@ -59,19 +59,21 @@ def test_the_loss_is_that_of_all_paths_tried_one_by_one(steps, blank, dtype):
 @SIZES
 @EACH_CALL
 def test_ctc_loss_is_as_accurate_as_the_reference(call, T, C, S, dtype):
-    assert_keeps_the_rule_of_accuracy([case_of(call, T=T, C=C, S=S, dtype=dtype, seed=seed) for seed in range(6)])
+    assert_keeps_the_rule_of_accuracy([make_ctc_case(call, T=T, C=C, S=S, dtype=dtype, seed=seed) for seed in range(6)])
 
 
 @DTYPES
 @pytest.mark.parametrize("scale", [1e-6, 10, 1000])
 def test_ctc_loss_is_as_accurate_as_the_reference_far_from_one(scale, dtype):
-    assert_keeps_the_rule_of_accuracy([case_of("all", T=60, S=20, dtype=dtype, seed=s, scale=scale) for s in range(6)])
+    assert_keeps_the_rule_of_accuracy(
+        [make_ctc_case("all", T=60, S=20, dtype=dtype, seed=s, scale=scale) for s in range(6)]
+    )
 
 
 @pytest.mark.parametrize("S", [3, 300])
 def test_a_thousand_steps_cost_no_digits(S):
     """As near to float64 as to be off by a rounding of each of the numbers that are added up."""
-    case = case_of(T=1000, B=2, C=9, S=S, dtype=np.float32)
+    case = make_ctc_case(T=1000, B=2, C=9, S=S, dtype=np.float32)
     got, truth = case.run(F), case.astype(np.float64).run(F)
     eps = np.finfo(np.float32).eps
     np.testing.assert_allclose(got["losses"], truth["losses"], rtol=4 * eps)
@@ -82,7 +84,7 @@ def test_a_thousand_steps_cost_no_digits(S):
 
 @EACH_CALL
 def test_backward_matches_central_differences(call):
-    case = case_of(call, T=9, B=4, C=4, S=3)
+    case = make_ctc_case(call, T=9, B=4, C=4, S=3)
     possible = np.isfinite(case.forward(F)[0])
     assert possible.any()
 
@@ -96,7 +98,7 @@ def test_backward_matches_central_differences(call):
 @DTYPES
 @EACH_CALL
 def test_the_plain_call_has_the_bits_of_the_forward(call, dtype):
-    case = case_of(call, dtype=dtype)
+    case = make_ctc_case(call, dtype=dtype)
     losses = F.ctc_loss(case.logits, case.labels, **case.options)
     assert_same_bits({"losses": losses}, {"losses": case.forward(F)[0]})
 
@@ -104,14 +106,14 @@ def test_the_plain_call_has_the_bits_of_the_forward(call, dtype):
 @DTYPES
 def test_the_gradient_of_a_step_adds_up_to_0(dtype):
     """Rule: shares of all classes, each off by a rounding or two of itself."""
-    dlogits = case_of("all", T=40, C=17, S=15, dtype=dtype).run(F)["dlogits"]
+    dlogits = make_ctc_case("all", T=40, C=17, S=15, dtype=dtype).run(F)["dlogits"]
     np.testing.assert_allclose(dlogits.sum(axis=-1), 0, atol=20 * np.finfo(dtype).eps)
 
 
 @DTYPES
 @pytest.mark.parametrize("call", ["plain", "all"])
 def test_any_number_of_threads_gives_the_same_bits(call, dtype):
-    case, results = case_of(call, T=120, B=9, C=21, S=17, dtype=dtype), []
+    case, results = make_ctc_case(call, T=120, B=9, C=21, S=17, dtype=dtype), []
     for threads in (1, 2, 3):
         with sf.num_threads(threads):
             results.append(case.run(F))
@@ -123,7 +125,7 @@ def test_any_number_of_threads_gives_the_same_bits(call, dtype):
 @SIZES
 @EACH_CALL
 def test_a_row_has_the_bits_of_its_real_steps_and_labels_alone(call, T, C, S, dtype):
-    case = case_of(call, T=T, C=C, S=S, dtype=dtype)
+    case = make_ctc_case(call, T=T, C=C, S=S, dtype=dtype)
     whole = case.run(F)
     dlogits = whole["dlogits"].swapaxes(0, 1) if case.options.get("batch_first") else whole["dlogits"]
     for b in range(len(case.labels)):
@@ -136,7 +138,7 @@ def test_a_row_has_the_bits_of_its_real_steps_and_labels_alone(call, T, C, S, dt
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("call", ["lengths", "mask", "all"])
 def test_nothing_in_the_padding_reaches_anything(call, value, dtype):
-    case = case_of(call, dtype=dtype)
+    case = make_ctc_case(call, dtype=dtype)
     clean = case.run(F)
     case.in_time_order[~case.real] = value
     counts = case.options["label_lengths"]
@@ -151,7 +153,7 @@ def test_nothing_in_the_padding_reaches_anything(call, value, dtype):
 
 @DTYPES
 def test_a_row_without_a_softmax_is_nan_and_stays_alone(dtype):
-    case = case_of("lengths", B=6, S=2, dtype=dtype)
+    case = make_ctc_case("lengths", B=6, S=2, dtype=dtype)
     clean = case.run(F)
     case.logits[3, 1, 0], case.logits[2, 2, 1], case.logits[0, 4] = np.nan, np.inf, -np.inf
     dirty = case.run(F)
@@ -228,16 +230,16 @@ def test_nothing_to_spell_and_nothing_at_all(T, B, C, S):
 
 
 @pytest.mark.skipif(
-    len(set(_backend.available()) & set(_backend.fused())) < 2,
+    len(set(_backend.available()) & set(_backend.with_fma())) < 2,
     reason="one instruction set with fused multiply-add is here",
 )
 @DTYPES
 @SIZES
 @pytest.mark.parametrize("scale", [1, 30])
 def test_instruction_sets_agree(T, C, S, scale, dtype, monkeypatch):
-    case, results = case_of("all", T=T, C=C, S=S, dtype=dtype, scale=scale), []
+    case, results = make_ctc_case("all", T=T, C=C, S=S, dtype=dtype, scale=scale), []
     for isa in _backend.available():
-        if isa not in _backend.fused():
+        if isa not in _backend.with_fma():
             continue  # multiplies, rounds, and adds
         monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
         results.append(case.run(F))
@@ -269,7 +271,7 @@ LAYOUTS = [every_second_column, among_others, byte_swapped, unaligned, np.asfort
 @pytest.mark.parametrize("layout", LAYOUTS)
 @EACH_CALL
 def test_any_layout_gives_the_same_bits_and_is_not_written(call, layout):
-    case = case_of(call)
+    case = make_ctc_case(call)
     options = {name: layout(a) if isinstance(a, np.ndarray) else a for name, a in case.options.items()}
     given = Case(layout(case.logits), layout(case.labels), layout(case.dlosses), options, case.real)
     arrays = [a for a in (given.logits, given.labels, given.dlosses) if isinstance(a, np.ndarray)]
@@ -280,19 +282,19 @@ def test_any_layout_gives_the_same_bits_and_is_not_written(call, layout):
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.int8], ids=str)
 def test_half_and_integers_are_computed_in_float32(dtype):
-    case = case_of("all", dtype=dtype)
+    case = make_ctc_case("all", dtype=dtype)
     assert_same_bits(case.run(F), case.astype(np.float32).run(F))
 
 
 @pytest.mark.parametrize("dtype", "bhilqBHILQ")
 def test_labels_of_any_integer_type(dtype):
-    case = case_of("lengths")
+    case = make_ctc_case("lengths")
     losses = F.ctc_loss(case.logits, case.labels.astype(dtype), **case.options)
     np.testing.assert_array_equal(losses, case.forward(F)[0])
 
 
 def test_the_tape_follows_neither_labels_nor_losses_and_is_read_again():
-    case = case_of("lengths")
+    case = make_ctc_case("lengths")
     losses, tape = case.forward(F)
     first = F.ctc_loss_backward(tape, case.dlosses)
     losses[...] = np.inf
@@ -303,7 +305,7 @@ def test_the_tape_follows_neither_labels_nor_losses_and_is_read_again():
 
 
 def test_one_number_is_the_gradient_of_every_loss():
-    case = case_of()
+    case = make_ctc_case()
     _, tape = case.forward(F)
     np.testing.assert_array_equal(F.ctc_loss_backward(tape, 0.5), F.ctc_loss_backward(tape, np.full(4, 0.5)))
     np.testing.assert_array_equal(F.ctc_loss_backward(tape), F.ctc_loss_backward(tape, 1))
@@ -312,7 +314,7 @@ def test_one_number_is_the_gradient_of_every_loss():
 @DTYPES
 def test_denormals_are_zeros_inside_and_stay_alive_outside(dtype):
     tiny = np.finfo(dtype).tiny
-    case = case_of(dtype=dtype)
+    case = make_ctc_case(dtype=dtype)
     case.dlosses[...] *= tiny * dtype(8)
     dlogits = case.run(F)["dlogits"]
     assert ((dlogits == 0) | (np.abs(dlogits) >= tiny)).all()
@@ -321,7 +323,7 @@ def test_denormals_are_zeros_inside_and_stay_alive_outside(dtype):
 
 @pytest.mark.parametrize("isa", _backend.available())
 def test_a_tape_keeps_to_the_kernels_that_made_it(isa, monkeypatch):
-    case = case_of("all")
+    case = make_ctc_case("all")
     monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
     _, tape = case.forward(F)
     expected = F.ctc_loss_backward(tape, case.dlosses)
@@ -334,7 +336,7 @@ def test_a_tape_keeps_to_the_kernels_that_made_it(isa, monkeypatch):
 def test_losses_and_gradients_are_those_of_torch(reduction):
     """Its mean divides each loss by the number of labels first."""
     torch = pytest.importorskip("torch")
-    case = case_of("lengths", T=30, B=6, C=8, S=9)
+    case = make_ctc_case("lengths", T=30, B=6, C=8, S=9)
     theirs = torch.tensor(case.logits, requires_grad=True)
     counts, lengths = case.options["label_lengths"], case.options["lengths"]
     losses = torch.nn.functional.ctc_loss(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.ctc_cases import CALLS, case_of, probabilities, spelled
+from support.ctc_cases import CALLS, collapse_path, make_ctc_case, probabilities
 
 from seqfuse import functional as F
 
@@ -49,7 +49,7 @@ def test_the_greedy_path_is_the_likeliest(seed):
     paths = {p: sum(log_p[t, c] for t, c in enumerate(p)) for p in np.ndindex(*(4,) * 5)}
     best = max(paths, key=paths.get)
     (decoded,) = F.ctc_greedy_decode(logits)
-    assert decoded.labels == list(spelled(best))
+    assert decoded.labels == list(collapse_path(best))
     assert decoded.score == pytest.approx(paths[best], rel=1e-12)
 
 
@@ -57,14 +57,14 @@ def test_the_greedy_path_is_the_likeliest(seed):
 def test_both_spell_a_path_that_is_sure(path):
     logits = 40 * np.eye(4)[path].reshape(-1, 1, 4)
     (greedy,), ((beam,),) = F.ctc_greedy_decode(logits), F.ctc_beam_decode(logits)
-    assert greedy.labels == beam.labels == list(spelled(tuple(path)))
+    assert greedy.labels == beam.labels == list(collapse_path(tuple(path)))
     assert greedy.score == pytest.approx(0, abs=1e-14)
     assert beam.score == pytest.approx(0, abs=1e-14)
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_row_is_decoded_as_its_real_steps_alone(call):
-    case = case_of(call)
+    case = make_ctc_case(call)
     case.in_time_order[~case.real] = np.nan
     options = {name: value for name, value in case.options.items() if name != "label_lengths"}
     greedy = F.ctc_greedy_decode(case.logits, **options)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.accuracy import WIDER, assert_rule_of_accuracy, results_of
+from support.accuracy import WIDER, all_results, assert_rule_of_accuracy
 from support.attention_cases import Setting, assert_gradients, assert_gradients_along_a_line
 from support.cases import assert_same_bits
-from support.multi_head_cases import LAYOUTS, PAIRS, SETTINGS, draw_case, laid_out, make_multi_head_case
+from support.multi_head_cases import LAYOUTS, PAIRS, SETTINGS, draw_case, make_multi_head_case, with_random_layout
 
 import seqfuse as sf
 from seqfuse import _backend, reference
@@ -71,7 +71,7 @@ def any_case(draw):
         return draw(st.sampled_from(options))
 
     case = draw_case(choose)
-    return case, laid_out(case, choose)
+    return case, with_random_layout(case, choose)
 
 
 BEHIND_THE_SCORES = ("dquery", "dkey", "dWq", "dWk", "dbq", "dbk", "dmask")
@@ -98,8 +98,8 @@ def test_any_call_agrees_with_the_reference(cases, threads):
     given_in = case.arguments["query"].dtype.type
     dtype = np.float32 if given_in is np.float16 else given_in
     with sf.num_threads(threads):
-        results = results_of(strided, F)
-    plain, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
+        results = all_results(strided, F)
+    plain, truth = all_results(case, reference), all_results(case.astype(WIDER[dtype]), reference)
     assert set(results) == set(truth)
     dP = size_of_dP(case)
     for name, true in truth.items():

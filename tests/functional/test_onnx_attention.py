@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from support.onnx_attention import INPUTS, Outputs, call, options_of, run_node
+from support.onnx_attention import INPUTS, Outputs, attention_options, call, run_node
 from support.onnx_cases import assert_case, node_cases
 
 from seqfuse import functional, reference
@@ -160,13 +160,13 @@ def test_node_agrees_with_its_definition(kind, window, causal, mask, module):
 def test_options_say_it_without_a_mask(attributes, kind, options):
     inputs = make_inputs(kind, "no mask")
     Tk = inputs["K"].shape[1] + (inputs["past_key"].shape[2] if "past_key" in inputs else 0)
-    got = options_of(attributes, inputs, 4, Tk)
+    got = attention_options(attributes, inputs, 4, Tk)
     assert {name: list(value) if name == "lengths" else value for name, value in got.items()} == options
 
 
 def test_options_say_a_window_on_both_sides_where_queries_are_keys():
     q = np.zeros((1, 5, 4), np.float32)
-    assert options_of({"left_window_size": 1, "right_window_size": 2}, dict.fromkeys("QKV", q), 5, 5) == {
+    assert attention_options({"left_window_size": 1, "right_window_size": 2}, dict.fromkeys("QKV", q), 5, 5) == {
         "window": (1, 2)
     }
 

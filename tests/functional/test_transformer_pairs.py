@@ -91,7 +91,7 @@ def test_a_row_has_the_same_bits_in_any_batch(way, dtype):
 
 
 @pytest.mark.skipif(
-    len(set(_backend.available()) & set(_backend.fused())) < 2,
+    len(set(_backend.available()) & set(_backend.with_fma())) < 2,
     reason="one instruction set with fused multiply-add is here",
 )
 @DTYPES
@@ -101,7 +101,7 @@ def test_a_row_has_the_same_bits_in_any_batch(way, dtype):
 def test_instruction_sets_agree(way, D, scale, dtype, monkeypatch):
     case, results = way.case((9, 5, 3), D, dtype=dtype, scale=scale), []
     for isa in _backend.available():
-        if isa not in _backend.fused():
+        if isa not in _backend.with_fma():
             continue  # multiplies, rounds, and adds
         monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
         results.append(case.run(F))

@@ -27,7 +27,7 @@ def by_hand(case):
     y, lse = np.zeros((B, Hq, Tq, v.shape[3])), np.full((B, Hq, Tq), -np.inf)
     added = None if mask is None or mask.dtype == bool else np.broadcast_to(mask, (B, Hq, Tq, Tk))
     for b, h, i in np.ndindex(B, Hq, Tq):
-        keys = np.flatnonzero(case.may[b, h, i])
+        keys = np.flatnonzero(case.allowed[b, h, i])
         scores = []
         for j in keys:
             s = math.fsum(q[b, h, i] * k[b, h // group, j]) * scale
@@ -104,7 +104,7 @@ def test_attention_is_pytorchs(settings):
     )
     y.backward(torch.from_numpy(case.doutputs["dy"]))
     out, _, grads = case.run(reference)
-    some = case.may.any(axis=-1)  # PyTorch has its own opinion of a query with nothing to attend to
+    some = case.allowed.any(axis=-1)  # PyTorch has its own opinion of a query with nothing to attend to
     np.testing.assert_allclose(out.y[some], y.detach().numpy()[some], rtol=1e-12, atol=1e-14)
     for name in case.differentiable if some.all() else ():
         np.testing.assert_allclose(getattr(grads, f"d{name}"), leaves[name].grad.numpy(), rtol=1e-10, atol=1e-13)

@@ -15,7 +15,7 @@ def test_attended_is_what_the_options_say_pair_by_pair(settings):
     case = make_attention_case(settings, B=3, Tq=6)
     options = {name: case.options[name] for name in ("causal", "window", "lengths") if name in case.options}
     may = attended(case.shape, case.arguments.get("mask"), **options)
-    np.testing.assert_array_equal(may, case.may)
+    np.testing.assert_array_equal(may, case.allowed)
 
 
 # Queries as letters, keys as columns; a dot is a pair that may not attend.

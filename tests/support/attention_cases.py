@@ -4,9 +4,9 @@
     PAIRS               the same for every two options that go together, each value of the two once at least
     make_attention_case(settings, ...)      an AttentionCase of a given size, drawn from a seed
     assert_gradients(case, module), assert_gradients_along_a_line(case, module)     against central differences
-    random_case(seed)   one of any size, options, type and layout, which draw_case(choose) and laid_out choose
+    random_case(seed)   one of any size, options, type and layout, which draw_case(choose) and with_random_layout choose
     case.run(module)    (AttentionOutput, tape, AttentionGrads) of that module: `seqfuse.functional`, or the reference
-    case.may            (B, Hq, Tq, Tk), which query may attend to which key, by a loop over pairs
+    case.allowed            (B, Hq, Tq, Tk), which query may attend to which key, by a loop over pairs
 
 A setting is one option at one value. The options `mask`, `lengths`, `dlse` and those of the shape are drawn with the
 case; a mask is "<kind>:<axes>", of a kind in MASKS and of full length along the axes b, h, q and k that are named.
@@ -96,7 +96,7 @@ class AttentionCase:
         return {name: a for name, a in self.arguments.items() if a.dtype != bool}
 
     @cached_property
-    def may(self) -> npt.NDArray[np.bool_]:
+    def allowed(self) -> npt.NDArray[np.bool_]:
         """(B, Hq, Tq, Tk), which query may attend to which key: pair by pair, as the options are explained."""
         B, _, Tq, Tk = self.shape
         causal, lengths = self.options.get("causal", False), [int(n) for n in self.options.get("lengths", [Tk] * B)]
@@ -138,7 +138,7 @@ class AttentionCase:
 
     def loss(self, module: Any) -> Any:
         """The scalar whose gradients are those of `run`; rows with nothing to attend to are not in it."""
-        out, some = self.forward(module)[0], self.may.any(axis=-1)
+        out, some = self.forward(module)[0], self.allowed.any(axis=-1)
         loss = (out.y * self.doutputs["dy"]).sum()
         return loss + (out.lse[some] * self.doutputs["dlse"][some]).sum() if "dlse" in self.doutputs else loss
 
@@ -256,7 +256,7 @@ def draw_case(choose: Callable[[list[Any]], Any]) -> AttentionCase:
     return case.astype(choose([np.float32, np.float64, np.float16]))
 
 
-def laid_out(case: AttentionCase, choose: Callable[[list[Any]], Any]) -> AttentionCase:
+def with_random_layout(case: AttentionCase, choose: Callable[[list[Any]], Any]) -> AttentionCase:
     """The case with every array somewhere else in memory."""
     arguments = {name: choose(LAYOUTS)(a) for name, a in case.arguments.items()}
     return replace(case, arguments=arguments, doutputs={n: choose(LAYOUTS)(d) for n, d in case.doutputs.items()})
@@ -269,7 +269,7 @@ def random_case(seed: int) -> AttentionCase:
     def choose(options: list[Any]) -> Any:
         return options[rng.integers(len(options))]
 
-    return laid_out(draw_case(choose), choose)
+    return with_random_layout(draw_case(choose), choose)
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Random calls of the CTC loss, what they give by name, and the probability of labels by trying all paths.
 
-    case_of(call, ...)              a Case: logits, labels and the gradient of the losses, drawn from a seed
+    make_ctc_case(call, ...)              a Case: logits, labels and the gradient of the losses, drawn from a seed
     case.run(module)                {"losses": ..., "dlogits": ...}
-    spelled(path, blank)            what a path spells
+    collapse_path(path, blank)            what a path spells
     probabilities(logits, blank)    {labels: probability} of all labels that a row of few steps and classes can spell
 
 `module` is `seqfuse.reference` or `seqfuse.functional`. A case is drawn in float64 and then rounded to its dtype, so
@@ -57,7 +57,7 @@ class Case:
         return Case(x, self.labels[b : b + 1, :count], self.dlosses[b : b + 1], options, np.ones((len(x), 1), bool))
 
 
-def case_of(
+def make_ctc_case(
     call: str = "plain",
     *,
     T: int = 17,
@@ -93,7 +93,7 @@ def case_of(
     return Case(logits, labels, dlosses, options, real).astype(dtype)
 
 
-def spelled(path: tuple[int, ...], blank: int = 0) -> tuple[int, ...]:
+def collapse_path(path: tuple[int, ...], blank: int = 0) -> tuple[int, ...]:
     """What is left when runs are made one and blanks are taken out."""
     return tuple(c for c, _ in groupby(path) if c != blank)
 
@@ -105,6 +105,6 @@ def probabilities(logits: Any, blank: int = 0) -> dict[tuple[int, ...], float]:
     shares /= shares.sum(axis=1, keepdims=True)
     found: dict[tuple[int, ...], float] = {}
     for path in product(range(logits.shape[1]), repeat=len(logits)):
-        labels = spelled(path, blank)
+        labels = collapse_path(path, blank)
         found[labels] = found.get(labels, 0.0) + float(np.prod(shares[np.arange(len(path)), list(path)]))
     return found

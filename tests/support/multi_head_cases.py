@@ -3,7 +3,8 @@
     SETTINGS            pytest.param(settings) for every option at every value of interest, one at a time
     PAIRS               the same for every two options that go together, each value of the two once at least
     make_multi_head_case(settings, ...)     a MultiHeadCase of a given size, drawn from a seed
-    draw_case(choose), laid_out(case, choose)       one of any size and options, and its arrays anywhere in memory
+    draw_case(choose)                       a case of any size and options
+    with_random_layout(case, choose)        the case with its arrays anywhere in memory
     case.run(module)    (Output, tape, MultiHeadAttentionGrads) of `seqfuse.functional` or the reference
 
 Gradients are judged by `assert_gradients` and `assert_gradients_along_a_line` of `attention_cases`. By default a case
@@ -276,6 +277,6 @@ LAYOUTS = [
 ]
 
 
-def laid_out(case: MultiHeadCase, choose: Callable[[list[Any]], Any]) -> MultiHeadCase:
+def with_random_layout(case: MultiHeadCase, choose: Callable[[list[Any]], Any]) -> MultiHeadCase:
     """The case with every array somewhere else in memory."""
     return case.map(lambda a: choose([lambda same: same, *LAYOUTS])(a))

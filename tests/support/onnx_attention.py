@@ -72,7 +72,7 @@ def call(attributes: Mapping[str, Any], inputs: Mapping[str, Array], module: Any
     q, k, v = (_apart(inputs[name], n) for name, n in zip("QKV", heads))
     if "past_key" in inputs:
         k, v = (np.concatenate([inputs[past], new], axis=2) for past, new in (("past_key", k), ("past_value", v)))
-    options = options_of(attributes, inputs, q.shape[2], k.shape[2])
+    options = attention_options(attributes, inputs, q.shape[2], k.shape[2])
     wide = [a.astype(np.float64) if attributes.get("softmax_precision") == DOUBLE else a for a in (q, k, v)]
     y, qk = module.attention(*wide, **options), None
     if inputs["Q"].ndim == 3:
@@ -85,7 +85,7 @@ def call(attributes: Mapping[str, Any], inputs: Mapping[str, Array], module: Any
     return Outputs(y.astype(q.dtype), k, v, None if qk is None else qk.astype(q.dtype))
 
 
-def options_of(attributes: Mapping[str, Any], inputs: Mapping[str, Array], Tq: int, Tk: int) -> dict[str, Any]:
+def attention_options(attributes: Mapping[str, Any], inputs: Mapping[str, Array], Tq: int, Tk: int) -> dict[str, Any]:
     """Our options, for Tq queries and Tk keys, those of the past among them."""
     causal, left, right = _limits(attributes)
     cached = bool({"past_key", "nonpad_kv_seqlen"} & set(inputs))

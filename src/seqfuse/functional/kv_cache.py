@@ -195,7 +195,7 @@ class KVCache:
 
     def _numbers(self, function: str, name: str, value: ArrayLike) -> Array:
         needed = "float32, as the cache is"
-        return _arrays.no_wider(function, name, value, self._dtype, needed, "Pass dtype=float64 to KVCache")
+        return _arrays.widen(function, name, value, self._dtype, needed, "Pass dtype=float64 to KVCache")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

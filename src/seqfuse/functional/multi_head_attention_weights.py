@@ -95,5 +95,5 @@ def multi_head_attention_weights(
 
 def _read(function: str, name: str, value: ArrayLike) -> Array:
     array = _arrays.asarray(function, name, value)
-    _arrays.counts_as(function, name, array.dtype)
+    _arrays.compute_dtype(function, name, array.dtype)
     return array

@@ -124,7 +124,7 @@ class Dense(Layer):
     def _of_rows(self, batch: int) -> Callable[[Any], Any]:
         """The layer as it is now, of rows (batch, I), without a look at its arguments."""
         W, b, g = self.kernel.numpy(), None if self.bias is None else self.bias.numpy(), self._activation
-        dtype, kernels, current, ready = self._dtype, _backend.kernels, _threads.current, _arrays.READY
+        dtype, kernels, current, ready = self._dtype, _backend.kernels, _threads.current, _arrays.C_ALIGNED
         shape, empty = (batch, self.units), np.empty
 
         def product(x: Any) -> Any:

@@ -108,7 +108,7 @@ class Embedding(Layer):
 
     def _whole(self, x: Array) -> Array:
         """Floats and bool as the integers that they are."""
-        _arrays.counts_as(self.name, "the input", x.dtype)
+        _arrays.compute_dtype(self.name, "the input", x.dtype)
         with np.errstate(invalid="ignore"):  # NaN and inf are found out by the comparison
             integers = x.astype(np.int64)
         if not np.array_equal(integers, x):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from seqfuse import _arrays, _checks, _names, initializers, regularizers
-from seqfuse._config import Configured, arguments_of
+from seqfuse._config import Configured, constructor_arguments
 from seqfuse._deprecation import renamed_method
 from seqfuse.layers._stream_step import Streamable
 from seqfuse.layers._tensor import Node, Shape, Tensor
@@ -110,7 +110,7 @@ class Layer(Streamable, Configured):
             if name in _LEFT_OUT and value is not None:
                 raise ValueError(f"{kind}: {name} must be None: it is not built; got {value!r}")
             if name not in _HINTS and name not in _LEFT_OUT:
-                near = _names.suggestion(name, arguments_of(cls))
+                near = _names.suggestion(name, constructor_arguments(cls))
                 raise TypeError(f"{kind}: there is no argument {name!r}{near}")
 
     # ---- weights -------------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ class Layer(Streamable, Configured):
     def cast(self, x: Any, argument: str) -> Array:
         """Numbers of any kind in the type that the layer computes in, themselves where they are of it."""
         x = _arrays.asarray(self.name, argument, x)
-        _arrays.counts_as(self.name, argument, x.dtype)
+        _arrays.compute_dtype(self.name, argument, x.dtype)
         return np.asarray(x, self._dtype)
 
     def check_shape(self, shape: Any, *, source: Layer | None = None) -> None:

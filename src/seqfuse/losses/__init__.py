@@ -101,7 +101,7 @@ def get(identifier: Any, function: str = "losses.get", argument: str = "identifi
     2.0
     """
     own = FUNCTIONS.get(identifier) if callable(identifier) else None
-    found = _config.made(function, own or identifier, NAMES, argument)
+    found = _config.get_instance(function, own or identifier, NAMES, argument)
     if isinstance(found, Loss):
         return found
     if callable(identifier):

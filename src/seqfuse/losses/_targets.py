@@ -98,7 +98,7 @@ def classes(
 
 def whole(function: str, labels: Array) -> Array:
     """Labels that are bool or floats as integers."""
-    _arrays.counts_as(function, "y_true", labels.dtype)
+    _arrays.compute_dtype(function, "y_true", labels.dtype)
     with np.errstate(invalid="ignore"):  # NaN and what is beyond int64 become some integer, which is not equal
         whole = labels.astype(np.int64)
     wrong = np.argwhere(whole != labels)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _names, _threads
-from seqfuse._config import Configured, arguments_of
+from seqfuse._config import Configured, constructor_arguments
 from seqfuse._update import Update
 from seqfuse.optimizers import schedules
 
@@ -94,7 +94,7 @@ class Optimizer(Configured):
     ) -> None:
         own = type(self).__name__
         for other in others:
-            near = _names.suggestion("learning_rate" if other == "lr" else other, arguments_of(type(self)))
+            near = _names.suggestion("learning_rate" if other == "lr" else other, constructor_arguments(type(self)))
             raise TypeError(f"{own}: there is no argument {other!r}{near}")
         self._rate = schedules.get(learning_rate, own)
         self._takes_step = _takes_step(self._rate)
@@ -275,7 +275,7 @@ class Optimizer(Configured):
         ------
         ValueError        `build` was not called, or an array is not as it said
         """
-        if not (self._fits(parameters, _arrays.READY | _WRITEABLE) and self._fits(gradients, _arrays.READY)):
+        if not (self._fits(parameters, _arrays.C_ALIGNED | _WRITEABLE) and self._fits(gradients, _arrays.C_ALIGNED)):
             self._refuse(parameters, gradients)
         average, frequency = self._average, self.ema_overwrite_frequency
         done, momentum, moves = self._calls, self.ema_momentum, True
@@ -313,7 +313,7 @@ class Optimizer(Configured):
             raise ValueError(f"{own}: build must come before update; got no call of it")
         needed = f"(n,) = {self._shape} of {self._dtype}, in C order"
         for name, array in zip(("parameters", "gradients"), given):
-            if not self._fits(array, _arrays.READY | (_WRITEABLE if name == "parameters" else 0)):
+            if not self._fits(array, _arrays.C_ALIGNED | (_WRITEABLE if name == "parameters" else 0)):
                 got = f"{array.shape} of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
                 raise ValueError(f"{own}: {name} must be {needed}; got {got}")
 
