@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.cases import BIASES, BOUNDED, CALLS, VARIANTS, make_case, name_of, settings_of
+from support.cases import BIASES, BOUNDED, CALLS, VARIANTS, activation_name, cell_settings, make_case
 
 import seqfuse as sf
 from seqfuse import functional as F
@@ -19,7 +19,7 @@ NASTY = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33]
 PLACES = st.sampled_from(["plain", "spread", "backwards", "columns", "columns backwards", "fortran", "broadcast"])
 
 
-def laid_out(array, how):
+def with_layout(array, how):
     """The same numbers, with other strides."""
     if how == "spread" and array.ndim:
         return np.repeat(array, 3, 0)[::3]
@@ -39,7 +39,9 @@ def cases(draw):
     cell, options = draw(st.sampled_from(VARIANTS)).values
     bias, sizes = draw(st.sampled_from(BIASES)), st.integers(1, 20) | st.sampled_from(NASTY)
     options = {name: value for name, value in options.items() if draw(st.booleans())}
-    chosen = [s for s in settings_of(cell) if s.option != "recurrent_activation" or name_of(s.value) in BOUNDED]
+    chosen = [
+        s for s in cell_settings(cell) if s.option != "recurrent_activation" or activation_name(s.value) in BOUNDED
+    ]
     case = make_case(
         cell,
         options,
@@ -68,9 +70,9 @@ def cases(draw):
 
 def strided(case, draw):
     """The case with every array somewhere else in memory."""
-    arguments = {name: laid_out(a, draw(PLACES)) for name, a in case.arguments.items()}
-    doutputs = {name: laid_out(a, draw(PLACES)) for name, a in case.doutputs.items()}
-    call = {name: laid_out(a, draw(PLACES)) if name == "mask" else a for name, a in case.call.items()}
+    arguments = {name: with_layout(a, draw(PLACES)) for name, a in case.arguments.items()}
+    doutputs = {name: with_layout(a, draw(PLACES)) for name, a in case.doutputs.items()}
+    call = {name: with_layout(a, draw(PLACES)) if name == "mask" else a for name, a in case.call.items()}
     return replace(case, arguments=arguments, doutputs=doutputs, call=call)
 
 

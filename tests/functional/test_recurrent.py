@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from support.accuracy import assert_rule_of_accuracy, results_of
+from support.accuracy import all_results, assert_rule_of_accuracy
 from support.cases import BIASES, CALLS, VARIANTS, assert_gradient, assert_same_bits, central_differences, make_case
 
 from seqfuse import functional as F
@@ -82,7 +82,7 @@ def test_1e30_saturates(cell, options, dtype):
     options, eps = options | {"activation": "tanh"}, np.finfo(dtype).eps
     case = make_case(cell, options, T=4, B=5, I=3, H=19, dtype=dtype)
     case.arguments["x"][...] = np.copysign(1e30, case.arguments["x"])
-    got, wanted = results_of(case, F), results_of(case, reference)
+    got, wanted = all_results(case, F), all_results(case, reference)
     for name in wanted:
         assert np.isfinite(got[name]).all(), name
         # Gates are 0 or 1 but for their h U: what is left to round is a step's few sums of weights and gates.
@@ -98,7 +98,7 @@ def test_inf_follows_ieee(cell, options, dtype):
     x = case.arguments["x"]
     x[1, 1], x[2, 3], x[2, 4] = np.inf, -np.inf, np.inf
     with np.errstate(invalid="ignore"):
-        got, wanted = results_of(case, F), results_of(case, reference)
+        got, wanted = all_results(case, F), all_results(case, reference)
     assert np.isfinite(got["y"]).all()
     for name in wanted:  # NaN where the reference has it, or the same number but for sums of some dozens of terms
         np.testing.assert_allclose(got[name], wanted[name], rtol=64 * eps, atol=64 * eps, err_msg=name)
@@ -142,7 +142,7 @@ def test_negating_the_columns_of_z_turns_one_update_into_the_other(cell, options
     turned = make_case(cell, options | {"update_gate": "candidate"}, T=6, B=5, I=4, H=19, dtype=dtype)
     for name in ("W", "U", "b"):
         turned.arguments[name][..., :19] *= -1
-    got, wanted = results_of(turned, F), results_of(case, F)
+    got, wanted = all_results(turned, F), all_results(case, F)
     for name in ("dW", "dU", "db"):
         got[name][..., :19] *= -1
     for name in wanted:  # but for rounding: some ulps of the largest number in each of six steps

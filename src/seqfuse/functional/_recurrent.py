@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqfuse.functional._cell import Cell
     from seqfuse.functional._tape import RecurrentTape, Tape
 
-_ndarray, _FLOAT32, _FLOAT64, _READY = np.ndarray, _arrays.FLOAT32, _arrays.FLOAT64, _arrays.READY
+_ndarray, _FLOAT32, _FLOAT64, _READY = np.ndarray, _arrays.FLOAT32, _arrays.FLOAT64, _arrays.C_ALIGNED
 
 
 def read_call(

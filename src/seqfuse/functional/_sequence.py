@@ -50,7 +50,7 @@ def read_sequence(
     if batch_first:
         x = x.swapaxes(0, 1)
     steps, batch, _ = x.shape
-    if not 0 < steps * batch * units <= _checks.MOST_ELEMENTS:
+    if not 0 < steps * batch * units <= _checks.MAX_ELEMENTS:
         _checks.sizes(function, "y (T, B, H)", steps, batch, units)
     if h0 is not None:
         h0 = _checks.state(function, "h0", h0, batch, units, x.dtype, cell.has_c)

@@ -31,7 +31,7 @@ class GRUTape(Tape):
     __slots__ = ()
 
 
-def cell_of(function: str, reset_after: Any, update_gate: Any) -> Cell:
+def select_cell(function: str, reset_after: Any, update_gate: Any) -> Cell:
     """Return one of the four GRUs."""
     if type(reset_after) is not bool:
         (reset_after,) = _checks.flags(function, ("reset_after",), (reset_after,))
@@ -120,7 +120,7 @@ def gru(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    cell = cell_of("gru", reset_after, update_gate)
+    cell = select_cell("gru", reset_after, update_gate)
     if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None:
         cell = with_options("gru", cell, activation, recurrent_activation, clip)
     weights, sequence = _recurrent.read_call(
@@ -192,7 +192,7 @@ def gru_forward(
     >>> tape
     <GRUTape T=5 B=2 H=4 float64>
     """
-    cell = cell_of("gru_forward", reset_after, update_gate)
+    cell = select_cell("gru_forward", reset_after, update_gate)
     if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None:
         cell = with_options("gru_forward", cell, activation, recurrent_activation, clip)
     weights, sequence = _recurrent.read_call(

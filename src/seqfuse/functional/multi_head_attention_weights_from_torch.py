@@ -111,5 +111,5 @@ def multi_head_attention_weights_from_torch(
 def _as_array(function: str, name: str, value: ArrayLike) -> Array:
     """Return the value as an array of a supported dtype."""
     array = _arrays.asarray(function, name, value)
-    _arrays.counts_as(function, name, array.dtype)
+    _arrays.compute_dtype(function, name, array.dtype)
     return array

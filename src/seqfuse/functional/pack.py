@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seqfuse.functional._cell import KERNEL_CELLS, LINEAR, RELU, SIGMOID, TANH, with_options
-from seqfuse.functional.gru import cell_of
+from seqfuse.functional.gru import select_cell
 from seqfuse.functional.packed import Packed
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def pack_gru(
     >>> F.pack_gru(np.zeros((3, 12), np.float32), np.zeros((4, 12), np.float32))
     <Packed gru I=3 H=4 float32>
     """
-    cell = cell_of("pack_gru", reset_after, update_gate)
+    cell = select_cell("pack_gru", reset_after, update_gate)
     return Packed(with_options("pack_gru", cell, activation, recurrent_activation, clip), W, U, b)
 
 

@@ -130,4 +130,4 @@ class Stream:
 def packed_input(function: str, x: ArrayLike, dtype: np.dtype[Any]) -> Array:
     """Return x in the type of packed weights; refuse a wider type, whose precision would be lost."""
     needed = "no wider than the packed weights, float32"
-    return _arrays.no_wider(function, "x", x, dtype, needed, "Pass x as float32, or pack weights of float64")
+    return _arrays.widen(function, "x", x, dtype, needed, "Pass x as float32, or pack weights of float64")

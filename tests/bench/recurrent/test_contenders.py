@@ -17,7 +17,7 @@ SHAPES = {"forward": Shape(5, 3, 4, 8), "forward+backward": Shape(5, 3, 4, 8), "
 def installed(cell):
     """The peers that are here and have the cell."""
     names = {"pytorch": "pytorch", "onnx": "onnxruntime"}
-    return {names[peer] for peer in DEFINED[cell].foreign if peer in names} & set(versions(PEERS))
+    return {names[peer] for peer in DEFINED[cell].peer_gates if peer in names} & set(versions(PEERS))
 
 
 def assert_right(present, case):

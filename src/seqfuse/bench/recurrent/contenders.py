@@ -15,7 +15,7 @@ from seqfuse.bench.recurrent.problem import Problem, trained
 def beside_peers(problem: Problem, work: Work, threads: int, peers: Sequence[str]) -> list[Contender]:
     """Ours, and those of `peers` that can do the work, set up with so many threads."""
     result = [seqfuse(problem, work)]
-    foreign = CELLS[problem.cell].foreign  # the peers that have the cell
+    foreign = CELLS[problem.cell].peer_gates  # the peers that have the cell
     if "pytorch" in peers and "pytorch" in foreign:
         from seqfuse.bench.recurrent import pytorch
 
@@ -31,7 +31,7 @@ def with_padding(problem: Problem, work: Work, threads: int, peers: Sequence[str
     """Ours with `lengths` and without on one padded batch, and PyTorch's packed sequences and its padded run."""
     real = with_lengths(problem)
     result = [seqfuse(real, work), seqfuse(problem, work)._replace(name="padded")]
-    if "pytorch" in peers and "pytorch" in CELLS[problem.cell].foreign:
+    if "pytorch" in peers and "pytorch" in CELLS[problem.cell].peer_gates:
         from seqfuse.bench.recurrent import pytorch
 
         result.append(pytorch.contender(real, work, threads)._replace(name="pytorch packed"))
