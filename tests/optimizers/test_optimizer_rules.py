@@ -131,9 +131,9 @@ def test_updates_are_bitwise_equal_for_all_instruction_sets(name, dtype, limit, 
 
 def test_kernel_refuses_an_unknown_rule():
     one, runs = np.zeros(1), np.array([[0, 1, 0]])
-    with pytest.raises(ValueError, match="no such rule: adams"):
+    with pytest.raises(ValueError, match="got adams"):
         _backend.kernels.optimizer_update(Update("adams", (), (), runs), one, one, None, 1, 0.1, 0.0, 1)
-    with pytest.raises(ValueError, match="adam: wrong number of states"):
+    with pytest.raises(ValueError, match="wrong number of states or numbers for rule adam"):
         _backend.kernels.optimizer_update(Update("adam", (), (), runs), one, one, None, 1, 0.1, 0.0, 1)
 
 
