@@ -69,12 +69,7 @@ FAMILIES = [
             (
                 "multi_head_attention",
                 "Multi-head attention",
-                [
-                    "multiheadattention",
-                    "multiheadattentionweights",
-                    "weightsfrompytorch",
-                    "multiheadweightsfrompytorch",
-                ],
+                ["multiheadattention", "multiheadattentionweights", "multiheadattentionweightsfromtorch"],
             ),
             ("rotary", "Rotary positions", ["rotary", "rotarytables"]),
             ("sinusoidal_positions", "Sinusoidal positions", ["sinusoidalpositions"]),
