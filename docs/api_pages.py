@@ -163,21 +163,22 @@ def members(cls: type, documented: set[type]) -> list[tuple[str, str]]:
     A member of a documented base class is left out, unless the class overrides it and says more than one line about it.
     """
     found: dict[str, str] = {}
+    documented_bases = [base for base in cls.__mro__[1:] if base in documented]
     for base in cls.__mro__:
-        if base is not cls and (base in documented or not base.__module__.startswith("seqfuse")):
+        if not base.__module__.startswith("seqfuse") or any(issubclass(other, base) for other in documented_bases):
             continue
         for name, value in vars(base).items():
             public = not name.startswith("_") or name == "__call__"
             inner = getattr(value, "__func__", value)
-            text = inspect.getdoc(inner.fget if isinstance(inner, property) else inner) or ""
+            text = (inner.fget if isinstance(inner, property) else inner).__doc__ or ""
             if not public or name in found or not text or "(deprecated)" in text:
                 continue
             if isinstance(inner, property):
                 found[name] = "autoproperty"
             elif inspect.isfunction(inner):
                 found[name] = "automethod"
-    inherited = {name for base in cls.__mro__[1:] if base in documented for name in vars(base)}
-    repeated = {name for name in inherited if "\n\n" not in (inspect.getdoc(vars(cls).get(name)) or "")}
+    inherited = {name for base in documented_bases for name in dir(base)}
+    repeated = {name for name in inherited if "\n\n" not in (getattr(vars(cls).get(name), "__doc__", None) or "")}
     return sorted(
         ((directive, name) for name, directive in found.items() if name not in repeated),
         key=lambda member: (member[1] != "__call__", member[1]),

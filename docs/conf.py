@@ -63,6 +63,7 @@ html_sidebars = {page: [] for page in ("index", "installation", "tour", "changel
 
 # Equations render without a network: copy_mathjax puts what is needed of the package sphinx-mathjax-offline there.
 mathjax_path = "mathjax/tex-chtml.js"
+mathjax3_config = {"options": {"menuOptions": {"settings": {"enrich": False}}}}  # no speech, whose engine is large
 
 # For `sphinx-build -b linkcheck`, which .ci/full runs.
 linkcheck_timeout = 20
@@ -90,7 +91,6 @@ def api_role(
         reftype="obj",
         reftarget=text.removesuffix("()"),
         refdoc=env.docname,
-        refspecific=True,
         seqfuse_optional=True,
     )
     reference.line = lineno
@@ -111,8 +111,9 @@ def copy_mathjax(app: Any, exception: Exception | None) -> None:
     if exception is None and app.builder.format == "html":
         source = Path(importlib.import_module("sphinx-mathjax-offline").__path__[0]) / "static" / "mathjax"
         target = Path(app.outdir) / "_static" / "mathjax"
-        for name in ("tex-chtml.js", "output/chtml/fonts", "a11y", "sre"):
-            copy_asset(source / name, target / name if (source / name).is_dir() else target)
+        for name in ("output/chtml/fonts", "input/tex/extensions", "a11y"):
+            copy_asset(source / name, target / name)
+        copy_asset(source / "tex-chtml.js", target)
 
 
 def setup(app: Any) -> None:
