@@ -1,6 +1,6 @@
-"""What a query may not attend to changes no bit of it, nor the query a bit of that: NaN and infinities included.
+"""Excluded query-key pairs do not change a single bit of the results, even if they contain NaN or infinities.
 
-A mistake of this kind hides in products: 0 * NaN is NaN, so a weight of 0 is not enough, in either direction.
+0 * NaN is NaN, so a weight of 0 is not enough in a product, neither forward nor backward.
 """
 
 from dataclasses import replace
@@ -15,14 +15,14 @@ from seqfuse import reference
 
 pytestmark = pytest.mark.each_isa
 
-# The kernel over several blocks of queries and keys; the reference, which holds the meaning, over fewer.
-SIDES = pytest.mark.parametrize(
+# The kernels with several blocks of queries and keys; the reference, which is slower, with fewer.
+MODULES = pytest.mark.parametrize(
     ("module", "dtype", "T"),
     [(F, np.float32, 130), (F, np.float64, 130), (reference, np.float64, 20)],
     ids=["float32", "float64", "reference"],
 )
-# With these, some pairs may not attend, in interior blocks of keys and on diagonals that cross blocks.
-WAYS = {
+# Options that exclude query-key pairs, inside blocks of keys and along diagonals that cross blocks.
+EXCLUSIONS = {
     "causal": [Setting("causal", True)],
     "bottom_right": [Setting("causal", "bottom_right"), Setting("lengths")],
     "window": [Setting("window", (5, 3))],
@@ -39,129 +39,130 @@ WAYS = {
 VALUES = (np.nan, np.inf, -np.inf)
 
 
-def places(length):
-    """Rows to poison: the ends, and about the edges of blocks."""
+def poisoned_rows(length):
+    """Return the rows to poison: the first, the last, and rows at the edges of blocks."""
     return [i for i in (0, 17, 63, 64, 100) if i < length - 1] + [length - 1]
 
 
-def draw(way, dtype, T, D=17):
-    """A case of T queries and keys, of 4 heads that read 2, with features that fill no packet."""
-    chosen = (*WAYS[way], Setting("dlse"))
+def draw(exclusion, dtype, T, D=17):
+    """Return a case of T queries and keys, with 4 query heads, 2 key heads and features that do not fill a packet."""
+    chosen = (*EXCLUSIONS[exclusion], Setting("dlse"))
     return make_attention_case(chosen, B=2, Hq=4, Hk=2, Tq=T, D=D, Dv=D + 2, dtype=dtype)
 
 
-def poisoned(case, name, place, value):
-    """The case with rows of one array replaced: of q, k, v, dy or dlse, in batch row 1 and its last head."""
-    of = case.doutputs if name.startswith("d") else case.arguments
-    array = of[name].copy()
-    array[1, -1, place] = value
-    changed = {**of, name: array}
+def poisoned(case, name, row, value):
+    """Return the case with one row of one array replaced, in batch row 1 and the last head."""
+    group = case.doutputs if name.startswith("d") else case.arguments
+    array = group[name].copy()
+    array[1, -1, row] = value
+    changed = {**group, name: array}
     return replace(case, **{"doutputs" if name.startswith("d") else "arguments": changed})
 
 
-def assert_same_where(name, got, expected, where):
+def assert_same_where(name, actual, expected, where):
     unsigned = f"u{expected.itemsize}"
-    np.testing.assert_array_equal(got.view(unsigned)[where], expected.view(unsigned)[where], err_msg=name)
+    np.testing.assert_array_equal(actual.view(unsigned)[where], expected.view(unsigned)[where], err_msg=name)
 
 
-def attending(may, heads):
-    """(B, Hq, Tq) of may, which queries attend to a key of what is poisoned, as (B, Hk, Tk) for keys of heads."""
-    B, Hq, Tq, Tk = may.shape
-    return may.reshape(B, heads, Hq // heads, Tq, Tk).any(axis=(2, 3))
+def affected_keys(allowed, heads):
+    """Return which keys (B, Hk, Tk) any query attends to, from `allowed` (B, Hq, Tq, Tk)."""
+    B, Hq, Tq, Tk = allowed.shape
+    return allowed.reshape(B, heads, Hq // heads, Tq, Tk).any(axis=(2, 3))
 
 
-@SIDES
+@MODULES
 @pytest.mark.parametrize("name", ["k", "v"])
-@pytest.mark.parametrize("way", WAYS)
-def test_a_key_reaches_the_queries_that_attend_to_it_and_nothing_else(way, name, module, dtype, T):
-    case = draw(way, dtype, T)
+@pytest.mark.parametrize("exclusion", EXCLUSIONS)
+def test_attention_key_affects_only_the_queries_that_attend_to_it(exclusion, name, module, dtype, T):
+    case = draw(exclusion, dtype, T)
     clean, _, grads = case.run(module)
-    for place in places(T):
-        may = np.zeros_like(case.may)
-        may[1, 2:, :, place] = case.may[1, 2:, :, place]
-        reached = may.any(axis=-1)  # (B, Hq, Tq)
-        keys = attending(case.may & reached[..., None], 2)  # (B, Hk, Tk), through the queries that were reached
-        for value in (np.nan, -np.inf if place % 2 else np.inf):
-            out, _, dgot = poisoned(case, name, place, value).run(module)
-            assert_same_where("y", out.y, clean.y, ~reached)
-            assert_same_where("lse", out.lse, clean.lse, ~reached)
-            assert_same_where("dq", dgot.dq, grads.dq, ~reached)
-            assert_same_where("dk", dgot.dk, grads.dk, ~keys)
-            assert_same_where("dv", dgot.dv, grads.dv, ~keys)
+    for row in poisoned_rows(T):
+        allowed = np.zeros_like(case.allowed)
+        allowed[1, 2:, :, row] = case.allowed[1, 2:, :, row]
+        affected = allowed.any(axis=-1)  # (B, Hq, Tq)
+        changed_keys = affected_keys(case.allowed & affected[..., None], 2)  # (B, Hk, Tk), through affected queries
+        for value in (np.nan, -np.inf if row % 2 else np.inf):
+            out, _, actual_grads = poisoned(case, name, row, value).run(module)
+            assert_same_where("y", out.y, clean.y, ~affected)
+            assert_same_where("lse", out.lse, clean.lse, ~affected)
+            assert_same_where("dq", actual_grads.dq, grads.dq, ~affected)
+            assert_same_where("dk", actual_grads.dk, grads.dk, ~changed_keys)
+            assert_same_where("dv", actual_grads.dv, grads.dv, ~changed_keys)
             if grads.dmask is not None:
-                _assert_same_dmask(case, dgot.dmask, grads.dmask, reached)
-            if value is np.nan and not (name == "v" and way == "dropout"):  # a value that is dropped may be left out
-                assert np.isnan(out.y[reached]).all()
-                assert np.isnan(out.lse[reached]).all() == (name == "k" or not reached.any())
+                _assert_same_dmask(case, actual_grads.dmask, grads.dmask, affected)
+            is_dropped = name == "v" and exclusion == "dropout"  # a dropped value does not affect y
+            if value is np.nan and not is_dropped:
+                assert np.isnan(out.y[affected]).all()
+                assert np.isnan(out.lse[affected]).all() == (name == "k" or not affected.any())
 
 
-@SIDES
+@MODULES
 @pytest.mark.parametrize("name", ["q", "dy", "dlse"])
-@pytest.mark.parametrize("way", WAYS)
-def test_a_query_reaches_the_keys_that_it_attends_to_and_nothing_else(way, name, module, dtype, T):
-    case = draw(way, dtype, T)
+@pytest.mark.parametrize("exclusion", EXCLUSIONS)
+def test_attention_query_affects_only_the_keys_that_it_attends_to(exclusion, name, module, dtype, T):
+    case = draw(exclusion, dtype, T)
     clean, _, grads = case.run(module)
-    for place in places(case.shape[2]):
-        reached = np.zeros(case.shape[:3], bool)
-        reached[1, -1, place] = True
-        keys = attending(case.may & reached[..., None], 2)
-        for value in (np.nan, -np.inf if place % 2 else np.inf):
-            out, _, dgot = poisoned(case, name, place, value).run(module)
-            assert_same_where("y", out.y, clean.y, ~reached if name == "q" else ...)
-            assert_same_where("lse", out.lse, clean.lse, ~reached if name == "q" else ...)
-            assert_same_where("dq", dgot.dq, grads.dq, ~reached)
-            assert_same_where("dk", dgot.dk, grads.dk, ~keys)
-            assert_same_where("dv", dgot.dv, grads.dv, ~keys if name != "dlse" else ...)
+    for row in poisoned_rows(case.shape[2]):
+        affected = np.zeros(case.shape[:3], bool)
+        affected[1, -1, row] = True
+        changed_keys = affected_keys(case.allowed & affected[..., None], 2)
+        for value in (np.nan, -np.inf if row % 2 else np.inf):
+            out, _, actual_grads = poisoned(case, name, row, value).run(module)
+            assert_same_where("y", out.y, clean.y, ~affected if name == "q" else ...)
+            assert_same_where("lse", out.lse, clean.lse, ~affected if name == "q" else ...)
+            assert_same_where("dq", actual_grads.dq, grads.dq, ~affected)
+            assert_same_where("dk", actual_grads.dk, grads.dk, ~changed_keys)
+            assert_same_where("dv", actual_grads.dv, grads.dv, ~changed_keys if name != "dlse" else ...)
             if grads.dmask is not None:
-                _assert_same_dmask(case, dgot.dmask, grads.dmask, reached)
+                _assert_same_dmask(case, actual_grads.dmask, grads.dmask, affected)
             if value is np.nan:
-                assert np.isnan(dgot.dk[keys]).all()
+                assert np.isnan(actual_grads.dk[changed_keys]).all()
 
 
-def _assert_same_dmask(case, got, expected, reached):
-    """Entries that no query which was reached has a part in."""
-    may = case.may & reached[..., None]
+def _assert_same_dmask(case, actual, expected, affected):
+    """Check the entries of dmask to which no affected query contributes."""
+    allowed = case.allowed & affected[..., None]
     shape = (1,) * (4 - expected.ndim) + expected.shape
     for axis, n in enumerate(shape):
-        may = may.any(axis=axis, keepdims=True) if n == 1 else may
-    assert_same_where("dmask", got, expected, ~may.reshape(expected.shape))
+        allowed = allowed.any(axis=axis, keepdims=True) if n == 1 else allowed
+    assert_same_where("dmask", actual, expected, ~allowed.reshape(expected.shape))
 
 
-@SIDES
+@MODULES
 @pytest.mark.parametrize("D", [1, 5, 16, 17, 31, 64, 65])
-@pytest.mark.parametrize("way", ["lengths", "bool keys", "bottom_right", "fewer queries"])
-def test_keys_that_nobody_attends_to_and_queries_with_nothing_may_hold_anything(way, D, module, dtype, T):
-    case = draw(way, dtype, T, D)
+@pytest.mark.parametrize("exclusion", ["lengths", "bool keys", "bottom_right", "fewer queries"])
+def test_attention_ignores_values_of_unused_keys_and_of_queries_without_keys(exclusion, D, module, dtype, T):
+    case = draw(exclusion, dtype, T, D)
     out, _, grads = case.run(module)
-    nobody = ~attending(case.may, 2)
-    nothing = ~case.may.any(axis=-1)
-    assert nobody.any() or nothing.any() or way == "fewer queries"
+    unused_keys = ~affected_keys(case.allowed, 2)
+    without_keys = ~case.allowed.any(axis=-1)
+    assert unused_keys.any() or without_keys.any() or exclusion == "fewer queries"
     for value in VALUES:
         arguments, doutputs = dict(case.arguments), dict(case.doutputs)
         for name in ("k", "v"):
-            arguments[name] = np.where(nobody[..., None], dtype(value), arguments[name])
-        arguments["q"] = np.where(nothing[..., None], dtype(value), arguments["q"])
-        doutputs["dy"] = np.where(nothing[..., None], dtype(value), doutputs["dy"])
-        doutputs["dlse"] = np.where(nothing, dtype(value), doutputs["dlse"])
-        got, _, dgot = replace(case, arguments=arguments, doutputs=doutputs).run(module)
-        assert_same_bits(got, out)
-        assert_same_bits(dgot, grads)
-    for name, empty in (("dq", nothing), ("dk", nobody), ("dv", nobody)):
-        assert not getattr(grads, name)[empty].any(), name
-    assert not out.y[nothing].any()
+            arguments[name] = np.where(unused_keys[..., None], dtype(value), arguments[name])
+        arguments["q"] = np.where(without_keys[..., None], dtype(value), arguments["q"])
+        doutputs["dy"] = np.where(without_keys[..., None], dtype(value), doutputs["dy"])
+        doutputs["dlse"] = np.where(without_keys, dtype(value), doutputs["dlse"])
+        actual, _, actual_grads = replace(case, arguments=arguments, doutputs=doutputs).run(module)
+        assert_same_bits(actual, out)
+        assert_same_bits(actual_grads, grads)
+    for name, excluded in (("dq", without_keys), ("dk", unused_keys), ("dv", unused_keys)):
+        assert not getattr(grads, name)[excluded].any(), name
+    assert not out.y[without_keys].any()
 
 
-@SIDES
-@pytest.mark.parametrize("way", WAYS)
-def test_excluded_entries_of_a_mask_have_no_gradient(way, module, dtype, T):
-    case = draw(way, dtype, T)
+@MODULES
+@pytest.mark.parametrize("exclusion", EXCLUSIONS)
+def test_attention_backward_gradient_of_excluded_mask_entries_is_0(exclusion, module, dtype, T):
+    case = draw(exclusion, dtype, T)
     if "mask" not in case.arguments or case.arguments["mask"].dtype == bool:
         case = case.with_argument("mask", np.where(case.arguments.get("mask", np.ones((1, 1), bool)), 0, -np.inf))
         case = case.with_argument("mask", np.broadcast_to(case.arguments["mask"].astype(dtype), case.shape).copy())
     grads = case.run(module)[2]
     assert grads.dmask.shape == case.arguments["mask"].shape
     assert grads.dmask.any()
-    may = np.broadcast_to(case.may, case.shape)
+    allowed = np.broadcast_to(case.allowed, case.shape)
     for axis, n in enumerate((1,) * (4 - grads.dmask.ndim) + grads.dmask.shape):
-        may = may.any(axis=axis, keepdims=True) if n == 1 else may
-    assert not grads.dmask[~may.reshape(grads.dmask.shape)].any()
+        allowed = allowed.any(axis=axis, keepdims=True) if n == 1 else allowed
+    assert not grads.dmask[~allowed.reshape(grads.dmask.shape)].any()

@@ -1,4 +1,4 @@
-"""What a cache of keys and values keeps: copies, resets, refused and interrupted calls, other threads, its memory."""
+"""Tests of the state of KVCache: copies, resets, refused and interrupted calls, threads and memory."""
 
 import contextlib
 import copy
@@ -18,14 +18,14 @@ from seqfuse.functional._scores import ScoreOptions
 
 from .test_attention_invariance import assert_bits
 from .test_interrupt import interrupted, interruptible  # noqa: F401, a fixture
-from .test_kv_cache import draw, empty_for, filled
+from .test_kv_cache import draw, make_empty_cache, make_filled_cache
 
 pytestmark = pytest.mark.each_isa
 
 
-def measures_memory(test):
+def needs_memory_limits(test):
     skip = pytest.mark.skipif
-    test = skip(SANITIZED, reason="the sanitizer takes terabytes of addresses and keeps what was freed")(test)
+    test = skip(SANITIZED, reason="the sanitizer reserves terabytes of addresses and keeps freed memory")(test)
     return skip(sys.platform != "linux", reason="reads /proc")(test)
 
 
@@ -33,54 +33,54 @@ def copies_of(cache):
     return cache.copy(), copy.copy(cache), copy.deepcopy(cache)
 
 
-def test_a_copy_goes_its_own_way():
+def test_kv_cache_copy_is_independent():
     q, k, v = draw(130)
-    cache = filled(k[:, :, :70], v[:, :, :70])
-    expected, whole = cache.attend(q[:, :, :70]), F.attention(q, k, v, causal=True)
-    for other in copies_of(cache):
-        assert (other.lengths.tolist(), other.capacity) == ([70, 70], cache.capacity)
-        other.append(k[:, :, 70:], v[:, :, 70:])
-        assert_bits("y of the copy", other.attend(q), whole)
-        other.reset()
-        other.append(np.full_like(k, np.nan), np.full_like(v, np.nan))
+    cache = make_filled_cache(k[:, :, :70], v[:, :, :70])
+    expected, full = cache.attend(q[:, :, :70]), F.attention(q, k, v, causal=True)
+    for copied in copies_of(cache):
+        assert (copied.lengths.tolist(), copied.capacity) == ([70, 70], cache.capacity)
+        copied.append(k[:, :, 70:], v[:, :, 70:])
+        assert_bits("y of the copy", copied.attend(q), full)
+        copied.reset()
+        copied.append(np.full_like(k, np.nan), np.full_like(v, np.nan))
         assert_bits("y", cache.attend(q[:, :, :70]), expected)
-    others = copies_of(cache)
+    copies = copies_of(cache)
     cache.reset(1)
     cache.append(-k, -v)
     del cache
-    for other in others:
-        assert_bits("y of the copy", other.attend(q[:, :, :70]), expected)
+    for copied in copies:
+        assert_bits("y of the copy", copied.attend(q[:, :, :70]), expected)
 
 
-def test_reset_of_some_rows_leaves_the_others():
+def test_kv_cache_reset_of_some_rows_does_not_change_the_others():
     q, k, v = draw(70, B=3)
-    for rows, kept in (([0, 2], [1]), (1, [0, 2]), ([], [0, 1, 2]), ([False, True, True], [0]), (None, [])):
-        cache = filled(k, v)
+    for rows, remaining in (([0, 2], [1]), (1, [0, 2]), ([], [0, 1, 2]), ([False, True, True], [0]), (None, [])):
+        cache = make_filled_cache(k, v)
         before = cache.attend(q)
         cache.reset(rows)
-        assert cache.lengths.tolist() == [70 if b in kept else 0 for b in range(3)]
-        expected = np.where(np.isin(range(3), kept)[:, None, None, None], before, np.float32(0))
+        assert cache.lengths.tolist() == [70 if b in remaining else 0 for b in range(3)]
+        expected = np.where(np.isin(range(3), remaining)[:, None, None, None], before, np.float32(0))
         assert_bits("y", cache.attend(q), expected)
-        assert cache.capacity == 256, "the room stays"
+        assert cache.capacity == 256, "reset does not change the capacity"
 
 
-def test_lengths_are_a_copy():
-    cache = filled(*draw(7)[1:])
+def test_kv_cache_lengths_are_a_copy():
+    cache = make_filled_cache(*draw(7)[1:])
     lengths = cache.lengths
     assert lengths.dtype == np.int64
     lengths[...] = 1000
     assert cache.lengths.tolist() == [7, 7]
 
 
-def test_lengths_that_are_given_are_not_kept():
+def test_kv_cache_append_does_not_keep_a_reference_to_lengths():
     _, k, v = draw(7)
-    cache, lengths = empty_for(k, v), np.array([7, 5])
+    cache, lengths = make_empty_cache(k, v), np.array([7, 5])
     cache.append(k, v, lengths)
     lengths[...] = 0
     assert cache.lengths.tolist() == [7, 5]
 
 
-def test_a_cache_says_what_it_holds():
+def test_kv_cache_repr_shows_sizes_dtype_and_capacity():
     cache = F.KVCache(2, 3, 4, 5, dtype=float)
     assert repr(cache) == "<KVCache batch=2 heads=3 dim=4 value_dim=5 float64 longest=0 capacity=256>"
     cache.append(np.ones((2, 3, 300, 4)), np.ones((2, 3, 300, 5)), [300, 1])
@@ -88,18 +88,18 @@ def test_a_cache_says_what_it_holds():
     assert [F.KVCache(1, 1, 1, capacity=n).capacity for n in (0, 1, 64, 65)] == [0, 64, 64, 128]
 
 
-def test_a_cache_stays_in_its_process():
+def test_kv_cache_cannot_be_pickled():
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        with pytest.raises(TypeError, match=r"^KVCache: a cache must stay in the process that made it\. Keep the keys"):
+        with pytest.raises(TypeError, match=r"^KVCache: a cache cannot be pickled\. Save the keys"):
             pickle.dumps(F.KVCache(1, 1, 1), protocol)
 
 
 # ---- calls that fail -------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_call_leaves_the_cache():
+def test_kv_cache_is_unchanged_after_a_refused_call():
     q, k, v = draw(70)
-    cache = filled(k, v, capacity=70)
+    cache = make_filled_cache(k, v, capacity=70)
     before = cache.attend(q), cache.capacity
     wide = k.astype(np.float64)
     appends = [
@@ -120,10 +120,12 @@ def test_a_refused_call_leaves_the_cache():
     assert cache.capacity == before[1]
 
 
-def test_a_cache_of_float32_says_how_to_hold_float64():
+def test_kv_cache_of_float32_refuses_float64_with_advice():
     _, k, v = draw(3)
-    with pytest.raises(TypeError, match=r"v must be float32, as the cache is; got float64\. Pass dtype=float64 to KV"):
-        empty_for(k, v).append(k, v.astype(np.float64))
+    with pytest.raises(
+        TypeError, match=r"v must be float32, the dtype of the cache; got float64\. Pass dtype=float64 to KV"
+    ):
+        make_empty_cache(k, v).append(k, v.astype(np.float64))
 
 
 @pytest.mark.parametrize(
@@ -131,15 +133,15 @@ def test_a_cache_of_float32_says_how_to_hold_float64():
     [{"capacity": 2**50}, {"capacity": 2**53}, {"batch": 2**50, "capacity": 0}, {"batch": 2**48, "dim": 0}],
     ids=str,
 )
-def test_room_that_cannot_be_had_is_a_memory_error_overflow(sizes):
+def test_kv_cache_raises_memory_error_for_a_huge_capacity_overflow(sizes):
     with pytest.raises(MemoryError):
         F.KVCache(**{"batch": 1, "heads": 1, "dim": 4, **sizes})
 
 
 @pytest.mark.parametrize("T", [2**40, 2**57])
-def test_keys_that_no_memory_holds_leave_the_cache_overflow(T):
+def test_kv_cache_is_unchanged_after_appending_too_many_keys_overflow(T):
     q, k, v = draw(5, B=1, D=1, Dv=1)
-    cache = filled(k, v, capacity=5)
+    cache = make_filled_cache(k, v, capacity=5)
     before = cache.attend(q)
     many = np.broadcast_to(k[:, :, :1], (1, 2, T, 1))
     with pytest.raises(MemoryError):
@@ -148,9 +150,9 @@ def test_keys_that_no_memory_holds_leave_the_cache_overflow(T):
     assert_bits("y", cache.attend(q), before)
 
 
-@measures_memory
-def test_memory_that_is_refused_leaves_the_cache_and_the_next_call_works():
-    """Room for more keys, keys in another type, a copy, or y."""
+@needs_memory_limits
+def test_kv_cache_is_unchanged_when_memory_is_refused_and_works_afterwards():
+    # The refused memory is for more keys, for a conversion, for a copy, or for y.
     code = """
     sf.set_num_threads(2)
     rng = np.random.default_rng(0)
@@ -166,7 +168,7 @@ def test_memory_that_is_refused_leaves_the_cache_and_the_next_call_works():
             allow(more)
             times[i] += bool(refused(call))
             allow()
-            if cache.lengths.max() > 1000:  # it was to be had
+            if cache.lengths.max() > 1000:  # the memory was available
                 cache = F.KVCache(2, 2, 64)
                 cache.append(k[:, :, :1000], v[:, :, :1000])
             assert cache.lengths.tolist() == [1000, 1000] and cache.capacity == capacity
@@ -179,9 +181,9 @@ def test_memory_that_is_refused_leaves_the_cache_and_the_next_call_works():
     assert run_in_new_interpreter(PROCESS + code).strip() == "lives"
 
 
-@measures_memory
-def test_ten_thousand_calls_leave_the_resident_memory_as_it_was():
-    """Steps, resets, growth, copies that are dropped, and calls that are refused."""
+@needs_memory_limits
+def test_kv_cache_does_not_leak_memory_in_ten_thousand_calls():
+    # The calls append, attend, reset, grow, copy, and are refused.
     code = """
     cache, large = F.KVCache(2, 2, 7, capacity=0), np.ones((2, 2, 300, 7), np.float32)
     k, mask = large[:, :, :3], np.ones((3, 1), bool)
@@ -214,21 +216,22 @@ def test_ten_thousand_calls_leave_the_resident_memory_as_it_was():
     print(bytes_of(1) - before)
     """
     grown = int(run_in_new_interpreter(PROCESS + code))
-    assert grown < 2 << 20, f"{grown / 2**20:.1f} MB are left behind"
+    assert grown < 2 << 20, f"{grown / 2**20:.1f} MB were leaked"
 
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_in_a_long_attend_leaves_the_cache(threads):
+def test_kv_cache_is_unchanged_after_ctrl_c_in_a_long_attend(threads):
     q, k, v = draw(20_000, Hq=1, Hk=1, D=64, Dv=1, B=1)
-    cache = filled(k, v)
+    cache = make_filled_cache(k, v)
     with sf.num_threads(threads):
         before = cache.attend(q[:, :, -100:])
         many = np.broadcast_to(q, (1, 512 * threads, 20_000, 64))  # a minute of work
         y = np.full((1, 512 * threads, 20_000, 1), np.nan, np.float32)
-        options = ScoreOptions(None, 0.0, -1, 0, True, None, None, 0.0, 0)  # as attend has it: causal, bottom_right
+        # The options of attend: causal, bottom_right.
+        options = ScoreOptions(None, 0.0, -1, 0, True, None, None, 0.0, 0)
         interrupted(lambda: cache._kernel.attend(many, 20_000, options, y, threads))
-        assert np.isnan(y[0, 0, 0]).all(), "the first query is written last: this call came to its end"
+        assert np.isnan(y[0, 0, 0]).all(), "the first query is written last, so the call was not interrupted"
         assert_bits("y", cache.attend(q[:, :, -100:]), before)
         cache.append(k[:, :, :1], v[:, :, :1])
     assert cache.lengths.tolist() == [20_001]
@@ -239,7 +242,7 @@ def test_ctrl_c_in_a_long_attend_leaves_the_cache(threads):
 REFUSED = r"^cache: already in use by another thread; give each thread its own with cache\.copy\(\)$"
 
 
-def test_every_call_is_refused_while_another_thread_is_in_one_race():
+def test_kv_cache_refuses_every_call_during_a_call_of_another_thread_race():
     k = np.zeros((1, 1, 4096, 64), np.float32)
     cache, done = F.KVCache(1, 1, 64), threading.Event()
 
@@ -255,7 +258,7 @@ def test_every_call_is_refused_while_another_thread_is_in_one_race():
         while time.monotonic() < end:
             call()
 
-    def say():
+    def show():
         if repr(cache).endswith("float32 in use>"):
             raise RuntimeError("cache: already in use by another thread; give each thread its own with cache.copy()")
 
@@ -270,7 +273,7 @@ def test_every_call_is_refused_while_another_thread_is_in_one_race():
             lambda: cache.reset(0),
             cache.reset,
             cache.copy,
-            say,
+            show,
         ):
             with pytest.raises(RuntimeError, match=REFUSED):
                 repeat(call)
@@ -279,8 +282,8 @@ def test_every_call_is_refused_while_another_thread_is_in_one_race():
         thread.join()
 
 
-def test_keys_of_two_threads_never_mix_race():
-    """Each appends five keys at a time, their values its own number; a call that is refused appends none."""
+def test_kv_cache_append_of_two_threads_never_mixes_keys_race():
+    # Each thread appends five keys at a time, whose values are its number. A refused call appends none.
     cache, start, appended = F.KVCache(1, 1, 1, 512, capacity=0), threading.Barrier(2), [0, 0]
     k = np.zeros((1, 1, 5, 1), np.float32)
 
@@ -305,31 +308,31 @@ def test_keys_of_two_threads_never_mix_race():
     assert (chunks[:, 0] == 1).sum() == appended[1]
 
 
-class Meanwhile:
-    """A mask that, while it is read, does something else first."""
+class MaskWithSideEffect:
+    """Mask that runs a function when it is converted to an array."""
 
-    def __init__(self, mask, work):
-        self.mask, self.work = mask, work
+    def __init__(self, mask, side_effect):
+        self.mask, self.side_effect = mask, side_effect
 
     def __array__(self, dtype=None, copy=None):
-        self.work()
+        self.side_effect()
         return self.mask
 
 
-def test_a_mask_that_no_longer_fits_is_not_read_race():
-    """Keys that another thread appends after the mask was found to fit would be sought behind its end."""
+def test_kv_cache_attend_refuses_a_mask_that_no_longer_fits_race():
+    # If another thread appended keys after the check of the mask, attend would read past the end of the mask.
     q, k, v = draw(5)
-    for work in (lambda cache: cache.append(k, v), lambda cache: cache.reset()):
-        cache = filled(k, v)
-        mask = Meanwhile(np.ones((5, 5), bool), lambda: work(cache))  # noqa: B023
+    for side_effect in (lambda cache: cache.append(k, v), lambda cache: cache.reset()):
+        cache = make_filled_cache(k, v)
+        mask = MaskWithSideEffect(np.ones((5, 5), bool), lambda: side_effect(cache))  # noqa: B023
         with pytest.raises(RuntimeError, match=REFUSED):
             cache.attend(q, mask=mask)
         assert cache.attend(q).shape == (2, 4, 5, 21)
 
 
-def test_copies_are_used_by_threads_at_once():
+def test_kv_cache_copies_can_be_used_by_threads_at_once():
     q, k, v = draw(300, B=1)
-    whole, prompt = F.attention(q, k, v, causal=True), filled(k[:, :, :100], v[:, :, :100])
+    full, prompt = F.attention(q, k, v, causal=True), make_filled_cache(k[:, :, :100], v[:, :, :100])
     results = [None] * 3
 
     def decode(i, cache):
@@ -343,4 +346,4 @@ def test_copies_are_used_by_threads_at_once():
     for thread in threads:
         thread.join()
     for y in results:
-        assert_bits("y", y, whole)
+        assert_bits("y", y, full)

@@ -1,4 +1,4 @@
-"""Multi-head attention: accuracy, gradients, any call like the reference's; the same bits in every call; no copies."""
+"""Tests of multi-head attention: accuracy, gradients, equal bits in every call, layouts and copies."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.accuracy import WIDER, assert_rule_of_accuracy, results_of
 from support.attention_cases import Setting, assert_gradients, assert_gradients_along_a_line
 from support.cases import assert_same_bits
-from support.multi_head_cases import LAYOUTS, PAIRS, SETTINGS, draw_case, laid_out, make_multi_head_case
+from support.multi_head_cases import LAYOUTS, PAIRS, SETTINGS, choose_case, make_multi_head_case, with_random_layouts
 
 import seqfuse as sf
 from seqfuse import _backend, reference
@@ -20,7 +20,7 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float3
 EACH = pytest.mark.parametrize("chosen", SETTINGS)
 EXAMPLES = settings(derandomize=True, max_examples=200, deadline=None, database=None)
 SMALL = {"Tq": 3, "E": 3, "Ek": 2, "Ev": 4, "Hq": 2, "Hk": 1, "D": 4, "Dv": 2, "O": 2}
-# Several blocks of keys, tiles of rows and packets of features, none of them whole.
+# Several blocks of keys, tiles of rows and packets of features, with a partial one at the end of each.
 LARGE = {"Tq": 70, "E": 37, "Ek": 21, "Ev": 35, "D": 18, "Dv": 17, "O": 33}
 ALL = (
     Setting("source", "key, value"),
@@ -34,24 +34,25 @@ ALL = (
 
 
 def row_results(case):
-    """y and the gradients that belong to rows of the batch, as a named tuple."""
+    """Return y and the gradients that have rows of the batch, as a named tuple."""
     out, _, grads = case.run(F)
     return grads._replace(**dict.fromkeys(grads._fields[3:]))._replace(dmask=out.y)
 
 
-# ---- right numbers ---------------------------------------------------------------------------------------------------
+# ---- accuracy --------------------------------------------------------------------------------------------------------
 
 
 @DTYPES
-def test_multi_head_attention_keeps_the_rule_of_accuracy(dtype):
-    """Without rope and softcap all scores of a query hold bk alike: its gradient is rounding alone, and left out."""
+def test_multi_head_attention_is_as_accurate_as_the_reference(dtype):
+    # Without rope and softcap, bk adds the same number to all scores of a query. Its gradient is only rounding error,
+    # so bk is omitted.
     sizes, cases = {"Tq": 50, "E": 40, "D": 19, "Dv": 17, "O": 33, "dtype": dtype}, []
     for (chosen,) in (param.values for param in SETTINGS):
-        of_seeds = [make_multi_head_case(chosen, **sizes, seed=seed) for seed in range(4)]
-        if not {"rope", "softcap"} & set(of_seeds[0].options):
-            for case in of_seeds:
+        seed_cases = [make_multi_head_case(chosen, **sizes, seed=seed) for seed in range(4)]
+        if not {"rope", "softcap"} & set(seed_cases[0].options):
+            for case in seed_cases:
                 case.arguments.pop("bk", None)
-        cases.append((chosen, of_seeds))
+        cases.append((chosen, seed_cases))
     assert_rule_of_accuracy(cases)
 
 
@@ -61,7 +62,7 @@ def test_multi_head_attention_backward_matches_central_differences(chosen):
 
 
 @pytest.mark.parametrize("chosen", PAIRS)
-def test_multi_head_attention_backward_matches_differences_for_every_two_options(chosen):
+def test_multi_head_attention_backward_matches_central_differences_for_every_two_options(chosen):
     assert_gradients_along_a_line(make_multi_head_case(chosen), F)
 
 
@@ -70,15 +71,15 @@ def any_case(draw):
     def choose(options):
         return draw(st.sampled_from(options))
 
-    case = draw_case(choose)
-    return case, laid_out(case, choose)
+    case = choose_case(choose)
+    return case, with_random_layouts(case, choose)
 
 
-BEHIND_THE_SCORES = ("dquery", "dkey", "dWq", "dWk", "dbq", "dbk", "dmask")
+GRADIENTS_THROUGH_SCORES = ("dquery", "dkey", "dWq", "dWk", "dbq", "dbk", "dmask")
 
 
 def size_of_dP(case):
-    """How large the gradients of the weights of attention may be: dheads v^T through dropout."""
+    """Return a bound of the gradients of the attention weights, dheads v^T through dropout."""
     arguments = {name: a.astype(float) for name, a in case.arguments.items()}
     value = next(arguments[name] for name in ("value", "key", "query") if name in arguments)
     v = np.tensordot(value, arguments["Wv"], 1) + arguments.get("bv", 0)
@@ -89,42 +90,46 @@ def size_of_dP(case):
 
 @EXAMPLES
 @given(cases=any_case(), threads=st.sampled_from([1, 2, 3]))
-def test_any_call_agrees_with_the_reference(cases, threads):
-    """One call is a matter of luck: 8 times the error of the reference and 64 ulp of what is summed are allowed.
+def test_multi_head_attention_agrees_with_the_reference_in_any_call(cases, threads):
+    """Check a single random call with a generous bound.
 
-    In a gradient of the scores dP and the sum of P dP cancel, in that of bk to nothing: the ulp is that of dP.
+    A single call may have a larger error than the average, so 8 times the error of the reference plus 64 ulp of the
+    summed values are allowed. In the gradient of the scores, dP and the sum of P dP cancel, in the gradient of bk
+    completely. The ulp is therefore the ulp of dP.
     """
-    case, strided = cases
-    given_in = case.arguments["query"].dtype.type
-    dtype = np.float32 if given_in is np.float16 else given_in
+    case, strided_case = cases
+    input_dtype = case.arguments["query"].dtype.type
+    dtype = np.float32 if input_dtype is np.float16 else input_dtype
     with sf.num_threads(threads):
-        results = results_of(strided, F)
-    plain, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
+        results = results_of(strided_case, F)
+    reference_results, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
     assert set(results) == set(truth)
     dP = size_of_dP(case)
     for name, true in truth.items():
-        a, e = results[name], plain[name]
+        a, e = results[name], reference_results[name]
         assert (a.shape, a.dtype) == (true.shape, dtype), name
-        error, allowed = (np.abs(r - true).max(initial=0) for r in (a, e))
-        summed = np.abs(true).max(initial=max(1, dP) if name in BEHIND_THE_SCORES else 1)
-        ulp = np.spacing(summed.astype(dtype))
-        assert error <= 8 * allowed + 64 * ulp, f"{name}: {error:.3g}, allowed are {8 * allowed + 64 * ulp:.3g}"
+        error, reference_error = (np.abs(r - true).max(initial=0) for r in (a, e))
+        magnitude = np.abs(true).max(initial=max(1, dP) if name in GRADIENTS_THROUGH_SCORES else 1)
+        ulp = np.spacing(magnitude.astype(dtype))
+        assert error <= 8 * reference_error + 64 * ulp, (
+            f"{name}: error {error:.3g}, limit {8 * reference_error + 64 * ulp:.3g}"
+        )
 
 
 @DTYPES
 @EACH
-def test_the_call_without_a_tape_has_the_same_bits(chosen, dtype):
+def test_multi_head_attention_without_a_tape_has_the_same_bits(chosen, dtype):
     case = make_multi_head_case(chosen, **LARGE, dtype=dtype)
     out, _ = case.forward(F)
     assert_same_bits(type(out)(F.multi_head_attention(**case.call)), out)
 
 
-# ---- the same bits ---------------------------------------------------------------------------------------------------
+# ---- equal bits ------------------------------------------------------------------------------------------------------
 
 
 @DTYPES
 @pytest.mark.parametrize("chosen", [(), ALL], ids=["plain", "all"])
-def test_any_number_of_threads_gives_the_same_bits(chosen, dtype):
+def test_multi_head_attention_has_the_same_bits_with_any_number_of_threads(chosen, dtype):
     case, results = make_multi_head_case(chosen, B=5, **LARGE, dtype=dtype), []
     for threads in (1, 2, 3):
         with sf.num_threads(threads):
@@ -136,29 +141,29 @@ def test_any_number_of_threads_gives_the_same_bits(chosen, dtype):
 
 @DTYPES
 @pytest.mark.parametrize("chosen", [(), ALL], ids=["plain", "all"])
-def test_a_row_has_the_same_bits_in_any_batch(chosen, dtype):
+def test_multi_head_attention_has_the_same_bits_for_a_row_in_any_batch(chosen, dtype):
     case = make_multi_head_case(chosen, B=7, **LARGE, dtype=dtype)
-    whole = row_results(case)
+    full = row_results(case)
     for rows in ([0], [3, 4], [6, 5, 4, 3, 2, 1, 0], [2] * 9):
-        assert_same_bits(row_results(case.rows(rows)), type(whole)(*(None if a is None else a[rows] for a in whole)))
+        assert_same_bits(row_results(case.rows(rows)), type(full)(*(None if a is None else a[rows] for a in full)))
 
 
 @DTYPES
 @pytest.mark.parametrize("rope", ["halves", "interleaved"])
-def test_steps_against_the_keys_so_far_have_the_bits_of_the_causal_whole(rope, dtype):
+def test_multi_head_attention_step_by_step_has_the_bits_of_the_causal_run(rope, dtype):
     case = make_multi_head_case((Setting("causal", True), Setting("rope", rope)), **LARGE, dtype=dtype)
-    whole, query = case.forward(F)[0].y, case.arguments["query"]
+    full, query = case.forward(F)[0].y, case.arguments["query"]
     for t in (0, 1, 30, 63, 64, 69):
         step = case.with_argument("query", query[:, t : t + 1]).with_argument("key", query[:, : t + 1])
         y = step.with_options(causal="bottom_right").forward(F)[0].y
-        np.testing.assert_array_equal(y, whole[:, t : t + 1])
+        np.testing.assert_array_equal(y, full[:, t : t + 1])
         padded = step.with_argument("key", query).with_options(causal="bottom_right", lengths=[t + 1, t + 1])
-        np.testing.assert_array_equal(padded.forward(F)[0].y, whole[:, t : t + 1])
+        np.testing.assert_array_equal(padded.forward(F)[0].y, full[:, t : t + 1])
 
 
 @DTYPES
 @EACH
-def test_a_tape_is_read_again(chosen, dtype):
+def test_multi_head_attention_tape_can_be_used_again(chosen, dtype):
     case = make_multi_head_case(chosen, dtype=dtype)
     _, tape = case.forward(F)
     first = case.backward(F, tape)
@@ -170,33 +175,33 @@ def test_a_tape_is_read_again(chosen, dtype):
     assert repr(tape).endswith(f"{np.dtype(dtype)}>")
 
 
-# ---- what is given and what is written -------------------------------------------------------------------------------
+# ---- inputs and outputs ----------------------------------------------------------------------------------------------
 
 
 @DTYPES
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("chosen", [(Setting("rope", "halves"),), ALL], ids=["self", "all"])
-def test_any_layout_gives_the_same_bits_and_is_not_written(chosen, layout, dtype):
+def test_multi_head_attention_has_the_same_bits_for_any_layout_and_does_not_modify_it(chosen, layout, dtype):
     case = make_multi_head_case(chosen, dtype=dtype)
-    strided = case.map(layout)
-    arrays = [*strided.arguments.values(), *strided.doutputs.values(), *strided.options["rope"][:2]]
+    strided_case = case.map(layout)
+    arrays = [*strided_case.arguments.values(), *strided_case.doutputs.values(), *strided_case.options["rope"][:2]]
     before = [a.tobytes() for a in arrays]
-    (out, _, grads), expected = strided.run(F), case.run(F)
+    (out, _, grads), expected = strided_case.run(F), case.run(F)
     assert_same_bits(out, expected[0])
     assert_same_bits(grads, expected[2])
     assert before == [a.tobytes() for a in arrays]
 
 
-def test_weights_of_one_feature_and_any_stride_are_read_as_they_are():
-    """Such an array counts as contiguous, and what its heads side by side make of it does not."""
+def test_multi_head_attention_accepts_strided_weights_of_one_feature():
+    # NumPy counts such an array as contiguous, but not the reshaped array with merged heads.
     case = make_multi_head_case(D=1, Dv=1, O=1, Tk=3)
-    strided = case.map(lambda a: np.repeat(a, 2, -1)[..., ::2])
-    assert_same_bits(strided.run(F)[2], case.run(F)[2])
-    assert_same_bits(strided.forward(F)[0], case.forward(F)[0])
+    strided_case = case.map(lambda a: np.repeat(a, 2, -1)[..., ::2])
+    assert_same_bits(strided_case.run(F)[2], case.run(F)[2])
+    assert_same_bits(strided_case.forward(F)[0], case.forward(F)[0])
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int8, bool], ids=str)
-def test_half_bool_and_integers_are_computed_in_float32(dtype):
+def test_multi_head_attention_computes_half_bool_and_integers_in_float32(dtype):
     case = make_multi_head_case((Setting("source", "key, value"),)).map(lambda a: (2 * a).astype(dtype))
     (out, _, grads), expected = case.run(F), case.astype(np.float32).run(F)
     assert_same_bits(out, expected[0])
@@ -204,7 +209,7 @@ def test_half_bool_and_integers_are_computed_in_float32(dtype):
 
 
 @pytest.mark.parametrize("name", ["query", "Wq", "Wk", "Wv", "Wo", "bq", "bk", "bv", "bo", "key", "value"])
-def test_one_array_of_float64_makes_it_float64_and_tables_and_masks_do_not(name):
+def test_multi_head_attention_dtype_depends_on_inputs_and_weights_only(name):
     case = make_multi_head_case((*ALL[:2], Setting("mask", "added:qk")), dtype=np.float32)
     wide = case.astype(np.float64)
     tables = case.with_argument("mask", wide.arguments["mask"]).with_options(rope=wide.options["rope"])
@@ -215,7 +220,7 @@ def test_one_array_of_float64_makes_it_float64_and_tables_and_masks_do_not(name)
 
 @DTYPES
 @pytest.mark.parametrize("biases", ["bq, bk, bv, bo", "bk, bo", ""])
-def test_into_is_added_to_and_returned(biases, dtype):
+def test_multi_head_attention_backward_adds_to_into_and_returns_it(biases, dtype):
     case = make_multi_head_case((Setting("biases", biases),), dtype=dtype)
     _, tape, grads = case.run(F)
 
@@ -225,37 +230,37 @@ def test_into_is_added_to_and_returned(biases, dtype):
     for layout in (lambda a: a, lambda a: np.repeat(a, 2, -1)[..., ::2], np.asfortranarray):
         into = targets(layout)
         added = case.backward(F, tape, into=into)
-        for given_array, got, d in zip(into, added[3:11], grads[3:11], strict=True):
-            assert got is given_array
+        for target, actual, d in zip(into, added[3:11], grads[3:11], strict=True):
+            assert actual is target
             if d is not None:
-                np.testing.assert_array_equal(got, dtype(2) + d)
+                np.testing.assert_array_equal(actual, dtype(2) + d)
         assert_same_bits(added, grads, of=("dquery",))
 
 
 class Recorder:
-    """Kernels that remember the arrays they were given, in order."""
+    """Kernels that record the arrays of each call, in order."""
 
     def __init__(self):
         self.calls = []
 
     def __getattr__(self, name):
-        def called(*arguments):
+        def call_and_record(*arguments):
             self.calls.append((name, [a for a in arguments if isinstance(a, np.ndarray) and a.ndim > 1]))
             return getattr(_backend.load(_backend.isa), name)(*arguments)
 
-        return called
+        return call_and_record
 
 
 @pytest.mark.parametrize("rope", [False, True])
-def test_rows_of_heads_are_not_copied_on_their_way(rope, monkeypatch):
-    """What one kernel writes is what the next one reads, in both directions."""
+def test_multi_head_attention_does_not_copy_between_kernels(rope, monkeypatch):
+    # Each kernel reads the array that the previous one has written, forward and backward.
     recorder = Recorder()
     monkeypatch.setattr(_backend, "kernels", recorder)
     case = make_multi_head_case((Setting("rope", "halves"),) if rope else ())
     _, tape = case.forward(F)
-    turns = 2 * ["rotary"] if rope else []
+    rotations = 2 * ["rotary"] if rope else []
     names = [name for name, _ in recorder.calls]
-    assert names == [*3 * ["dense_forward"], *turns, "attention_forward", "dense_forward"]
+    assert names == [*3 * ["dense_forward"], *rotations, "attention_forward", "dense_forward"]
     written = [recorder.calls[i][1][2] for i in range(3)]  # x, W, y
     for i in range(2 if rope else 0):
         x, y = recorder.calls[3 + i][1][:2]
@@ -269,11 +274,11 @@ def test_rows_of_heads_are_not_copied_on_their_way(rope, monkeypatch):
     recorder.calls.clear()
     case.backward(F, tape)
     names = [name for name, _ in recorder.calls]
-    assert names == ["dense_backward", "attention_backward", *turns, *3 * ["dense_backward"]]
+    assert names == ["dense_backward", "attention_backward", *rotations, *3 * ["dense_backward"]]
     dheads = recorder.calls[0][1][3]  # x, W, dy, dx
-    of_attention = recorder.calls[1][1]
-    assert np.shares_memory(of_attention[0], dheads)  # dy, dq, dk, dv
-    gradients = of_attention[-3:]
+    attention_arrays = recorder.calls[1][1]
+    assert np.shares_memory(attention_arrays[0], dheads)  # dy, dq, dk, dv
+    gradients = attention_arrays[-3:]
     for i in range(2 if rope else 0):
         x, y = recorder.calls[2 + i][1][:2]
         assert np.shares_memory(x, gradients[i])
@@ -283,18 +288,18 @@ def test_rows_of_heads_are_not_copied_on_their_way(rope, monkeypatch):
 
 
 @pytest.mark.parametrize("call", range(5))
-def test_into_stays_as_it_was_when_the_call_is_stopped_half_way(call, monkeypatch):
-    class Stopped(Recorder):
+def test_multi_head_attention_backward_does_not_change_into_when_interrupted(call, monkeypatch):
+    class InterruptedRecorder(Recorder):
         def __getattr__(self, name):
             if len(self.calls) == call:
                 raise KeyboardInterrupt
             return super().__getattr__(name)
 
     case = make_multi_head_case()
-    monkeypatch.setattr(_backend, "kernels", stopped := Stopped())
-    stopped.calls = [None] * 10
+    monkeypatch.setattr(_backend, "kernels", interrupted := InterruptedRecorder())
+    interrupted.calls = [None] * 10
     _, tape = case.forward(F)
-    stopped.calls = []
+    interrupted.calls = []
     into = tuple(np.full_like(case.arguments[name], 2.0) for name in ("Wq", "Wk", "Wv", "Wo", "bq", "bk", "bv", "bo"))
     with pytest.raises(KeyboardInterrupt):
         case.backward(F, tape, into=into)
@@ -311,7 +316,7 @@ def test_into_stays_as_it_was_when_the_call_is_stopped_half_way(call, monkeypatc
     [{"B": 0}, {"Tq": 0}, {"Tk": 0}, {"Tq": 0, "Tk": 0}, {"E": 0}, {"Ek": 0, "Ev": 0}, {"D": 0}, {"Dv": 0}, {"O": 0}],
     ids=str,
 )
-def test_nothing_at_all(sizes, chosen, dtype):
+def test_multi_head_attention_accepts_sizes_of_zero(sizes, chosen, dtype):
     case = make_multi_head_case(chosen, dtype=dtype, **{"Tk": 5, **sizes})
     (out, _, grads), expected = case.run(F), case.run(reference)
     for name, a, e in zip(("y", *grads._fields), (*out, *grads), (*expected[0], *expected[2])):
@@ -323,7 +328,7 @@ def test_nothing_at_all(sizes, chosen, dtype):
         np.testing.assert_array_equal(out.y, np.broadcast_to(case.arguments["bo"], out.y.shape))
 
 
-def test_tables_need_no_more_rows_than_there_are_positions():
+def test_multi_head_attention_needs_as_many_table_rows_as_positions():
     for causal, Tq, Tk, rows in (
         (False, 3, 5, 5),
         (False, 5, 3, 5),
@@ -338,7 +343,7 @@ def test_tables_need_no_more_rows_than_there_are_positions():
             case.with_options(rope=(cos[: rows - 1], sin[: rows - 1])).forward(F)
 
 
-def test_what_no_address_space_holds_is_refused():
+def test_multi_head_attention_refuses_results_larger_than_the_address_space():
     weights = {name: a for name, a in make_multi_head_case().arguments.items() if name != "query"}
     with pytest.raises(ValueError, match=r"q \(B, Tq, Hq, D\) must have at most 2\*\*56 elements; got "):
         F.multi_head_attention(np.broadcast_to(np.zeros(5), (2**33, 2**20, 5)), **weights)
@@ -346,18 +351,18 @@ def test_what_no_address_space_holds_is_refused():
 
 @DTYPES
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("how", ["keys behind their length", "padding of self-attention"])
-def test_what_nobody_attends_to_and_attends_to_nothing_changes_no_bit(how, value, dtype):
-    if how == "padding of self-attention":
+@pytest.mark.parametrize("case_name", ["keys after their length", "padding of self-attention"])
+def test_multi_head_attention_ignores_values_of_padding(case_name, value, dtype):
+    if case_name == "padding of self-attention":
         case = make_multi_head_case((Setting("rope", "halves"),), B=3, **LARGE, dtype=dtype)
         lengths = np.array([70, 33, 0])
-        real = np.arange(70) < lengths[:, None]
-        case = case.with_argument("mask", (real[:, None, :, None] & real[:, None, None]))
-        padded = {"query": ~real}
+        valid = np.arange(70) < lengths[:, None]
+        case = case.with_argument("mask", (valid[:, None, :, None] & valid[:, None, None]))
+        padded = {"query": ~valid}
     else:
         case = make_multi_head_case((Setting("source", "key, value"), Setting("lengths")), Tk=66, **LARGE, dtype=dtype)
-        behind = np.arange(66) >= case.options["lengths"][:, None]
-        padded = {"key": behind, "value": behind}
+        after_length = np.arange(66) >= case.options["lengths"][:, None]
+        padded = {"key": after_length, "value": after_length}
     clean = case.run(F)
     for name, where in padded.items():
         case = case.with_argument(name, np.where(where[..., None], dtype(value), case.arguments[name]))
@@ -369,7 +374,7 @@ def test_what_nobody_attends_to_and_attends_to_nothing_changes_no_bit(how, value
 
 
 @DTYPES
-def test_infinite_gradients_do_not_warn(dtype):
+def test_multi_head_attention_backward_does_not_warn_of_infinite_gradients(dtype):
     case = make_multi_head_case(dtype=dtype)
     case.doutputs["dy"][...] = np.inf
     _, tape = case.forward(F)

@@ -1,15 +1,15 @@
-"""ONNX's node Attention: its own cases, all of them, and others against the operator's definition by smaller ones."""
+"""Tests of attention with all test cases of ONNX, and with further cases against the definition of the operator."""
 
 from functools import cache
 
 import numpy as np
 import pytest
-from support.onnx_attention import INPUTS, Outputs, call, options_of, run_node
+from support.onnx_attention import INPUTS, Outputs, call, run_node, seqfuse_options
 from support.onnx_cases import assert_case, node_cases
 
 from seqfuse import functional, reference
 
-# Of "attention_". Where a name says fp16 or bf16 we compute in float32 and round at the end.
+# Without the prefix "attention_". Cases of fp16 and bf16 are computed in float32 and rounded at the end.
 NAMES = """
 23_boolmask_fullymasked_row_nan_robustness 23_fullymasked_qk_matmul_output_mode3_zero
 24_fullymasked_qk_matmul_output_mode3_zero 24_qk_matmul_output_mode3_softmax_precision 3d 3d_attn_mask 3d_causal
@@ -42,22 +42,22 @@ both_modules = pytest.mark.parametrize("module", [functional, reference], ids=["
 
 @pytest.fixture(scope="module")
 def onnx_cases():
-    """ONNX's cases for single nodes of Attention, by name."""
+    """Return the ONNX cases for single nodes of Attention, by name."""
     return node_cases(["Attention"])
 
 
-def test_onnx_has_these_ninety_three_cases_and_no_other(onnx_cases):
+def test_onnx_cases_are_exactly_the_ninety_three_listed(onnx_cases):
     assert len(NAMES) == 93
     assert sorted(onnx_cases) == sorted(f"attention_{name}" for name in NAMES)
 
 
 @both_modules
 @pytest.mark.parametrize("name", NAMES)
-def test_node_gives_what_onnx_wants(onnx_cases, name, module):
+def test_onnx_attention_matches_the_onnx_case(onnx_cases, name, module):
     assert_case(onnx_cases[f"attention_{name}"], lambda node, values: run_node(node, values, module))
 
 
-# ---- what the cases leave out ----------------------------------------------------------------------------------------
+# ---- not in the ONNX cases -------------------------------------------------------------------------------------------
 
 CACHES = ["none", "past", "past of fewer keys than queries", "nonpad_kv_seqlen"]
 WINDOWS = [(-1, -1), (1, -1), (-1, 1), (2, 0)]
@@ -65,7 +65,7 @@ MASKS = ["no mask", "short bool", "added per head", "of keys"]
 
 
 def make_inputs(kind, mask, *, B=3, Hq=4, Hk=2, Tq=4, D=5, Dv=3):
-    """Every input of a node but those that kind and mask leave out, float32, Q, K and V with three axes."""
+    """Return the inputs of a node that kind and mask select, in float32. Q, K and V have three axes."""
     rng = np.random.default_rng([B, Tq, D, CACHES.index(kind), MASKS.index(mask)])
     new, past = {"none": (7, 0), "past": (Tq, 6), "nonpad_kv_seqlen": (9, 0)}.get(kind, (2, 6))
     Tk = new + past
@@ -76,19 +76,20 @@ def make_inputs(kind, mask, *, B=3, Hq=4, Hk=2, Tq=4, D=5, Dv=3):
     if mask == "short bool":
         inputs["attn_mask"] = rng.random((Tq, Tk - 2)) < 0.7
     elif mask == "added per head":
-        added = rng.normal(size=(B, Hq, Tq, Tk))
-        inputs["attn_mask"] = np.where(rng.random(added.shape) < 0.3, -np.inf, added).astype(np.float32)
+        added_mask = rng.normal(size=(B, Hq, Tq, Tk))
+        inputs["attn_mask"] = np.where(rng.random(added_mask.shape) < 0.3, -np.inf, added_mask).astype(np.float32)
     elif mask == "of keys":
         inputs["attn_mask"] = np.arange(Tk) % 3 != 1
     if kind == "nonpad_kv_seqlen":
-        inputs["nonpad_kv_seqlen"] = np.array([Tk - 2, 2, 4])  # fewer keys than queries, and as many
+        inputs["nonpad_kv_seqlen"] = np.array([Tk - 2, 2, 4])  # more, fewer, and as many keys as queries
     return inputs
 
 
-def by_definition(attributes, inputs, outputs):
-    """What ONNX's other operators make of a node's definition; its NumPy code for Attention has faults (onnx 1.23.2).
+def outputs_by_definition(attributes, inputs, outputs):
+    """Return the outputs of a node, computed from its definition by other ONNX operators.
 
-    That code caps the scores of qk_matmul_output_mode 0, and takes a mask of one row to be of one query when causal.
+    The NumPy code of onnx 1.23.2 for Attention has faults: it caps the scores of qk_matmul_output_mode 0, and with
+    is_causal it treats a mask of one row as the mask of one query.
     """
     from onnx import FunctionProto, TypeProto, defs, helper
     from onnx.reference import ReferenceEvaluator
@@ -109,19 +110,19 @@ def by_definition(attributes, inputs, outputs):
     body = defs.get_schema("Attention", 25).get_context_dependent_function_with_opset_version(25, *serialized)
     definition = FunctionProto.FromString(body)
     assert "Attention" not in {part.op_type for part in definition.node}
-    with np.errstate(invalid="ignore"):  # a softmax of nothing, which it then replaces
+    with np.errstate(invalid="ignore"):  # the softmax of a query without keys is NaN and is replaced later
         return dict(zip(outputs, ReferenceEvaluator(definition).run(outputs, inputs, attributes), strict=True))
 
 
 @cache  # for both modules
 def make_node(kind, window, causal, mask):
-    """Attributes and inputs, and the outputs by name; over all of these qk_matmul_output_mode takes each value."""
+    """Return attributes, inputs, and the outputs by name. The nodes together use each qk_matmul_output_mode."""
     mode = (CACHES.index(kind) + WINDOWS.index(window) + causal + MASKS.index(mask)) % 4
     attributes = {"q_num_heads": 4, "kv_num_heads": 2, "softcap": 1.5, "scale": 0.6, "is_causal": causal}
     attributes |= {"left_window_size": window[0], "right_window_size": window[1], "qk_matmul_output_mode": mode}
     inputs = make_inputs(kind, mask)
     outputs = ["Y", "qk_matmul_output"] + (["present_key", "present_value"] if "past_key" in inputs else [])
-    return attributes, inputs, by_definition(attributes, inputs, outputs)
+    return attributes, inputs, outputs_by_definition(attributes, inputs, outputs)
 
 
 @both_modules
@@ -129,16 +130,17 @@ def make_node(kind, window, causal, mask):
 @pytest.mark.parametrize("causal", [0, 1])
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("kind", CACHES)
-def test_node_agrees_with_its_definition(kind, window, causal, mask, module):
-    attributes, inputs, theirs = make_node(kind, window, causal, mask)
-    ours = call(attributes, inputs, module, scores=True)._asdict()
-    assert "Y" in theirs
-    for name, right in theirs.items():
-        assert (ours[name].shape, ours[name].dtype) == (right.shape, right.dtype), name
-        finite = np.isfinite(right)
-        np.testing.assert_array_equal(ours[name][~finite], right[~finite], err_msg=name)
-        limit = 32 * np.finfo(np.float32).eps * max(1, np.abs(right[finite]).max())  # sums of at most 10 terms
-        assert np.abs(ours[name][finite] - right[finite]).max() <= limit, name
+def test_onnx_attention_matches_its_function_definition(kind, window, causal, mask, module):
+    attributes, inputs, expected = make_node(kind, window, causal, mask)
+    actual = call(attributes, inputs, module, scores=True)._asdict()
+    assert "Y" in expected
+    for name, expected_output in expected.items():
+        assert (actual[name].shape, actual[name].dtype) == (expected_output.shape, expected_output.dtype), name
+        finite = np.isfinite(expected_output)
+        np.testing.assert_array_equal(actual[name][~finite], expected_output[~finite], err_msg=name)
+        # Sums of at most 10 terms.
+        limit = 32 * np.finfo(np.float32).eps * max(1, np.abs(expected_output[finite]).max())
+        assert np.abs(actual[name][finite] - expected_output[finite]).max() <= limit, name
 
 
 @pytest.mark.parametrize(
@@ -157,22 +159,22 @@ def test_node_agrees_with_its_definition(kind, window, causal, mask, module):
     ],
     ids=str,
 )
-def test_options_say_it_without_a_mask(attributes, kind, options):
+def test_onnx_attention_uses_options_instead_of_a_mask(attributes, kind, options):
     inputs = make_inputs(kind, "no mask")
     Tk = inputs["K"].shape[1] + (inputs["past_key"].shape[2] if "past_key" in inputs else 0)
-    got = options_of(attributes, inputs, 4, Tk)
+    got = seqfuse_options(attributes, inputs, 4, Tk)
     assert {name: list(value) if name == "lengths" else value for name, value in got.items()} == options
 
 
-def test_options_say_a_window_on_both_sides_where_queries_are_keys():
+def test_onnx_attention_uses_a_two_sided_window_when_tq_equals_tk():
     q = np.zeros((1, 5, 4), np.float32)
-    assert options_of({"left_window_size": 1, "right_window_size": 2}, dict.fromkeys("QKV", q), 5, 5) == {
+    assert seqfuse_options({"left_window_size": 1, "right_window_size": 2}, dict.fromkeys("QKV", q), 5, 5) == {
         "window": (1, 2)
     }
 
 
 @both_modules
-def test_node_computes_in_float64_where_softmax_precision_says_so(module):
+def test_onnx_attention_computes_in_float64_with_softmax_precision_double(module):
     inputs = make_inputs("none", "no mask")
     attributes = {"q_num_heads": 4, "kv_num_heads": 2}
     exact = call(attributes, {name: a.astype(np.float64) for name, a in inputs.items()}, module).Y
@@ -188,6 +190,6 @@ def test_node_computes_in_float64_where_softmax_precision_says_so(module):
     ],
     ids=["attribute", "inputs"],
 )
-def test_node_refuses_what_onnx_has_not(attributes, kind, more, names):
+def test_onnx_attention_refuses_unsupported_attributes_and_inputs(attributes, kind, more, names):
     with pytest.raises(NotImplementedError, match=names):
         call(attributes, {**make_inputs(kind, "no mask"), **more}, reference)

@@ -1,4 +1,4 @@
-"""The readout: against the reference and central differences, over any leading axes, and what is written where."""
+"""Tests of readout: accuracy, gradients, leading axes, layouts and accumulation."""
 
 import numpy as np
 import pytest
@@ -11,14 +11,14 @@ from seqfuse import reference
 pytestmark = pytest.mark.each_isa
 
 NAMES = ("h", "x", "W", "V", "c")
-# All of it; without the skip; without the bias; without both.
+# All arguments; without the skip connection; without the bias; without both.
 PARTS = pytest.mark.parametrize("absent", ["", "xV", "c", "xVc"], ids=["all", "no skip", "no bias", "W alone"])
 EACH_ACTIVATION = pytest.mark.parametrize("activation", FUNCTIONS, ids=str)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 
 
 def draw(absent="", leading=(7, 3), H=19, I=5, O=6, dtype=np.float64, seed=0):
-    """The arguments of a readout by name, those in `absent` None, and dy."""
+    """Return the arguments of a readout by name, with those in `absent` None, and dy."""
     rng = np.random.default_rng([H, I, O, seed])
     shapes = {"h": (*leading, H), "x": (*leading, I), "W": (H, O), "V": (I, O), "c": (O,)}
     arguments = {
@@ -32,23 +32,23 @@ def astype(arguments, dtype):
     return {name: None if array is None else array.astype(dtype) for name, array in arguments.items()}
 
 
-def run(module, arguments, dy, activation="linear", **more):
+def run(module, arguments, dy, activation="linear", **options):
     y, tape = module.readout_forward(**arguments, activation=activation)
-    return y, module.readout_backward(tape, dy, **more)
+    return y, module.readout_backward(tape, dy, **options)
 
 
 @PARTS
 @EACH_ACTIVATION
 def test_readout_is_as_accurate_as_the_reference(activation, absent):
     results = []
-    for seed in range(20):  # together: the largest of a few errors says little
+    for seed in range(20):  # over many seeds, because the largest of a few errors varies a lot
         arguments, dy = draw(absent, dtype=np.float32, seed=seed)
         wide = astype(arguments, np.float64), dy.astype(np.float64)
         runs = [run(F, arguments, dy, activation), run(reference, arguments, dy, activation)]
         runs.append(run(reference, *wide, activation))
         results.append([{"y": y, **grads._asdict()} for y, grads in runs])
     for name in results[0][0]:
-        parts = [[of[name] for of in each] for each in zip(*results)]
+        parts = [[run_results[name] for run_results in each] for each in zip(*results)]
         if name[1:] in absent and name != "y":
             assert parts == [[None] * 20] * 3, name
         else:
@@ -77,17 +77,17 @@ def test_readout_without_a_tape_has_the_same_bits(activation, dtype):
 
 @DTYPES
 @PARTS
-def test_a_linear_readout_without_the_skip_is_a_dense_layer(absent, dtype):
+def test_readout_without_skip_and_activation_equals_dense(absent, dtype):
     arguments, dy = draw(absent + "xV", dtype=dtype)
     y, grads = run(F, arguments, dy)
-    of_dense, tape = F.dense_forward(arguments["h"], arguments["W"], arguments["c"])
-    np.testing.assert_array_equal(y, of_dense)
-    for got, wanted in zip((grads.dh, grads.dW, grads.dc), F.dense_backward(tape, dy), strict=True):
-        np.testing.assert_array_equal(got, wanted)
+    dense_y, tape = F.dense_forward(arguments["h"], arguments["W"], arguments["c"])
+    np.testing.assert_array_equal(y, dense_y)
+    for actual, expected in zip((grads.dh, grads.dW, grads.dc), F.dense_backward(tape, dy), strict=True):
+        np.testing.assert_array_equal(actual, expected)
 
 
 @DTYPES
-def test_a_readout_of_any_batch_and_threads_has_the_same_bits(dtype):
+def test_readout_has_the_same_bits_for_any_batch_and_number_of_threads(dtype):
     arguments, dy = draw(leading=(301,), H=300, I=70, O=37, dtype=dtype)
     results = []
     for threads in (1, 2, 3):
@@ -97,31 +97,33 @@ def test_a_readout_of_any_batch_and_threads_has_the_same_bits(dtype):
         np.testing.assert_array_equal(y, results[0][0])
         assert_same_bits(grads, results[0][1])
     for rows in (slice(0, 1), slice(40, 47), slice(150, 301)):
-        part = {name: a[rows] if name in ("h", "x") else a for name, a in arguments.items()}
-        y, grads = run(F, part, dy[rows], "softsign")
+        row_arguments = {name: a[rows] if name in ("h", "x") else a for name, a in arguments.items()}
+        y, grads = run(F, row_arguments, dy[rows], "softsign")
         np.testing.assert_array_equal(y, results[0][0][rows])
         np.testing.assert_array_equal(grads.dh, results[0][1].dh[rows])
         np.testing.assert_array_equal(grads.dx, results[0][1].dx[rows])
 
 
 @pytest.mark.parametrize("leading", [(), (6,), (2, 3), (1, 2, 3), (0,), (3, 0)], ids=str)
-def test_any_leading_axes_are_those_of_y(leading):
+def test_readout_accepts_any_leading_axes(leading):
     arguments, dy = draw(leading=leading)
     y, grads = run(F, arguments, dy, "tanh")
     assert y.shape == (*leading, 6)
-    flat = {name: a.reshape(-1, a.shape[-1]) if name in ("h", "x") and a.size else a for name, a in arguments.items()}
+    flat_arguments = {
+        name: a.reshape(-1, a.shape[-1]) if name in ("h", "x") and a.size else a for name, a in arguments.items()
+    }
     if not dy.size:
         assert not any(gradient.any() for gradient in grads)
         assert (grads.dh.shape, grads.dx.shape) == (arguments["h"].shape, arguments["x"].shape)
         return
-    flat_y, flat_grads = run(F, flat, dy.reshape(-1, 6), "tanh")
+    flat_y, flat_grads = run(F, flat_arguments, dy.reshape(-1, 6), "tanh")
     np.testing.assert_array_equal(y.reshape(-1, 6), flat_y)
-    for got, wanted in zip(grads, flat_grads, strict=True):
-        np.testing.assert_array_equal(got.reshape(wanted.shape), wanted)
+    for actual, expected in zip(grads, flat_grads, strict=True):
+        np.testing.assert_array_equal(actual.reshape(expected.shape), expected)
 
 
 @pytest.mark.parametrize("sizes", [{"H": 0}, {"I": 0}, {"O": 0}, {"H": 0, "I": 0}], ids=str)
-def test_no_states_inputs_or_outputs(sizes):
+def test_readout_accepts_sizes_of_zero(sizes):
     arguments, dy = draw(**sizes)
     y, grads = run(F, arguments, dy, "tanh")
     np.testing.assert_allclose(y, reference.readout(**arguments, activation="tanh"), rtol=1e-12, atol=1e-14)
@@ -138,21 +140,23 @@ def byte_swapped(array):
 
 
 @pytest.mark.parametrize(
-    "of",
+    "change_layout",
     [every_second_column, byte_swapped, np.asfortranarray, list, lambda a: a.swapaxes(0, -1).copy().swapaxes(0, -1)],
 )
-def test_any_layout_gives_the_same_bits_and_is_not_written(of):
+def test_readout_has_the_same_bits_for_any_layout_and_does_not_modify_it(change_layout):
     arguments, dy = draw()
     before = {name: array.copy() for name, array in arguments.items()}
     y, grads = run(F, arguments, dy, "elu")
-    of_layout, layout_grads = run(F, {name: of(array) for name, array in arguments.items()}, of(dy), "elu")
-    np.testing.assert_array_equal(of_layout, y)
-    assert_same_bits(layout_grads, grads)
+    strided_y, strided_grads = run(
+        F, {name: change_layout(array) for name, array in arguments.items()}, change_layout(dy), "elu"
+    )
+    np.testing.assert_array_equal(strided_y, y)
+    assert_same_bits(strided_grads, grads)
     for name, array in arguments.items():
         np.testing.assert_array_equal(array, before[name])
 
 
-def test_half_bool_and_integers_are_computed_in_float32_and_float64_widens_all():
+def test_readout_computes_half_in_float32_and_in_float64_when_any_argument_is_float64():
     arguments, dy = draw(dtype=np.float16)
     y, grads = run(F, arguments, dy)
     assert y.dtype == np.float32
@@ -163,7 +167,7 @@ def test_half_bool_and_integers_are_computed_in_float32_and_float64_widens_all()
         assert F.readout(**{**arguments, name: arguments[name].astype(np.float64)}).dtype == np.float64
 
 
-def test_need_dx_false_leaves_out_dx_alone():
+def test_readout_backward_with_need_dx_false_omits_only_dx():
     arguments, dy = draw()
     _, grads = run(F, arguments, dy)
     _, without = run(F, arguments, dy, need_dx=False)
@@ -172,33 +176,33 @@ def test_need_dx_false_leaves_out_dx_alone():
 
 
 @PARTS
-def test_into_is_added_to_and_returned(absent):
+def test_readout_backward_adds_to_into_and_returns_it(absent):
     arguments, dy = draw(absent)
     _, grads = run(F, arguments, dy, "tanh")
     into = tuple(None if arguments[name] is None else np.ones_like(arguments[name]) for name in "WVc")
     _, added = run(F, arguments, dy, "tanh", into=into)
-    for got, given, gradient in zip(added[2:], into, grads[2:], strict=True):
-        assert got is given
+    for actual, given, gradient in zip(added[2:], into, grads[2:], strict=True):
+        assert actual is given
         if given is not None:
             np.testing.assert_array_equal(given, 1 + gradient)
     np.testing.assert_array_equal(added.dh, grads.dh)
 
 
-def test_into_of_other_layouts_and_the_weights_themselves_are_written_afterwards_aliased():
+def test_readout_backward_accepts_strided_into_and_the_weights_as_into_aliased():
     arguments, dy = draw()
     W, V, c = (arguments[name].copy() for name in "WVc")
     _, grads = run(F, arguments, dy, "tanh")
     into = np.asfortranarray(W), every_second_column(V), arguments["c"]
     run(F, arguments, dy, "tanh", into=into)
-    for got, start, gradient in zip(into, (W, V, c), grads[2:], strict=True):
-        np.testing.assert_array_equal(got, start + gradient)
+    for actual, start, gradient in zip(into, (W, V, c), grads[2:], strict=True):
+        np.testing.assert_array_equal(actual, start + gradient)
     _, tape = F.readout_forward(**arguments, activation="tanh")
-    wanted = F.readout_backward(tape, dy)
+    expected = F.readout_backward(tape, dy)
     F.readout_backward(tape, dy, into=(arguments["W"], np.zeros_like(V), np.zeros_like(c)))
-    np.testing.assert_array_equal(arguments["W"], W + wanted.dW)
+    np.testing.assert_array_equal(arguments["W"], W + expected.dW)
 
 
-def test_into_has_none_where_the_weights_were():
+def test_readout_backward_refuses_into_for_weights_that_were_none():
     arguments, dy = draw("xV")
     _, tape = F.readout_forward(**arguments)
     with pytest.raises(
@@ -207,7 +211,7 @@ def test_into_has_none_where_the_weights_were():
         F.readout_backward(tape, dy, into=(np.zeros((19, 6)), np.zeros((5, 6)), np.zeros(6)))
 
 
-def test_a_tape_is_read_again():
+def test_readout_tape_can_be_used_again():
     arguments, dy = draw()
     _, tape = F.readout_forward(**arguments, activation="softplus")
     assert_same_bits(F.readout_backward(tape, dy), F.readout_backward(tape, dy))

@@ -1,4 +1,4 @@
-"""Softmax: shares, what is excluded, rows that overflow nowhere, and rows that have no answer."""
+"""Tests of softmax: sums, excluded entries, extreme numbers and undefined rows."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ def draw(*shape, dtype=np.float64):
 
 @DTYPES
 @WIDTHS
-def test_shares_are_positive_and_add_up_to_1(D, dtype):
-    """Rule: each is off by 2 ulp of itself at most, and so is their sum."""
+def test_softmax_is_positive_and_sums_to_1(D, dtype):
+    # Each probability has an error of at most 2 ulp, and so has their sum.
     y = F.softmax(5 * draw(7, D, dtype=dtype))
     assert (y > 0).all()
     np.testing.assert_allclose(y.astype(np.longdouble).sum(axis=-1).astype(float), 1, rtol=2 * np.finfo(dtype).eps)
@@ -26,28 +26,28 @@ def test_shares_are_positive_and_add_up_to_1(D, dtype):
 
 @DTYPES
 @WIDTHS
-def test_minus_infinity_has_a_share_of_0_and_changes_no_other(D, dtype):
+def test_softmax_of_minus_infinity_is_0_and_changes_no_other_entry(D, dtype):
     x = draw(5, D, dtype=dtype)
-    behind = np.concatenate([x, np.full((5, 70), -np.inf, dtype)], axis=-1)
-    y = F.softmax(behind)
+    extended_x = np.concatenate([x, np.full((5, 70), -np.inf, dtype)], axis=-1)
+    y = F.softmax(extended_x)
     np.testing.assert_array_equal(y[:, D:], 0)
     np.testing.assert_array_equal(y[:, :D], F.softmax(x))
 
 
 @DTYPES
 @pytest.mark.parametrize("D", [1, 17, 40])
-def test_a_row_of_minus_infinity_infinity_or_nan_is_nan_and_stays_alone(D, dtype):
+def test_softmax_is_nan_only_in_rows_with_nan_infinity_or_only_minus_infinity(D, dtype):
     x = draw(5, D, dtype=dtype)
     x[1], x[2, 0], x[3, D // 2] = -np.inf, np.inf, np.nan
     y, tape = F.softmax_forward(x)
     dx = F.softmax_backward(tape, np.ones_like(x))
-    for got in (y, dx):
-        assert np.isnan(got[1:4]).all()
-        assert np.isfinite(got[[0, 4]]).all()
+    for result in (y, dx):
+        assert np.isnan(result[1:4]).all()
+        assert np.isfinite(result[[0, 4]]).all()
 
 
 @DTYPES
-def test_huge_numbers_overflow_nowhere(dtype):
+def test_softmax_does_not_overflow_with_huge_numbers(dtype):
     largest = np.finfo(dtype).max
     y = F.softmax(np.array([[largest, largest, -largest], [-largest] * 3, [largest, 0, -largest]], dtype))
     np.testing.assert_array_equal(y[0], [0.5, 0.5, 0])
@@ -56,23 +56,23 @@ def test_huge_numbers_overflow_nowhere(dtype):
 
 
 @DTYPES
-def test_what_is_added_to_a_row_changes_nothing(dtype):
-    """Exactly, where the sums are exact."""
+def test_softmax_does_not_change_when_a_constant_is_added_to_a_row(dtype):
+    # The bits are equal because the sums x + 128 are exact.
     x = np.round(draw(9, 33, dtype=dtype) * 64) / 64
     np.testing.assert_array_equal(F.softmax(x + 128), F.softmax(x))
 
 
 @DTYPES
 @WIDTHS
-def test_a_gradient_of_equal_numbers_is_nearly_0(D, dtype):
-    """The sum of the shares does not change: what is left are the roundings of that sum."""
+def test_softmax_backward_of_equal_numbers_is_nearly_0(D, dtype):
+    # The sum of the probabilities is constant, so only the rounding errors of that sum remain.
     y, tape = F.softmax_forward(draw(7, D, dtype=dtype))
     np.testing.assert_allclose(F.softmax_backward(tape, np.full_like(y, 3)), 0, atol=12 * np.finfo(dtype).eps)
 
 
 @DTYPES
-def test_the_softmax_is_that_of_the_cross_entropy(dtype):
-    """The gradient of the loss is softmax - onehot, rounded where it is near -1."""
+def test_softmax_agrees_with_the_gradient_of_the_cross_entropy(dtype):
+    # The gradient of the loss is softmax - onehot. Near -1 it is rounded to a multiple of eps / 2.
     x, labels = draw(6, 37, dtype=dtype), np.arange(6)
     _, tape = F.softmax_cross_entropy_forward(x, labels)
     gradient = F.softmax_cross_entropy_backward(tape, 6.0)
@@ -82,7 +82,7 @@ def test_the_softmax_is_that_of_the_cross_entropy(dtype):
 
 
 @pytest.mark.parametrize("leading", [(), (6,), (2, 3)], ids=str)
-def test_any_leading_axes_are_those_of_y(leading):
+def test_softmax_accepts_any_leading_axes(leading):
     x, dy = draw(2, *leading, 21)
     y, tape = F.softmax_forward(x)
     flat_y, flat_tape = F.softmax_forward(x.reshape(-1, 21))

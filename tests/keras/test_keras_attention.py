@@ -1,4 +1,4 @@
-"""Attention and MultiHeadAttention beside Keras's: outputs, weights and gradients of every option and mask."""
+"""Compare the attention layers with Keras: outputs, weights and gradients with every option and mask."""
 
 import keras
 import numpy as np
@@ -29,12 +29,12 @@ def assert_attention_as_keras(kind, count, mask, causal, **options):
 
 @pytest.mark.parametrize("mode", ["dot", "concat"])
 @pairwise(count=[2, 3], scale=FLAG, causal=FLAG, mask=MASKS)
-def test_attention_as_keras(mode, count, scale, causal, mask):
+def test_attention_matches_keras(mode, count, scale, causal, mask):
     assert_attention_as_keras("Attention", count, mask, causal, use_scale=scale, score_mode=mode)
 
 
 @pairwise(count=[2, 3], scale=FLAG, causal=FLAG, mask=MASKS)
-def test_additive_attention_as_keras(count, scale, causal, mask):
+def test_additive_attention_matches_keras(count, scale, causal, mask):
     assert_attention_as_keras("AdditiveAttention", count, mask, causal, use_scale=scale)
 
 
@@ -44,7 +44,7 @@ def test_additive_attention_as_keras(count, scale, causal, mask):
     causal=FLAG,
     scores=FLAG,
 )
-def test_multi_head_attention_as_keras(options, masked, causal, scores):
+def test_multi_head_attention_matches_keras(options, masked, causal, scores):
     how = {"use_causal_mask": causal, "return_attention_scores": scores}
     if masked in ("pairs", "all"):
         how["attention_mask"] = PAIRS
@@ -52,11 +52,11 @@ def test_multi_head_attention_as_keras(options, masked, causal, scores):
         how |= {"value_mask": VALUE_MASK, "key_mask": KEY_MASK}
     ours, theirs = pair("MultiHeadAttention", 2, 3, **options)
     weights = ours.forward(inputs(3, 2), **how | {"return_attention_scores": True})[0][1]
-    attending = weights.any(-1)  # (B, H, Tq); Keras makes something up for those that attend to nothing
-    assert attending.any()
+    has_keys = weights.any(-1)  # (B, H, Tq); Keras attends to masked keys if no key is left
+    assert has_keys.any()
 
     def weigh(i, dy):
-        return dy * (attending[..., None] if i else attending.all(1)[..., None])
+        return dy * (has_keys[..., None] if i else has_keys.all(1)[..., None])
 
     def call(run, a):
         return run(a[0], a[1], key=a[2], **how)
@@ -65,7 +65,7 @@ def test_multi_head_attention_as_keras(options, masked, causal, scores):
 
 
 @pytest.mark.parametrize("mask", [None, QUERY_MASK])
-def test_multi_head_attention_of_one_sequence_as_keras(mask):
+def test_multi_head_self_attention_matches_keras(mask):
     x = numbers(B, Tq, D)
     rows = np.ones((B, Tq, 1)) if mask is None else mask[..., None]
     pairs = {} if mask is None else {"attention_mask": mask[:, None] & mask[:, :, None]}
@@ -79,7 +79,7 @@ def test_multi_head_attention_of_one_sequence_as_keras(mask):
 
 
 @pytest.mark.parametrize("use_bias", FLAG)
-def test_multi_head_attention_names_of_weights_as_keras(use_bias):
+def test_multi_head_attention_weight_names_match_keras(use_bias):
     ours, theirs = pair("MultiHeadAttention", 2, 3, use_bias=use_bias, name="m")
     sizes = [one.shape for one in inputs(3, 2)]
     ours.build(sizes)
@@ -89,8 +89,8 @@ def test_multi_head_attention_names_of_weights_as_keras(use_bias):
 
 
 @pytest.mark.parametrize("kind", ["Attention", "MultiHeadAttention"])
-def test_attention_masks_in_a_model_as_keras(kind):
-    """What an Embedding has masked, and what becomes of it."""
+def test_attention_masks_in_a_model_match_keras(kind):
+    """Masks come from an Embedding."""
     tokens = keras.Input((Tq,))
     x = keras.layers.Embedding(7, D, mask_zero=True)(tokens)
     layer = keras.layers.Attention() if kind == "Attention" else keras.layers.MultiHeadAttention(2, 3)

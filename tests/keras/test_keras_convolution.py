@@ -1,4 +1,4 @@
-"""Conv1D and pooling of windows beside Keras's: outputs, gradients and shapes of every option."""
+"""Comparison of Conv1D and window pooling with Keras: outputs, gradients and shapes of every option."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ B, T, I, O = 2, 9, 4, 6
 @pairwise(
     window=[(1, 1, 1), (3, 1, 1), (2, 3, 1), (4, 2, 1), (3, 1, 2)], padding=["valid", "same", "causal"], groups=[1, 2]
 )
-def test_conv1d_as_keras(window, padding, groups):
+def test_conv1d_matches_keras(window, padding, groups):
     size, strides, dilation = window
     ours, theirs = pair("Conv1D", O, size, strides, padding, dilation_rate=dilation, groups=groups)
     compare(ours, theirs, numbers(B, T, I))
@@ -23,11 +23,11 @@ def test_conv1d_as_keras(window, padding, groups):
 
 
 @pytest.mark.parametrize(("activation", "use_bias"), [("relu", True), ("sigmoid", False), ("softmax", True)])
-def test_conv1d_activations_as_keras(activation, use_bias):
+def test_conv1d_matches_keras_with_activations(activation, use_bias):
     compare(*pair("Conv1D", O, 3, activation=activation, use_bias=use_bias), numbers(B, T, I))
 
 
-def test_conv1d_initial_weights_are_scaled_as_in_keras():
+def test_conv1d_initial_weights_have_the_range_of_keras():
     limit = np.sqrt(6 / (5 * 64 + 5 * 64))
     for conv in (layers.Conv1D(64, 5), keras.layers.Conv1D(64, 5)):
         conv.build((B, T, 64))
@@ -40,9 +40,9 @@ def test_conv1d_initial_weights_are_scaled_as_in_keras():
     window=[(2, None), (3, 1), (2, 3), (3, 2), (1, 1)],
     padding=["valid", "same"],
 )
-def test_pooling_as_keras(kind, window, padding):
+def test_pooling_matches_keras(kind, window, padding):
     ours, theirs = pair(kind, *window, padding)
     compare(ours, theirs, numbers(B, T, I))
     for steps in (T, None):
         assert ours.compute_output_shape((None, steps, I)) == theirs.compute_output_shape((None, steps, I))
-    compare(ours, theirs, np.ones((B, T, I), np.float32))  # equal steps: the gradient goes where Keras sends it
+    compare(ours, theirs, np.ones((B, T, I), np.float32))  # equal steps: the gradient goes to the same step as in Keras

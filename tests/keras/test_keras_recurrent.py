@@ -1,4 +1,4 @@
-"""SimpleRNN, LSTM and GRU beside Keras's: outputs, states and gradients of every option."""
+"""Comparison of SimpleRNN, LSTM and GRU with Keras: outputs, states and gradients of every option."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ MASKS = {
 
 
 @pairwise(form=FORMS, sequences=[False, True], backwards=[False, True])
-def test_recurrent_as_keras(form, sequences, backwards):
+def test_recurrent_matches_keras(form, sequences, backwards):
     kind, options = form
     how = {"return_sequences": sequences, "go_backwards": backwards, "return_state": backwards} | options
     compare(*built(*pair(kind, H, **how), (B, T, I)), numbers(B, T, I))
@@ -41,7 +41,7 @@ def test_recurrent_as_keras(form, sequences, backwards):
     backwards=[False, True],
     zero=[False, True],
 )
-def test_recurrent_as_keras_with_masks_and_initial_states(kind, name, sequences, backwards, zero):
+def test_recurrent_matches_keras_with_masks_and_initial_states(kind, name, sequences, backwards, zero):
     how = {"return_sequences": sequences, "go_backwards": backwards, "zero_output_for_mask": zero}
     ours, theirs = built(*pair(kind, H, return_state=True, **how), (B, T, I))
     states = [numbers(B, H, seed=7 + i) for i in range(2 if kind == "LSTM" else 1)]
@@ -51,7 +51,7 @@ def test_recurrent_as_keras_with_masks_and_initial_states(kind, name, sequences,
 
 @pytest.mark.parametrize("backwards", [False, True])
 @KINDS
-def test_recurrent_as_keras_stateful_over_batches(kind, backwards):
+def test_recurrent_matches_keras_when_stateful(kind, backwards):
     how = {"stateful": True, "return_sequences": True, "go_backwards": backwards}
     ours, theirs = built(*pair(kind, H, **how), (B, T, I))
     for seed in range(2):
@@ -66,7 +66,7 @@ def test_recurrent_as_keras_stateful_over_batches(kind, backwards):
 
 @pytest.mark.parametrize("forget", [False, True])
 @KINDS
-def test_recurrent_names_shapes_and_fixed_values_of_weights_as_keras(kind, forget):
+def test_recurrent_weights_have_the_names_shapes_and_constants_of_keras(kind, forget):
     options = {"unit_forget_bias": forget} if kind == "LSTM" else {"reset_after": forget} if kind == "GRU" else {}
     arguments = {"kernel_initializer": "ones", "recurrent_initializer": "identity", "bias_initializer": "zeros"}
     arguments |= {} if kind == "SimpleRNN" else {"recurrent_initializer": "ones"}
@@ -79,6 +79,6 @@ def test_recurrent_names_shapes_and_fixed_values_of_weights_as_keras(kind, forge
 
 
 @KINDS
-def test_recurrent_defaults_as_keras(kind):
+def test_recurrent_has_the_defaults_of_keras(kind):
     ours, theirs = pair(kind, H)
     assert_same_config(ours.get_config(), theirs.get_config())

@@ -1,4 +1,4 @@
-"""The blocks of a transformer beside the same ones composed of Keras's layers, as KerasHub composes them."""
+"""Compare the transformer blocks with compositions of Keras's layers, as in KerasHub."""
 
 import jax.numpy as jnp
 import keras
@@ -11,11 +11,11 @@ from seqfuse.layers import TransformerDecoder, TransformerEncoder
 B, T, S, D, E, H, M = 2, 5, 3, 6, 4, 2, 7
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], bool)
 ENCODER_MASK = np.array([[1, 1, 1], [1, 1, 0]], bool)
-ORDER = {2: ["a", "an", "fn", "f1", "f2"], 3: ["a", "an", "c", "cn", "f1", "f2", "fn"]}  # of KerasHub's weights
+ORDER = {2: ["a", "an", "fn", "f1", "f2"], 3: ["a", "an", "c", "cn", "f1", "f2", "fn"]}  # order of KerasHub's weights
 
 
 def composed(cross, first):
-    """A model of Keras's layers, and the layers in the order of KerasHub's weights."""
+    """Return a model of Keras's layers, and the layers in the order of KerasHub's weights."""
     x, encoded = keras.Input((T, D)), keras.Input((S, E))
     pairs, keys = keras.Input((T, T), dtype="bool"), keras.Input((T, S), dtype="bool")
     norm = {name: keras.layers.LayerNormalization(epsilon=1e-5) for name in ("an", "cn", "fn")}
@@ -34,7 +34,7 @@ def composed(cross, first):
 
 
 @pairwise(cross=[False, True], first=[False, True], masked=[False, True])
-def test_blocks_as_composed_of_keras_layers(cross, first, masked):
+def test_blocks_match_compositions_of_keras_layers(cross, first, masked):
     ours = (TransformerDecoder if cross else TransformerEncoder)(M, H, normalize_first=first)
     theirs, layers = composed(cross, first)
     mask, of_encoder = (MASK, ENCODER_MASK) if masked else (np.ones((B, T), bool), np.ones((B, S), bool))

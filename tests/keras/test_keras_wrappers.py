@@ -1,4 +1,4 @@
-"""Bidirectional and TimeDistributed beside Keras's: outputs, states and gradients of every option."""
+"""Comparison of Bidirectional and TimeDistributed with Keras: outputs, states and gradients of every option."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ MASKS = {
 @pairwise(
     kind=["SimpleRNN", "LSTM", "GRU"], mode=["concat", "sum", "mul", "ave", None], sequences=[False, True], name=MASKS
 )
-def test_bidirectional_as_keras(kind, mode, sequences, name):
+def test_bidirectional_matches_keras(kind, mode, sequences, name):
     def inner(where):
         return getattr(where, kind)(H, return_sequences=sequences, return_state=name == "holes", name="inner")
 
@@ -35,7 +35,7 @@ def test_bidirectional_as_keras(kind, mode, sequences, name):
 
 
 @KINDS
-def test_bidirectional_with_another_layer_back_as_keras(kind):
+def test_bidirectional_matches_keras_with_a_different_backward_layer(kind):
     def both(where):
         first = getattr(where, kind)(H, return_sequences=True)
         return first, getattr(where, kind)(H + 1, return_sequences=True, go_backwards=True, use_bias=False)
@@ -47,7 +47,7 @@ def test_bidirectional_with_another_layer_back_as_keras(kind):
 
 
 @KINDS
-def test_bidirectional_stateful_as_keras(kind):
+def test_bidirectional_matches_keras_when_stateful(kind):
     def inner(where):
         return getattr(where, kind)(H, stateful=True, return_sequences=True)
 
@@ -70,7 +70,7 @@ def test_bidirectional_stateful_as_keras(kind):
         (lambda where: where.TimeDistributed(where.Dense(2)), (B, 3, T, I), False),
     ],
 )
-def test_time_distributed_as_keras(inner, shape, masked):
+def test_time_distributed_matches_keras(inner, shape, masked):
     ours, theirs = built(*pair("TimeDistributed", inner=inner), shape)
     mask = None
     if masked:
@@ -78,7 +78,7 @@ def test_time_distributed_as_keras(inner, shape, masked):
     compare(ours, theirs, numbers(*shape), mask=mask)
 
 
-def test_time_distributed_in_a_model_as_keras():
+def test_time_distributed_matches_keras_in_a_model():
     tokens = keras.Input((T,))
     x = keras.layers.Embedding(5, I, mask_zero=True)(tokens)
     y = keras.layers.TimeDistributed(keras.layers.Dense(2))(x)

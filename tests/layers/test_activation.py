@@ -1,4 +1,4 @@
-"""Holds that Activation, ReLU and Softmax are the functions that they name, with their gradients."""
+"""Tests of Activation, ReLU and Softmax: values, gradients and errors."""
 
 import numpy as np
 import pytest
@@ -17,16 +17,16 @@ def test_activation_backward_matches_central_differences(name):
     assert_gradients(Activation(name, dtype="float64"), X.copy())
 
 
-def test_activation_softmax_is_over_the_last_axis():
+def test_activation_computes_softmax_over_the_last_axis():
     assert np.array_equal(Activation("softmax", dtype="float64")(X), F.softmax(X))
 
 
-def test_activation_takes_another_number_of_features_every_call():
+def test_activation_accepts_a_different_number_of_features_at_every_call():
     layer = Activation("tanh")
     assert [layer(np.ones((2, n))).shape for n in (3, 4)] == [(2, 3), (2, 4)]
 
 
-def test_activation_refuses_names():
+def test_activation_refuses_unknown_names():
     with pytest.raises(ValueError, match=r'Activation: activation must be one of .*Did you mean "gelu"'):
         Activation("gelo")
 
@@ -36,8 +36,8 @@ def test_relu_backward_matches_central_differences(max_value, negative_slope, th
     layer = ReLU(max_value, negative_slope, threshold, dtype="float64")
     assert_gradients(layer, X.copy())
     top = np.inf if max_value is None else max_value
-    wanted = np.where(X > threshold, np.minimum(X, top), negative_slope * (X - threshold))
-    assert np.array_equal(layer(X), wanted)
+    expected = np.where(X > threshold, np.minimum(X, top), negative_slope * (X - threshold))
+    assert np.array_equal(layer(X), expected)
     assert ReLU.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
@@ -54,7 +54,7 @@ def test_softmax_backward_matches_central_differences(axis, masked):
     assert_gradients(Softmax(axis, dtype="float64"), x, mask=mask)
 
 
-def test_softmax_gives_nothing_to_what_is_masked_be_it_nan_or_all():
+def test_softmax_returns_zeros_at_masked_entries_when_they_are_nan_or_whole_rows():
     x, mask = np.array([[1.0, np.nan], [np.nan, np.nan]]), np.array([[True, False], [False, False]])
     layer = Softmax()
     y, tape = layer.forward(x, mask=mask)
@@ -65,7 +65,7 @@ def test_softmax_gives_nothing_to_what_is_masked_be_it_nan_or_all():
 def test_softmax_refuses_masks_and_axes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"s: mask must be broadcastable to \(2, 3\); got \(2,\)"):
         Softmax(name="s")(np.ones((2, 3)), mask=np.ones(2, bool))
-    with pytest.raises(ValueError, match=r"s: axis must be one of the input \(2, 3\); got 2"):
+    with pytest.raises(ValueError, match=r"s: axis must be an axis of the input \(2, 3\); got 2"):
         Softmax(2, name="s")(np.ones((2, 3)))
     with pytest.raises(TypeError, match="Softmax: axis must be an integer"):
         Softmax([0, 1])

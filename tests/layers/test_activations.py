@@ -1,4 +1,4 @@
-"""Holds the table of activations: each is a pair, with the values and slopes of its definition."""
+"""Tests of the table of activations: the backward functions, the names and errors."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ X = np.array([[-2.6, -0.7, 0.3], [0.9, 2.0, 4.0]])
 
 
 @pytest.mark.parametrize("name", activations.NAMES)
-def test_backward_is_the_derivative_of_forward(name):
+def test_activation_backward_is_the_derivative_of_forward(name):
     forward, backward = activations.functions_for(activations.parse("f", "activation", name))
     x, dy = X.copy(), np.random.default_rng(0).normal(size=X.shape)
     y, tape = forward(x)
@@ -19,19 +19,19 @@ def test_backward_is_the_derivative_of_forward(name):
 
 
 @pytest.mark.parametrize("value", [None, "linear", "Linear"])
-def test_none_is_linear(value):
+def test_parse_returns_the_identity_for_none_and_linear(value):
     forward, backward = activations.functions_for(activations.parse("f", "activation", value))
     y, tape = forward(X)
     np.testing.assert_array_equal(y, X)
     np.testing.assert_array_equal(backward(tape, X), X)
 
 
-def test_an_array_that_is_not_contiguous_is_read_as_it_is():
+def test_activation_forward_accepts_arrays_that_are_not_contiguous():
     forward, _ = activations.functions_for(activations.parse("f", "activation", "tanh"))
     np.testing.assert_allclose(forward(X.T)[0], np.tanh(X).T, rtol=1e-14)
 
 
-def test_names_in_upper_case_and_with_parameters_are_found():
+def test_parse_accepts_upper_case_and_constants():
     assert activations.parse("f", "activation", "ReLU") == activations.parse("f", "activation", "relu")
     assert activations.parse("f", "activation", "Softmax") is activations.parse("f", "activation", "softmax")
     forward, _ = activations.functions_for(activations.parse("f", "activation", ("leaky_relu", 0.5)))
@@ -40,17 +40,17 @@ def test_names_in_upper_case_and_with_parameters_are_found():
 
 
 @pytest.mark.parametrize("value", ["tahn", "soft max"])
-def test_other_names_are_refused_with_the_near_one(value):
+def test_parse_suggests_a_similar_name_when_the_name_is_unknown(value):
     with pytest.raises(ValueError, match=r'f: activation must be one of .*Did you mean "(tanh|softmax)"\?'):
         activations.parse("f", "activation", value)
 
 
-def test_a_cell_takes_no_softmax():
+def test_check_cell_activation_refuses_softmax():
     with pytest.raises(ValueError, match="LSTM: activation must be"):
         activations.check_cell_activation("LSTM", "activation", "softmax")
 
 
 @pytest.mark.parametrize("value", [3, np.tanh, ("tanh",) * 4])
-def test_what_is_no_activation_is_refused(value):
+def test_parse_refuses_other_types(value):
     with pytest.raises((TypeError, ValueError), match="f: activation must be"):
         activations.parse("f", "activation", value)

@@ -1,4 +1,4 @@
-"""AdditiveAttention: gradients, masks, the weights that it returns, its config."""
+"""Tests of AdditiveAttention: gradients, masks, returned weights, config."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_additive_attention_backward_matches_central_differences(rate, scale, ma
     assert [w.shape for w in layer.weights] == [(D,)] * scale
 
 
-def test_additive_attention_is_concatenated_attention_where_its_scale_is_one():
+def test_additive_attention_equals_concatenated_attention_when_scale_is_one():
     ours, other = AdditiveAttention(False, dtype="float64"), Attention(score_mode="concat", dtype="float64")
     np.testing.assert_array_equal(ours(inputs()), other(inputs()))
     scaled = AdditiveAttention(dtype="float64")
@@ -38,7 +38,7 @@ def test_additive_attention_is_concatenated_attention_where_its_scale_is_one():
     assert not np.array_equal(scaled(inputs()), other(inputs()))
 
 
-def test_additive_attention_nan_at_masked_steps_reaches_nothing():
+def test_additive_attention_ignores_nan_at_masked_steps():
     spoilt = [np.where(one[..., None], x, np.nan) for one, x in zip((QUERY_MASK, VALUE_MASK, VALUE_MASK), inputs())]
     layer = AdditiveAttention(dtype="float64", seed=1)
     found = []
@@ -50,7 +50,7 @@ def test_additive_attention_nan_at_masked_steps_reaches_nothing():
         np.testing.assert_array_equal(a, b)
 
 
-def test_additive_attention_shapes_and_config():
+def test_additive_attention_output_shape_and_config():
     assert AdditiveAttention()([Input((Tq, D)), Input((None, D))]).shape == (None, Tq, D)
     layer = AdditiveAttention(False, 0.5, seed=3, name="mine")
     config = layer.get_config()

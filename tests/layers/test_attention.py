@@ -1,4 +1,4 @@
-"""Attention: gradients of every option, masks, the weights that it returns, and what is refused."""
+"""Tests of Attention: gradients with every option, masks, returned weights, invalid inputs."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_attention_backward_matches_central_differences_with_masks(mode, scale, 
 
 
 @pairwise(mode=MODES, scale=FLAG)
-def test_attention_nan_at_masked_steps_reaches_nothing(mode, scale):
+def test_attention_ignores_nan_at_masked_steps(mode, scale):
     query, value, key = inputs()
     mask = [QUERY_MASK, VALUE_MASK, None]
     spoilt = [np.where(one[..., None], x, np.nan) for one, x in zip((QUERY_MASK, VALUE_MASK, VALUE_MASK), inputs())]
@@ -70,7 +70,7 @@ def test_attention_nan_at_masked_steps_reaches_nothing(mode, scale):
 
 
 @pairwise(mode=MODES, rate=RATES)
-def test_attention_weights_are_those_of_the_values(mode, rate):
+def test_attention_returns_the_weights_applied_to_the_values(mode, rate):
     query, value, key = inputs()
     layer = made(score_mode=mode, dropout=rate, seed=1)
     y, weights = layer([query, value, key], training=True, return_attention_scores=True)
@@ -80,7 +80,7 @@ def test_attention_weights_are_those_of_the_values(mode, rate):
 
 
 @pairwise(mode=MODES, rate=RATES, which=[0, 1])
-def test_attention_backward_takes_none_for_what_nothing_comes_back_to(mode, rate, which):
+def test_attention_backward_accepts_none_as_zero_gradient(mode, rate, which):
     layer = made(use_scale=True, score_mode=mode, dropout=rate, seed=1)
     (y, weights), tape = layer.forward(inputs(), return_attention_scores=True)
     whole = [np.zeros_like(y), np.zeros_like(weights)]
@@ -95,7 +95,7 @@ def test_attention_backward_takes_none_for_what_nothing_comes_back_to(mode, rate
 
 
 @pytest.mark.parametrize("mode", ["dot", "concat"])
-def test_attention_query_with_no_key_left_gives_zeros(mode):
+def test_attention_is_zero_when_no_key_is_left(mode):
     mask = [None, np.zeros((B, T), bool)]
     layer = made(score_mode=mode)
     y, tape = layer.forward(inputs(), mask=mask)
@@ -104,7 +104,7 @@ def test_attention_query_with_no_key_left_gives_zeros(mode):
     assert not any(one.any() for one in [*dx, *grads])
 
 
-def test_attention_of_a_sequence_to_itself_in_a_model_is_differentiated_through_all_of_its_places():
+def test_attention_gradient_sums_all_roles_when_inputs_are_the_same():
     x = Input((T, D))
     model = Model(x, Attention(use_scale=True, dtype="float64")([x, x]))
     model.layers[-1].set_weights([np.array(0.8)])
@@ -118,7 +118,7 @@ def test_attention_of_a_sequence_to_itself_in_a_model_is_differentiated_through_
     assert_gradients(made(use_scale=True), [a, a.copy()])
 
 
-def test_attention_shapes_and_masks_that_a_model_sees():
+def test_attention_compute_output_shape_and_mask():
     query, value = Input((None, D)), Input((T, Dv))
     y, weights = Attention()([query, value, Input((T, D))], return_attention_scores=True)
     assert (y.shape, weights.shape) == ((None, None, Dv), (None, None, T))
@@ -128,14 +128,14 @@ def test_attention_shapes_and_masks_that_a_model_sees():
     assert Attention().compute_mask(None) is None
 
 
-def test_attention_is_made_again_from_its_config():
+def test_attention_config_round_trip():
     layer = Attention(use_scale=True, score_mode="concat", dropout=0.5, seed=3, name="mine")
     assert Attention.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
-def test_attention_refuses_one_vector_a_sequence_and_says_what_to_do():
+def test_attention_refuses_two_axes_and_suggests_return_sequences():
     x = LSTM(D, name="short")(Input((T, 1)))
-    with pytest.raises(ValueError, match=r"attention.*got \(None, 3\).*give short return_sequences=True.*pooling"):
+    with pytest.raises(ValueError, match=r"attention.*got \(None, 3\).*set return_sequences=True in short.*pooling"):
         Attention()([x, x])
     with pytest.raises(ValueError, match=r"mine: the input must be \(batch, T, I\).*return_sequences=True"):
         Attention(name="mine")([np.ones((B, D)), np.ones((B, D))])
@@ -144,17 +144,17 @@ def test_attention_refuses_one_vector_a_sequence_and_says_what_to_do():
 @pytest.mark.parametrize(
     ("x", "mask", "message"),
     [
-        (np.ones((B, T, D)), None, r"must be called on \[query, value\].*got one"),
+        (np.ones((B, T, D)), None, r"must be \[query, value\].*got one"),
         ([np.ones((B, T, D))], None, r"got 1"),
         ([np.ones((B, T, D))] * 4, None, r"got 4"),
-        ([np.ones((B, T, D)), np.ones((B, T, D + 1))], None, r"same features; got 3 and 4"),
+        ([np.ones((B, T, D)), np.ones((B, T, D + 1))], None, r"same number of features; got 3 and 4"),
         ([np.ones((B, T, D)), np.ones((B + 1, T, D))], None, r"query, value must be.*\(2, 4, 3\), \(3, 4, 3\)"),
         ([np.ones((B, T, D)), np.ones((B, T, D)), np.ones((B, T + 1, D))], None, r"query, value, key must be"),
         ([np.ones((B, T, D))] * 2, np.ones((B, T)), r"mask must be \[query_mask, value_mask\]"),
         ([np.ones((B, T, D))] * 2, [None, np.ones((B, T + 1))], r"mask must be \(batch, T\) = \(2, 4\); got \(2, 5\)"),
     ],
 )
-def test_attention_refuses_what_does_not_fit(x, mask, message):
+def test_attention_refuses_invalid_inputs(x, mask, message):
     with pytest.raises(ValueError, match=message):
         Attention(name="mine")(x, mask=mask)
     if mask is None and not isinstance(x, np.ndarray):
@@ -162,7 +162,7 @@ def test_attention_refuses_what_does_not_fit(x, mask, message):
             Attention()([Input(batch_shape=one.shape) for one in x])
 
 
-def test_attention_refuses_arguments_that_it_does_not_know():
+def test_attention_refuses_invalid_arguments():
     with pytest.raises(ValueError, match='score_mode must be "dot" or "concat"'):
         Attention(score_mode="sum")
     with pytest.raises(ValueError, match="dropout must be"):
@@ -171,7 +171,7 @@ def test_attention_refuses_arguments_that_it_does_not_know():
         Attention()([np.ones((B, T, D), complex)] * 2)
 
 
-def test_attention_takes_empty_batches_and_sequences():
+def test_attention_accepts_empty_batches_and_sequences():
     for batch, steps, keys in ((0, Tq, T), (B, 0, T), (B, Tq, 0)):
         for mode in ("dot", "concat"):
             layer = made(score_mode=mode, use_scale=True)

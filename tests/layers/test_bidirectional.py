@@ -1,4 +1,4 @@
-"""Bidirectional: gradients of every way to merge, masks, states, copies of the layer, and what is refused."""
+"""Tests of Bidirectional: gradients of every merge mode, masks, states, configuration and errors."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_bidirectional_backward_matches_central_differences_with_masks_and_state
         assert not y[~MASK].any()
 
 
-def test_bidirectional_backward_matches_central_differences_with_another_layer_back():
+def test_bidirectional_backward_matches_central_differences_with_a_different_backward_layer():
     other = GRU(5, go_backwards=True, return_sequences=True, dtype="float64", reset_after=False)
     layer = made(LSTM(H, return_sequences=True, dtype="float64", dropout=0.5, seed=1), backward_layer=other)
     assert layer.backward_layer is other
@@ -55,7 +55,7 @@ def test_bidirectional_backward_matches_central_differences_with_another_layer_b
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_bidirectional_is_both_layers_merged(mode):
+def test_bidirectional_merges_the_outputs_of_both_layers(mode):
     layer, x = made(GRU(H, return_sequences=True), mode), numbers(B, T, I)
     first, second = layer.forward_layer(x), layer.backward_layer(x)[:, ::-1]
     merged = {
@@ -68,17 +68,17 @@ def test_bidirectional_is_both_layers_merged(mode):
     np.testing.assert_array_equal(layer(x), merged)
 
 
-def test_bidirectional_turns_the_second_output_whichever_layer_reads_backwards():
+def test_bidirectional_reverses_the_second_output_when_the_first_layer_goes_backwards():
     x = numbers(B, T, I)
     layer = GRU(H, return_sequences=True, go_backwards=True)
     other = GRU(H, return_sequences=True)
     both = made(layer, "sum", backward_layer=other)
-    expected = both.forward_layer(x) + other(x)[:, ::-1]  # as Keras
+    expected = both.forward_layer(x) + other(x)[:, ::-1]  # as in Keras
     np.testing.assert_array_equal(both(x), expected)
 
 
 @pytest.mark.parametrize("which", range(4))
-def test_bidirectional_backward_takes_none_for_what_nothing_comes_back_to(which):
+def test_bidirectional_backward_accepts_none_for_gradients_of_zeros(which):
     layer = made(SimpleRNN(H, return_sequences=True, return_state=True, dtype="float64"), None)
     ys, tape = layer.forward(numbers(B, T, I))
     whole = [np.zeros_like(y) for y in ys]
@@ -90,7 +90,7 @@ def test_bidirectional_backward_takes_none_for_what_nothing_comes_back_to(which)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bidirectional_stateful_goes_on_where_the_batch_before_ended(kind):
+def test_bidirectional_continues_from_the_last_batch_when_stateful(kind):
     x = numbers(B, T, I)
     layer = made(kind(H, return_sequences=True, stateful=True))
     assert layer.states is None
@@ -103,7 +103,7 @@ def test_bidirectional_stateful_goes_on_where_the_batch_before_ended(kind):
     np.testing.assert_array_equal(layer(x), first)
 
 
-def test_bidirectional_makes_its_layers_anew():
+def test_bidirectional_creates_two_new_layers():
     inner = LSTM(H, name="mine", kernel_initializer=RandomNormal(), recurrent_dropout=0.5)
     inner.build((None, T, I))
     layer = Bidirectional(inner)
@@ -119,7 +119,7 @@ def test_bidirectional_makes_its_layers_anew():
     assert layer.forward_layer.recurrent_dropout == 0.5
 
 
-def test_bidirectional_is_made_again_from_its_config():
+def test_bidirectional_from_config_restores_both_layers():
     layer = Bidirectional(GRU(H, return_sequences=True, name="inner"), "ave", name="both")
     config = layer.get_config()
     again = Bidirectional.from_config(config)
@@ -129,7 +129,7 @@ def test_bidirectional_is_made_again_from_its_config():
     assert again.backward_layer.get_config() == layer.backward_layer.get_config()
 
 
-def test_bidirectional_freezes_the_layers_inside():
+def test_bidirectional_trainable_applies_to_both_layers():
     for layer in (Bidirectional(GRU(H), trainable=False), Bidirectional(GRU(H, trainable=False))):
         y, tape = layer.forward(numbers(B, T, I))
         dx, grads = layer.backward(tape, y)
@@ -139,7 +139,7 @@ def test_bidirectional_freezes_the_layers_inside():
     assert len(layer.trainable_weights) == 6
 
 
-def test_bidirectional_shapes_and_masks_that_a_model_sees():
+def test_bidirectional_computes_shapes_and_masks_of_symbolic_outputs():
     x = Input((None, I))
     assert Bidirectional(GRU(H))(x).shape == (None, 2 * H)
     outputs = Bidirectional(LSTM(H, return_sequences=True, return_state=True), None)(x)
@@ -152,13 +152,13 @@ def test_bidirectional_shapes_and_masks_that_a_model_sees():
     assert states.compute_mask(None, MASK) == [MASK, None, None, None, None]
 
 
-def test_bidirectional_in_a_model_with_initial_states():
+def test_bidirectional_accepts_initial_states_in_a_model():
     x, states = Input((T, I)), [Input((H,)) for _ in range(4)]
     layer = made(LSTM(H))
     model = Model([x, *states], layer(x, initial_state=states))
     arrays = [numbers(B, T, I), *[numbers(B, H, seed=i) for i in range(4)]]
     np.testing.assert_array_equal(model(arrays), layer(arrays[0], initial_state=arrays[1:]))
-    with pytest.raises(ValueError, match="initial_state must be those of both layers; got 3"):
+    with pytest.raises(ValueError, match="initial_state must have the states of both layers; got 3"):
         layer(arrays[0], initial_state=arrays[1:4])
 
 
@@ -174,7 +174,7 @@ def test_bidirectional_in_a_model_with_initial_states():
         ((GRU(3), "concat", None, Dense(3)), TypeError, "backward_layer must be a recurrent layer"),
     ],
 )
-def test_bidirectional_refuses_what_does_not_fit(arguments, error, message):
+def test_bidirectional_refuses_wrong_arguments(arguments, error, message):
     with pytest.raises(error, match=f"Bidirectional: .*{message}"):
         Bidirectional(*arguments)
     with pytest.raises(ValueError, match=r"the input must be \(batch, T, I\); got \(None, 3\)"):

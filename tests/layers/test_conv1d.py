@@ -1,4 +1,4 @@
-"""Conv1D: gradients of every option, its sums by hand, causality, and what is refused."""
+"""Tests of Conv1D: gradients of every option, the convolution written as loops, causality and errors."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ def numbers(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def by_hand(x, layer):
-    """The docstring's sum, a step at a time."""
+def loops(x, layer):
+    """Compute the sum in the docstring of Conv1D with one loop per index."""
     kernel, bias = (weight.value for weight in layer.weights)
     K, s, d = layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0]
     steps, reach = x.shape[1], d * (K - 1) + 1
@@ -27,27 +27,27 @@ def by_hand(x, layer):
         left = reach - 1 if layer.padding == "causal" else 0
         count = (left + steps - reach) // s + 1
     y = np.zeros((x.shape[0], count, layer.filters)) + bias
-    of_x, of_y = x.shape[2] // layer.groups, layer.filters // layer.groups
+    in_size, out_size = x.shape[2] // layer.groups, layer.filters // layer.groups
     for t in range(count):
         for j in range(K):
             at = t * s + j * d - left
             if 0 <= at < steps:
                 for g in range(layer.groups):
-                    part = kernel[j][:, g * of_y : (g + 1) * of_y]
-                    y[:, t, g * of_y : (g + 1) * of_y] += x[:, at, g * of_x : (g + 1) * of_x] @ part
+                    part = kernel[j][:, g * out_size : (g + 1) * out_size]
+                    y[:, t, g * out_size : (g + 1) * out_size] += x[:, at, g * in_size : (g + 1) * in_size] @ part
     return y
 
 
 @pairwise(
     window=[(1, 1, 1), (3, 1, 1), (2, 3, 1), (4, 2, 1), (3, 1, 2)], padding=["valid", "same", "causal"], groups=[1, 2]
 )
-def test_conv1d_is_its_sum_and_backward_matches_central_differences(window, padding, groups):
+def test_conv1d_matches_loops_and_central_differences(window, padding, groups):
     size, strides, dilation = window
     layer = Conv1D(
         O, size, strides, padding, dilation_rate=dilation, groups=groups, dtype="float64", bias_initializer="normal"
     )
     (y,) = assert_gradients(layer, numbers(B, T, I))
-    np.testing.assert_allclose(y, by_hand(numbers(B, T, I), layer), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(y, loops(numbers(B, T, I), layer), rtol=1e-12, atol=1e-12)
     assert layer.compute_output_shape((B, T, I)) == y.shape
     assert layer.weights[0].shape == (size, I // groups, O)
 
@@ -59,14 +59,14 @@ def test_conv1d_backward_matches_central_differences_with_activations(activation
     assert len(layer.weights) == 1 + use_bias
 
 
-def test_conv1d_causal_sees_no_later_step():
+def test_conv1d_does_not_depend_on_later_steps_when_causal():
     layer, x = Conv1D(O, 3, padding="causal", dilation_rate=2), numbers(B, T, I)
     y = layer(x)
     assert y.shape == (B, T, O)
     for t in range(T):
-        spoilt = x.copy()
-        spoilt[:, t + 1 :] = np.nan
-        np.testing.assert_array_equal(layer(spoilt)[:, : t + 1], y[:, : t + 1])
+        changed = x.copy()
+        changed[:, t + 1 :] = np.nan
+        np.testing.assert_array_equal(layer(changed)[:, : t + 1], y[:, : t + 1])
         np.testing.assert_array_equal(layer(x[:, : t + 1]), y[:, : t + 1])
 
 
@@ -81,7 +81,7 @@ def test_conv1d_has_the_same_bits_for_any_number_of_threads():
         np.testing.assert_array_equal(one, other)
 
 
-def test_conv1d_reads_any_strides_and_writes_to_no_input():
+def test_conv1d_accepts_any_strides_and_does_not_modify_its_input():
     layer = Conv1D(O, 3, dtype="float64")
     x = numbers(T, B, 2 * I).swapaxes(0, 1)[:, ::-1, ::2]
     kept = x.copy()
@@ -89,7 +89,7 @@ def test_conv1d_reads_any_strides_and_writes_to_no_input():
     np.testing.assert_array_equal(x, kept)
 
 
-def test_conv1d_arguments_as_keras_keeps_them():
+def test_conv1d_stores_arguments_as_keras_does():
     layer = Conv1D(4, (3,), strides=[2], padding="SAME", name="c")
     assert (layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding) == ((3,), (2,), (1,), "same")
     assert Conv1D.from_config(layer.get_config()).get_config() == layer.get_config()
@@ -97,7 +97,7 @@ def test_conv1d_arguments_as_keras_keeps_them():
     assert Conv1D(4, 3)(Input((8, 3))).shape == (None, 6, 4)
 
 
-def test_conv1d_empty_batches_and_sequences():
+def test_conv1d_accepts_empty_batches_and_sequences():
     layer = Conv1D(O, 3, padding="same")
     for shape in ((0, T, I), (B, 0, I)):
         y, tape = layer.forward(np.ones(shape))
@@ -117,17 +117,17 @@ def test_conv1d_empty_batches_and_sequences():
         ({"data_format": "channels_first"}, 'data_format must be "channels_last"'),
     ],
 )
-def test_conv1d_refuses_arguments(options, message):
+def test_conv1d_refuses_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=f"Conv1D: {message}"):
         Conv1D(**{"filters": O, "kernel_size": 3} | options)
 
 
-def test_conv1d_refuses_inputs_by_its_name():
-    with pytest.raises(ValueError, match="c: the input must have at least 5 steps, those of a window; got 4"):
+def test_conv1d_names_itself_when_it_refuses_an_input():
+    with pytest.raises(ValueError, match="c: the input must have at least 5 steps, the size of a window; got 4"):
         Conv1D(O, 3, dilation_rate=2, name="c")(np.ones((B, 4, I)))
     with pytest.raises(ValueError, match="c: the input must have at least 3 steps"):
         Conv1D(O, 3, name="c")(Input((2, I)))
-    with pytest.raises(ValueError, match=r"c: the input must be \(batch, T, I\); got \(2, 4\)\. One feature a step"):
+    with pytest.raises(ValueError, match=r"c: the input must be \(batch, T, I\); got \(2, 4\)\. One feature per step"):
         Conv1D(O, 3, name="c")(np.ones((2, 4)))
     with pytest.raises(ValueError, match="c: features must be a multiple of groups = 3; got 4"):
         Conv1D(O, 3, groups=3, name="c")(np.ones((B, T, 4)))

@@ -1,4 +1,4 @@
-"""Holds Dense: its numbers and gradients with every kind of activation, its weights, and what it refuses."""
+"""Tests of Dense: values and gradients with every kind of activation, weights and errors."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,8 @@ from support.pairwise import pairwise
 from layers.gradients import assert_gradients
 from seqfuse.layers import Dense, Input
 
-ACTIVATIONS = [None, "tanh", "relu", "softmax", "gelu", ("leaky_relu", 0.3)]  # each another way to its derivative
+# one per way to compute the derivative
+ACTIVATIONS = [None, "tanh", "relu", "softmax", "gelu", ("leaky_relu", 0.3)]
 
 
 def rng(seed=0):
@@ -21,7 +22,7 @@ def test_dense_backward_matches_central_differences(activation, use_bias, shape)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (2, 0, 4), (2, 0)])
-def test_dense_of_nothing_is_the_activation_of_the_bias_or_empty(shape):
+def test_dense_accepts_empty_batches_steps_and_features(shape):
     layer = Dense(3, "tanh", bias_initializer="ones", dtype="float64")
     (y,) = assert_gradients(layer, np.ones(shape))
     assert y.shape == (*shape[:-1], 3)
@@ -34,7 +35,7 @@ def test_dense_is_a_product_a_bias_and_an_activation():
     np.testing.assert_allclose(y, np.tanh(x @ layer.kernel.value + layer.bias.value), rtol=1e-14)
 
 
-def test_weights_come_in_keras_s_order_and_shapes():
+def test_dense_weights_have_the_order_and_shapes_of_keras():
     layer = Dense(3)
     assert layer.weights == []
     layer.build((None, None, 4))
@@ -44,7 +45,7 @@ def test_weights_come_in_keras_s_order_and_shapes():
     assert layer.count_params() == 15
 
 
-def test_initializers_and_regularizers_reach_the_weights():
+def test_dense_applies_initializers_and_regularizers_to_its_weights():
     def twos(shape, dtype):
         return np.full(shape, 2)
 
@@ -54,9 +55,9 @@ def test_initializers_and_regularizers_reach_the_weights():
     assert layer.bias.regularizer.value(np.ones(1)) == pytest.approx(0.01)
 
 
-def test_a_symbol_has_the_shape_of_the_output():
+def test_dense_returns_a_symbolic_output_of_the_right_shape():
     assert Dense(3)(Input((None, 4))).shape == (None, None, 3)
-    with pytest.raises(ValueError, match=r"far: the input must have a size along its axis -1; got \(None, 4, None\)"):
+    with pytest.raises(ValueError, match=r"far: the input must have a fixed size along axis -1; got \(None, 4, None\)"):
         Dense(3, name="far")(Input((4, None)))
 
 
@@ -70,12 +71,12 @@ def test_a_symbol_has_the_shape_of_the_output():
         ({"units": 2, "activaton": "relu"}, TypeError, r"no argument 'activaton'\. Did you mean \"activation\"\?"),
     ],
 )
-def test_wrong_arguments_are_refused(arguments, error, said):
+def test_dense_refuses_wrong_arguments(arguments, error, said):
     with pytest.raises(error, match=said):
         Dense(**arguments)
 
 
-def test_other_features_are_refused_by_name():
+def test_dense_names_itself_when_it_refuses_an_input():
     layer = Dense(3, name="out")
     layer(np.ones((2, 4)))
     with pytest.raises(ValueError, match=r"out: the input must be \(batch, \.\.\., I\) = \(\.\.\., 4\); got \(2, 5\)"):

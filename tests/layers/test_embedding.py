@@ -1,4 +1,4 @@
-"""Holds what Embedding looks up, adds, masks and refuses."""
+"""Tests of Embedding: lookup, gradients, masks, given weights and errors."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from seqfuse.layers import Embedding, Input
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64", ">i4", "float32", "float64", "bool"])
-def test_embedding_looks_up_any_type_that_is_whole(dtype):
+def test_embedding_accepts_integers_of_any_dtype(dtype):
     layer, x = Embedding(4, 3), np.array([[0, 1], [1, 0]], dtype)
     y, _ = layer.forward(x)
     assert y.dtype == np.float32
     assert np.array_equal(y, layer.embeddings.value[x.astype(int)])
 
 
-def test_embedding_takes_lists():
+def test_embedding_accepts_lists():
     assert Embedding(4, 3)([[1, 2, 3]]).shape == (1, 3, 3)
 
 
@@ -25,14 +25,14 @@ def test_embedding_backward_matches_central_differences(shape):
     assert_gradients(Embedding(5, 2, dtype="float64"), x)
 
 
-def test_embedding_gives_no_gradient_of_integers_nor_of_a_frozen_table():
+def test_embedding_backward_returns_no_gradients_when_frozen():
     layer = Embedding(5, 2, trainable=False)
     _, tape = layer.forward(np.array([[1]]))
     assert layer.backward(tape, np.ones((1, 1, 2), np.float32)) == (None, [])
 
 
 @pytest.mark.parametrize(
-    ("x", "error", "said"),
+    ("x", "error", "message"),
     [
         ([[0, 5]], ValueError, r"words: the input must be in 0\.\.input_dim-1 = 0\.\.4; got 5 at \[0, 1\]"),
         (
@@ -41,19 +41,19 @@ def test_embedding_gives_no_gradient_of_integers_nor_of_a_frozen_table():
             r"words: the input must be in 0\.\.input_dim-1 = 0\.\.4; got -1 at \[0, 0\]\. Negative",
         ),
         ([[0.0, 5.0]], ValueError, r"words: the input must be in 0\.\.input_dim-1"),
-        ([[0.5, 1.0]], ValueError, r"words: the input must be integers, or floats that are whole; got 0\.5"),
-        ([[np.nan]], ValueError, r"words: the input must be integers, or floats that are whole; got nan"),
-        ([[1e30]], ValueError, r"words: the input must be integers, or floats that are whole; got 1e\+30"),
+        ([[0.5, 1.0]], ValueError, r"words: the input must be integers, or floats with integer values; got 0\.5"),
+        ([[np.nan]], ValueError, r"words: the input must be integers, or floats with integer values; got nan"),
+        ([[1e30]], ValueError, r"words: the input must be integers, or floats with integer values; got 1e\+30"),
         ([["a"]], TypeError, r"words: the input must be"),
         (3, ValueError, r"words: the input must be \(batch, \.\.\.\); got \(\)"),
     ],
 )
-def test_embedding_names_itself_when_it_refuses_an_input(x, error, said):
-    with pytest.raises(error, match=said):
+def test_embedding_names_itself_when_it_refuses_an_input(x, error, message):
+    with pytest.raises(error, match=message):
         Embedding(5, 2, name="words")(np.array(x))
 
 
-def test_embedding_mask_is_where_the_input_is_not_zero():
+def test_embedding_mask_is_true_where_the_input_is_not_zero():
     x = np.array([[1, 0, 2]])
     assert Embedding(3, 2).compute_mask(x) is None
     assert np.array_equal(Embedding(3, 2, mask_zero=True).compute_mask(x), [[True, False, True]])
@@ -76,6 +76,6 @@ def test_embedding_adds_an_axis_to_a_symbolic_input():
 
 
 @pytest.mark.parametrize("sizes", [(0, 1), (1, 0), (True, 1)])
-def test_embedding_refuses_sizes(sizes):
+def test_embedding_refuses_wrong_sizes(sizes):
     with pytest.raises((ValueError, TypeError), match=r"Embedding: (in|out)put_dim must be"):
         Embedding(*sizes)

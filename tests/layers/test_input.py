@@ -1,4 +1,4 @@
-"""Holds Input and InputLayer."""
+"""Tests of Input and InputLayer."""
 
 import pytest
 
@@ -17,12 +17,12 @@ from seqfuse.layers import Dense, Input, InputLayer
         ({"batch_shape": (None, 2)}, (None, 2)),
     ],
 )
-def test_an_input_has_the_shape_that_it_is_given(arguments, shape):
+def test_input_has_the_given_shape(arguments, shape):
     assert Input(**arguments).shape == shape
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({}, "one of shape and batch_shape must be given; got None and None"),
         ({"shape": (3,), "batch_shape": (None, 3)}, "one of shape and batch_shape must be given"),
@@ -32,12 +32,12 @@ def test_an_input_has_the_shape_that_it_is_given(arguments, shape):
         ({"shape": (True,)}, "shape must be a tuple of sizes"),
     ],
 )
-def test_what_is_no_shape_is_refused(arguments, said):
-    with pytest.raises(ValueError, match=f"Input: {said}"):
+def test_input_refuses_wrong_shapes(arguments, message):
+    with pytest.raises(ValueError, match=f"Input: {message}"):
         Input(**arguments)
 
 
-def test_an_input_layer_has_a_name_a_type_and_no_weights():
+def test_input_layer_has_a_name_a_dtype_and_no_weights():
     x = Input((3,), dtype="int32", name="words")
     layer = x.node.layer
     assert isinstance(layer, InputLayer)

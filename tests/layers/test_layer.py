@@ -1,15 +1,37 @@
-"""Holds what all layers are: names, weights, calls with arrays and with symbols, masks, and a layer of one's own."""
+"""Tests of the base class: names, weights, calls on arrays and on symbolic tensors, masks, and custom layers."""
+
+import inspect
+import re
 
 import numpy as np
 import pytest
 
 from layers.gradients import assert_gradients
-from seqfuse.layers import GRU, Add, Dense, Input, Layer
+from seqfuse.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Add,
+    Bidirectional,
+    Conv1D,
+    Dense,
+    Dropout,
+    Embedding,
+    Input,
+    InputLayer,
+    Layer,
+    LayerNormalization,
+    Masking,
+    ReLU,
+    SimpleRNN,
+    Softmax,
+    TimeDistributed,
+)
 from seqfuse.models import Model, Sequential
 
 
 class Scale(Layer):
-    """A layer as a user writes it."""
+    """A layer as a user would write it."""
 
     ranks = (2,)
     symbols = "(batch, I)"
@@ -29,7 +51,7 @@ class Scale(Layer):
 
 
 class Twice(Layer):
-    """A layer with others inside, one of them twice."""
+    """A layer with two sublayers, one of which is also in a list."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -37,11 +59,11 @@ class Twice(Layer):
         self.list = [self.first, Dense(2)]
 
 
-def test_a_layer_of_ones_own_matches_central_differences():
+def test_layer_matches_central_differences_when_written_by_a_user():
     assert_gradients(Scale(dtype="float64"), np.random.default_rng(0).normal(size=(4, 3)))
 
 
-def test_names_are_numbered_by_kind_and_can_be_chosen():
+def test_layer_default_names_are_numbered_per_class():
     class BrandNewKind(Layer):
         pass
 
@@ -49,7 +71,7 @@ def test_names_are_numbered_by_kind_and_can_be_chosen():
     assert Layer(name="mine").name == "mine"
 
 
-def test_weights_have_paths_and_are_listed_with_those_inside_each_once():
+def test_layer_lists_weights_of_sublayers_once():
     layer = Twice()
     assert layer.sublayers() == [layer.first, layer.list[1]]
     layer.first.build((None, 4))
@@ -62,7 +84,7 @@ def test_weights_have_paths_and_are_listed_with_those_inside_each_once():
     assert layer.non_trainable_weights == layer.first.weights
 
 
-def test_a_frozen_layer_gives_no_gradients_and_leaves_targets_alone():
+def test_layer_backward_returns_no_gradients_when_frozen():
     layer = Scale(trainable=False)
     y, tape = layer.forward(np.ones((2, 3)))
     assert layer.backward(tape, y)[1] == []
@@ -73,7 +95,7 @@ def test_a_frozen_layer_gives_no_gradients_and_leaves_targets_alone():
     assert len(layer.backward(tape, y)[1]) == 1
 
 
-def test_inputs_are_cast_to_the_type_of_the_layer():
+def test_layer_casts_inputs_to_its_dtype():
     for dtype in ("float32", "float64"):
         layer = Scale(dtype=dtype)
         for x in (np.ones((2, 3), np.float16), [[1, 2, 3]], np.ones((2, 3), bool), np.ones((2, 3), ">f8")):
@@ -81,18 +103,18 @@ def test_inputs_are_cast_to_the_type_of_the_layer():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int32", "complex64", "floot32", 3])
-def test_other_types_are_refused(dtype):
+def test_layer_refuses_other_dtypes(dtype):
     with pytest.raises(TypeError, match='Scale: dtype must be "float32" or "float64"; got'):
         Scale(dtype=dtype)
 
 
 @pytest.mark.parametrize("x", [np.array([["a", "b"]]), np.ones((2, 3), complex), np.array([[None]])])
-def test_what_are_no_numbers_is_refused_by_name(x):
+def test_layer_names_itself_when_inputs_are_not_real_numbers(x):
     with pytest.raises(TypeError, match="scaler: x must be"):
         Scale(name="scaler")(x)
 
 
-def test_shapes_are_refused_by_name():
+def test_layer_names_itself_when_it_refuses_a_shape():
     layer = Scale(name="scaler")
     with pytest.raises(ValueError, match=r"scaler: the input must be \(batch, I\); got \(2, 3, 4\)"):
         layer(np.ones((2, 3, 4)))
@@ -104,9 +126,11 @@ def test_shapes_are_refused_by_name():
         layer(Input((4,)))
 
 
-def test_weights_are_written_all_or_none():
+def test_layer_set_weights_changes_all_weights_or_none():
     layer = Scale()
-    with pytest.raises(ValueError, match=r"weights must be 0 arrays; got 1\. It has none before it is built"):
+    with pytest.raises(
+        ValueError, match=r"weights must be 0 arrays; got 1\. The layer has no weights before it is built"
+    ):
         layer.set_weights([np.ones(3)])
     layer(np.ones((2, 3)))
     layer.set_weights([np.ones(3)])
@@ -115,12 +139,12 @@ def test_weights_are_written_all_or_none():
     assert (layer.get_weights()[0] == 1).all()
 
 
-def test_an_initializer_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"what initializes kernel must be .*\(3, 2\); got \(2, 3\)"):
+def test_layer_refuses_an_initializer_that_returns_another_shape():
+    with pytest.raises(ValueError, match=r"the initial value of kernel must be .*\(3, 2\); got \(2, 3\)"):
         Dense(2, kernel_initializer=lambda shape, dtype: np.ones(shape[::-1]))(np.ones((1, 3)))
 
 
-def test_a_call_runs_arrays_and_connects_symbols():
+def test_layer_call_runs_on_arrays_and_connects_symbolic_tensors():
     layer, x = Scale(), Input((3,))
     y = layer(x)
     assert layer.built
@@ -132,16 +156,18 @@ def test_a_call_runs_arrays_and_connects_symbols():
         layer(x, mask=np.ones((1, 3), bool))
 
 
-def test_a_mask_ends_with_a_warning_once_where_a_layer_has_none():
+def test_layer_warns_once_when_it_does_not_support_a_mask():
     layer, mask = Scale(name="scaler"), np.ones((2, 3), bool)
     assert layer.compute_mask(None, None) is None
-    with pytest.warns(UserWarning, match="scaler: the mask of its input ends here: Scale has none"):
+    with pytest.warns(
+        UserWarning, match="scaler: the mask of its input ends here, because Scale does not support masking"
+    ):
         assert layer.compute_mask(None, mask) is None
     assert layer.compute_mask(None, mask) is None  # without a second warning, which would be an error here
     assert Dense(2).compute_mask(None, mask) is mask
 
 
-def test_a_layer_says_how_it_was_made_and_can_be_made_again():
+def test_layer_from_config_restores_the_layer():
     layer = Dense(3, "relu", kernel_regularizer="l2", name="d", dtype="float64")
     config = layer.get_config()
     assert (config["units"], config["activation"], config["dtype"], config["name"]) == (3, "relu", "float64", "d")
@@ -150,9 +176,9 @@ def test_a_layer_says_how_it_was_made_and_can_be_made_again():
     assert repr(again).startswith("Dense(units=3, activation='relu'")
 
 
-def test_hints_of_keras_are_taken_and_what_is_not_built_is_refused():
+def test_layer_ignores_hints_of_keras_and_refuses_unsupported_arguments():
     GRU(2, implementation=2, unroll=True, use_cudnn="auto")
-    with pytest.raises(ValueError, match="GRU: activity_regularizer must be None: it is not built; got 'l2'"):
+    with pytest.raises(ValueError, match="GRU: activity_regularizer must be None: it is not supported; got 'l2'"):
         GRU(2, activity_regularizer="l2")
     GRU(2, activity_regularizer=None)
     with pytest.raises(TypeError, match="GRU: there is no argument 'unit'"):
@@ -160,22 +186,22 @@ def test_hints_of_keras_are_taken_and_what_is_not_built_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"kernel_initializer": "glorot_unifrm"}, 'out: the initializer of kernel must be .*Did you mean "glorot_unif'),
         ({"bias_regularizer": "l3"}, 'out: the regularizer of bias must be one of "l1", "l2", "l1l2"; got .l3.'),
     ],
 )
-def test_names_of_initializers_and_regularizers_are_refused_where_they_stand(options, said):
-    with pytest.raises(ValueError, match=said):
+def test_layer_names_the_weight_when_an_initializer_or_regularizer_is_unknown(options, message):
+    with pytest.raises(ValueError, match=message):
         Dense(3, name="out", **options)(Input((2,)))
 
 
-def test_an_initializer_of_none_is_the_default_one():
+def test_layer_uses_the_default_initializer_when_it_is_none():
     assert Dense(3, kernel_initializer=None)(np.ones((2, 4))).any()
 
 
-def test_what_a_layer_must_write_is_named():
+def test_layer_names_the_missing_methods():
     with pytest.raises(NotImplementedError, match=r"Layer: forward and backward must be written; got none$"):
         Layer().forward(np.ones(3))
 
@@ -190,22 +216,22 @@ def test_what_a_layer_must_write_is_named():
 
 
 @pytest.mark.parametrize("frozen", ["kernel", "bias"])
-def test_one_weight_of_a_layer_is_frozen_alone(frozen):
+def test_layer_backward_skips_one_weight_when_only_it_is_frozen(frozen):
     layer, x = Dense(3), np.random.default_rng(0).normal(size=(4, 3))
     y, tape = layer.forward(x)
     dy = np.ones_like(y)
     both = dict(zip(("kernel", "bias"), layer.backward(tape, dy)[1]))
     getattr(layer, frozen).trainable = False
-    (learnt,) = set(both) - {frozen}
-    into = [np.ones_like(both[learnt])]
+    (trainable,) = set(both) - {frozen}
+    into = [np.ones_like(both[trainable])]
     (found,) = layer.backward(tape, dy, into=into)[1]
     assert found is into[0]
-    np.testing.assert_allclose(found, 1 + both[learnt], rtol=1e-6)
+    np.testing.assert_allclose(found, 1 + both[trainable], rtol=1e-6)
     (found,) = layer.backward(tape, dy)[1]
-    np.testing.assert_array_equal(found, both[learnt])
+    np.testing.assert_array_equal(found, both[trainable])
 
 
-def test_a_layer_says_what_its_last_call_was_given_and_gave():
+def test_layer_input_and_output_are_those_of_the_last_symbolic_call():
     x = Input((3,))
     layer = Dense(2)
     with pytest.raises(AttributeError, match="before it is called on a symbolic Input"):
@@ -220,10 +246,25 @@ def test_a_layer_says_what_its_last_call_was_given_and_gave():
     assert [w.path for w in layer.trainable_variables] == [w.path for w in layer.trainable_weights]
 
 
-def test_all_layers_are_those_inside_others_too_each_once():
+def test_layer_all_sublayers_lists_nested_layers_once():
     inside = Sequential([Dense(2), Dense(1)])
     x, z = Input((3,)), Input((3,))
     model = Model([x, z], Add()([inside(x), inside(z)]))
     found = model.all_sublayers()
     assert found.count(inside.layers[0]) == found.count(inside) == 1
     assert set(inside.layers) < set(found)
+
+
+LAYER_TYPES = [Activation, Bidirectional, Conv1D, Dense, Dropout, Embedding, GRU, InputLayer, LSTM, LayerNormalization]
+LAYER_TYPES += [Masking, ReLU, SimpleRNN, Softmax, TimeDistributed]
+
+
+@pytest.mark.parametrize("layer_type", LAYER_TYPES)
+def test_layer_signature_and_docstring_name_every_argument(layer_type):
+    parameters = inspect.signature(layer_type).parameters.values()
+    assert {"name", "trainable", "dtype", "input_shape"} <= {parameter.name for parameter in parameters}
+    (section,) = re.findall(r"Parameters\n-+\n(.*?)\n\n", inspect.getdoc(layer_type), re.DOTALL)
+    documented = re.findall(r"^(\S.*?) : ", section, re.MULTILINE)
+    names = [f"**{p.name}" if p.kind is p.VAR_KEYWORD else p.name for p in parameters]
+    assert ", ".join(documented).split(", ") == names
+    assert [name for name in names if name.startswith("*")] == ["**keras_options"]

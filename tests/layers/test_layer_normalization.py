@@ -1,4 +1,4 @@
-"""Holds the weights, axes and gradients of LayerNormalization."""
+"""Tests of LayerNormalization: values, weights, axes, gradients and errors."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_layer_normalization_backward_matches_central_differences(axis, center, 
     assert np.array_equal(layer(x), layer.forward(x)[0])
 
 
-def test_layer_normalization_trains_no_frozen_weights():
+def test_layer_normalization_backward_returns_no_gradients_when_frozen():
     layer = LayerNormalization(trainable=False)
     _, tape = layer.forward(np.ones((2, 3)))
     dx, grads = layer.backward(tape, np.ones((2, 3), np.float32))
@@ -35,12 +35,12 @@ def test_layer_normalization_trains_no_frozen_weights():
 
 
 @pytest.mark.parametrize("axis", [0, 1, (0, 2), [], 3])
-def test_layer_normalization_refuses_axes_that_are_not_the_last(axis):
+def test_layer_normalization_refuses_axes_other_than_the_last(axis):
     with pytest.raises(ValueError, match=r"n: axis must be the last axis or axes of the input \(None, 3, 4\); got"):
         LayerNormalization(axis, name="n")(np.ones((2, 3, 4)))
 
 
-def test_layer_normalization_refuses_what_is_no_axis_and_other_sizes():
+def test_layer_normalization_refuses_wrong_types_and_sizes():
     with pytest.raises(TypeError, match="LayerNormalization: axis must be an integer or a list of them; got 'a'"):
         LayerNormalization("a")
     layer = LayerNormalization((1, 2), name="n")

@@ -1,4 +1,4 @@
-"""Holds which steps Masking takes for padding, and that what stands there reaches nothing."""
+"""Tests of Masking: which steps are padding, gradients and errors."""
 
 import numpy as np
 import pytest
@@ -9,15 +9,15 @@ from seqfuse.layers import Masking
 
 @pytest.mark.parametrize("value", [0.0, -1, 0.1])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_masking_masks_steps_whose_features_all_have_the_value(value, dtype):
+def test_masking_masks_steps_when_all_features_have_the_value(value, dtype):
     x = np.full((2, 3, 2), value, dtype)
     x[0, 1, 1] = 7
     layer = Masking(value)
     y, tape = layer.forward(x)
-    wanted = np.array([[False, True, False], [False] * 3])
-    assert np.array_equal(layer.compute_mask(x), wanted)
-    assert np.array_equal(layer.mask_after(tape, x, None), wanted)
-    assert np.array_equal(y, np.where(wanted[..., None], x.astype(np.float32), 0))
+    expected = np.array([[False, True, False], [False] * 3])
+    assert np.array_equal(layer.compute_mask(x), expected)
+    assert np.array_equal(layer.mask_after(tape, x, None), expected)
+    assert np.array_equal(y, np.where(expected[..., None], x.astype(np.float32), 0))
 
 
 def test_masking_backward_matches_central_differences():
@@ -27,7 +27,7 @@ def test_masking_backward_matches_central_differences():
     _, tape = layer.forward(x)
     dx, _ = layer.backward(tape, np.full(x.shape, np.nan))
     assert np.array_equal(np.isnan(dx), np.repeat(layer.compute_mask(x)[..., None], 2, -1))
-    x[0, 1] = 0.5  # a difference would leave the value
+    x[0, 1] = 0.5  # otherwise a central difference would make the step valid
     assert_gradients(layer, x)
 
 
@@ -35,6 +35,6 @@ def test_masking_replaces_the_mask_of_its_input():
     assert Masking().compute_mask(np.ones((1, 2, 1)), np.array([[True, False]])).all()
 
 
-def test_masking_refuses_what_is_no_number():
+def test_masking_refuses_a_mask_value_that_is_not_a_number():
     with pytest.raises(TypeError, match="Masking: mask_value must be a real number; got 'a'"):
         Masking("a")

@@ -1,4 +1,4 @@
-"""MultiHeadAttention: gradients of every option, masks, the weights that it returns, and what is refused."""
+"""Tests of MultiHeadAttention: gradients with every option, masks, returned weights, invalid inputs."""
 
 import numpy as np
 import pytest
@@ -66,8 +66,8 @@ def test_multi_head_attention_backward_matches_central_differences_with_masks(pa
 
 @pytest.mark.parametrize("same", ["qv", "qvk", "vk", "qk"])
 @pytest.mark.parametrize("scores", FLAG)
-def test_multi_head_attention_of_one_sequence_in_several_places(same, scores):
-    """What is given twice has one gradient, the sum of both, in the first of its places."""
+def test_multi_head_attention_returns_one_gradient_when_inputs_are_the_same(same, scores):
+    """An input with several roles has one gradient, the sum over its roles, at its first position."""
     a, b = numbers(B, T, E), numbers(B, T, E, seed=1)
     x = {"qv": [a, a], "qvk": [a, a, a], "vk": [b, a, a], "qk": [a, b, a]}[same]
     layer = made(x)
@@ -89,7 +89,7 @@ def test_multi_head_attention_of_one_sequence_in_several_places(same, scores):
         np.testing.assert_allclose(p, q, atol=1e-12)
 
 
-def test_multi_head_attention_in_a_model_is_differentiated_through_all_of_its_places():
+def test_multi_head_attention_gradient_in_a_model_sums_all_roles():
     x = Input((T, E))
     layer = MultiHeadAttention(H, D, dtype="float64")
     model = Model(x, layer(x, x))
@@ -105,7 +105,7 @@ def test_multi_head_attention_in_a_model_is_differentiated_through_all_of_its_pl
 
 
 @pytest.mark.parametrize("scores", FLAG)
-def test_multi_head_attention_returns_the_same_output_with_and_without_its_weights(scores):
+def test_multi_head_attention_output_does_not_depend_on_returned_weights(scores):
     x = inputs()
     layer = made(x, dropout=0.5, seed=3)
     options = {"training": True, "use_causal_mask": scores, "attention_mask": PAIRS}
@@ -115,10 +115,10 @@ def test_multi_head_attention_returns_the_same_output_with_and_without_its_weigh
     z, weights = layer.forward(x, return_attention_scores=True, **options)[0]
     np.testing.assert_array_equal(y, z)
     rows = weights.sum(-1)
-    assert (np.isclose(rows, 1) | (rows == 0)).all()  # before dropout
+    assert (np.isclose(rows, 1) | (rows == 0)).all()  # the weights before dropout
 
 
-def test_multi_head_attention_nan_at_masked_steps_reaches_nothing():
+def test_multi_head_attention_ignores_nan_at_masked_steps():
     masks = [QUERY_MASK, VALUE_MASK, VALUE_MASK]
     spoilt = [np.where(mask[..., None], x, np.nan) for mask, x in zip(masks, inputs())]
     layer = made(spoilt)
@@ -140,14 +140,14 @@ def test_multi_head_attention_weights_have_keras_order_and_shapes():
     assert [w.shape for w in layer.weights] == shapes
 
 
-def test_multi_head_attention_draws_each_kernel_by_itself_from_one_initializer():
+def test_multi_head_attention_initializes_each_kernel_independently():
     layer = MultiHeadAttention(H, D, kernel_initializer=RandomNormal())
     layer(np.ones((B, T, E)), np.ones((B, T, E)))
     query, key = (layer.weights[i].value for i in (0, 2))
     assert not np.array_equal(query, key)
 
 
-def test_multi_head_attention_shapes_and_masks_that_a_model_sees():
+def test_multi_head_attention_compute_output_shape_and_mask():
     query, value = Input((None, E)), Input((T, Ev))
     y, weights = MultiHeadAttention(H, D, output_shape=7)(query, value, return_attention_scores=True)
     assert (y.shape, weights.shape) == ((None, None, 7), (None, H, None, T))
@@ -155,7 +155,7 @@ def test_multi_head_attention_shapes_and_masks_that_a_model_sees():
     assert MultiHeadAttention(H, D).compute_mask(None, [QUERY_MASK, None]) is QUERY_MASK
 
 
-def test_multi_head_attention_is_made_again_from_its_config():
+def test_multi_head_attention_config_round_trip():
     layer = MultiHeadAttention(H, D, Dv, 0.5, False, (7,), sliding_window=3, seed=4)
     assert MultiHeadAttention.from_config(layer.get_config()).get_config() == layer.get_config()
 
@@ -165,21 +165,21 @@ def test_multi_head_attention_is_made_again_from_its_config():
     [
         ({"num_heads": 0}, "num_heads must be"),
         ({"key_dim": 0}, "key_dim must be"),
-        ({"use_gate": True}, "use_gate must be left out"),
-        ({"attention_axes": (1, 2)}, "attention_axes must be left out"),
+        ({"use_gate": True}, "use_gate must have its default"),
+        ({"attention_axes": (1, 2)}, "attention_axes must have its default"),
         ({"output_shape": (2, 3)}, r"output_shape must be O or \(O,\)"),
         ({"sliding_window": 0}, "sliding_window must be"),
         ({"dropout": 1.5}, "dropout must be"),
     ],
 )
-def test_multi_head_attention_refuses_arguments_that_it_cannot_follow(options, message):
+def test_multi_head_attention_refuses_invalid_arguments(options, message):
     with pytest.raises(ValueError, match=f"MultiHeadAttention: {message}"):
         MultiHeadAttention(**{"num_heads": H, "key_dim": D} | options)
 
 
-def test_multi_head_attention_refuses_inputs_that_do_not_fit_by_its_name():
+def test_multi_head_attention_refuses_invalid_inputs():
     layer = MultiHeadAttention(H, D, name="heads")
-    with pytest.raises(ValueError, match=r"heads: it must be called on \[query, value\]"):
+    with pytest.raises(ValueError, match=r"heads: the input must be \[query, value\]"):
         layer(np.ones((B, T, E)))
     with pytest.raises(ValueError, match=r"heads: the input must be \(batch, T, I\).*return_sequences=True"):
         layer(np.ones((B, E)), np.ones((B, E)))
@@ -195,7 +195,7 @@ def test_multi_head_attention_refuses_inputs_that_do_not_fit_by_its_name():
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4)])
-def test_scores_of_no_rows_and_of_no_steps_are_empty(shape):
+def test_multi_head_attention_scores_are_empty_when_inputs_are(shape):
     layer, x = MultiHeadAttention(2, 3), np.zeros(shape)
     (y, scores), tape = layer.forward([x, x], return_attention_scores=True)
     assert (y.shape, scores.shape) == (shape, (shape[0], 2, shape[1], shape[1]))

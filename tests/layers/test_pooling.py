@@ -1,4 +1,4 @@
-"""Holds means and maxima over steps: masks, ties, NaN, empty sequences."""
+"""Tests of the global poolings: masks, ties, NaN, empty sequences."""
 
 import warnings
 
@@ -34,7 +34,7 @@ def test_pooling_shapes(kind):
     assert kind(keepdims=True)(drawn()).shape == (2, 1, 3)
 
 
-def test_average_leaves_out_masked_steps_be_they_nan():
+def test_average_excludes_masked_steps_even_if_nan():
     x = np.where(MASK[..., None], drawn(), np.nan)
     layer = GlobalAveragePooling1D(dtype="float64")
     y, tape = layer.forward(x, mask=MASK)
@@ -43,7 +43,7 @@ def test_average_leaves_out_masked_steps_be_they_nan():
     assert layer.compute_mask(x, MASK) is None
 
 
-def test_average_of_no_real_step_is_zero_and_has_no_gradient():
+def test_average_is_zero_without_gradient_when_no_step_is_valid():
     layer, none = GlobalAveragePooling1D(), np.zeros((2, 4), bool)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -54,13 +54,13 @@ def test_average_of_no_real_step_is_zero_and_has_no_gradient():
     assert not dx.any()
 
 
-def test_maximum_shares_the_gradient_among_equal_steps():
+def test_maximum_divides_the_gradient_among_equal_steps():
     layer = GlobalMaxPooling1D()
     _, tape = layer.forward(np.array([[[1.0], [3.0], [3.0], [2.0]]]))
     assert layer.backward(tape, np.full((1, 1), 8, np.float32))[0].ravel().tolist() == [0, 4, 4, 0]
 
 
-def test_maximum_passes_nan_and_ends_the_mask():
+def test_maximum_propagates_nan_and_drops_the_mask():
     layer = GlobalMaxPooling1D()
     y, tape = layer.forward(np.array([[[1.0], [np.nan]]]))
     assert np.isnan(y).all()
@@ -69,7 +69,7 @@ def test_maximum_passes_nan_and_ends_the_mask():
         assert layer.compute_mask(None, MASK) is None
 
 
-def test_pooling_refuses_what_it_cannot_pool():
+def test_pooling_refuses_invalid_inputs():
     with pytest.raises(ValueError, match=r"p: the input must have at least one step; got \(2, 0, 3\)"):
         GlobalMaxPooling1D(name="p")(np.ones((2, 0, 3)))
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Positions: their tables, gradients of the learned ones, masks, and what is refused."""
+"""Tests of the position encodings: tables, gradients, masks, invalid positions."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ B, T, D = 2, 3, 5
 POSITIONS = np.array([[4, 0, 2], [2, 2, 1]])
 
 
-def test_sines_are_those_of_the_function_whatever_has_been_asked_before():
+def test_sine_encoding_equals_functional_for_any_order_of_calls():
     layer, x = SinePositionEncoding(100), np.ones((B, T, D), np.float32)
     expected = F.sinusoidal_positions(40, D, base=100)
     for first in (0, 30, 2):
@@ -31,7 +31,7 @@ def test_positions_backward_matches_central_differences(layer, options):
     assert y.shape == (B, T, D)
 
 
-def test_position_embedding_rows_are_those_of_its_weight():
+def test_position_embedding_returns_rows_of_its_weight():
     layer = PositionEmbedding(5)
     y = layer(np.ones((B, T, D)), start_index=1)
     np.testing.assert_array_equal(y[1], layer.position_embeddings.value[1:4])
@@ -42,7 +42,7 @@ def test_position_embedding_rows_are_those_of_its_weight():
 
 
 @pytest.mark.parametrize("layer", [SinePositionEncoding(), PositionEmbedding(8)])
-def test_positions_are_added_in_a_model_and_leave_the_mask(layer):
+def test_positions_keep_the_mask_in_a_model(layer):
     tokens = Input((T,))
     x = Embedding(7, D, mask_zero=True)(tokens)
     model = Model(tokens, Add()([x, layer(x)]))
@@ -52,7 +52,7 @@ def test_positions_are_added_in_a_model_and_leave_the_mask(layer):
     np.testing.assert_array_equal(y, model.layers[1](ids) + layer(np.ones((B, T, D))))
 
 
-def test_positions_refuse_what_they_do_not_have():
+def test_positions_refuse_invalid_positions():
     with pytest.raises(ValueError, match="p: positions must be below sequence_length = 4; got 4"):
         PositionEmbedding(4, name="p")(np.ones((B, T, D)), start_index=2)
     with pytest.raises(ValueError, match="p: positions must be below sequence_length = 4; got 9"):

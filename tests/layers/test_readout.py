@@ -1,4 +1,4 @@
-"""Holds what Readout says of a state, with and without the skip from the input."""
+"""Tests of Readout with and without the skip connection."""
 
 import numpy as np
 import pytest
@@ -24,14 +24,14 @@ def test_readout_backward_matches_central_differences(activation, use_bias, lead
         assert np.array_equal(layer(inputs), layer.forward(inputs)[0])
 
 
-def test_readout_is_that_of_functional():
+def test_readout_equals_functional():
     h, x = drawn((2, 3, 4), (2, 3, 2))
     layer = Readout(3, "tanh", dtype="float64")
     y = layer([h, x])
     assert np.array_equal(y, F.readout(h, x, *(weight.value for weight in layer.weights), "tanh"))
 
 
-def test_readout_reads_nothing_of_x_where_it_is_masked():
+def test_readout_ignores_x_at_masked_steps():
     h, x = drawn((1, 2, 4), (1, 2, 2))
     mask = np.array([[True, False]])
     layer = Readout(3, dtype="float64")
@@ -46,7 +46,7 @@ def test_readout_reads_nothing_of_x_where_it_is_masked():
     assert np.array_equal(layer([h, x]), y)
 
 
-def test_readout_mask_is_that_of_h_or_else_of_x():
+def test_readout_mask_is_that_of_h_or_of_x():
     a, b = np.array([[True]]), np.array([[False]])
     layer = Readout(1)
     assert layer.compute_mask(None, [a, b]) is a
@@ -55,19 +55,19 @@ def test_readout_mask_is_that_of_h_or_else_of_x():
     assert layer.compute_mask(None, None) is None
 
 
-def test_readout_of_symbolic_inputs():
+def test_readout_accepts_symbolic_inputs():
     layer = Readout(3)
     assert layer([Input((None, 4)), Input((None, 2))]).shape == (None, None, 3)
     assert [weight.shape for weight in layer.weights] == [(4, 3), (2, 3), (3,)]
     assert Readout(3)(Input((4,))).shape == (None, 3)
 
 
-def test_readout_refuses_other_inputs_than_it_was_built_for():
+def test_readout_refuses_inputs_it_was_not_built_for():
     h, x = drawn((2, 3, 4), (2, 3, 2))
     both, alone = Readout(3, name="both"), Readout(3, name="alone")
     both([h, x])
     alone(h)
-    with pytest.raises(ValueError, match=r"both: the input must be \[h, x\], as when it was built"):
+    with pytest.raises(ValueError, match=r"both: the input must be \[h, x\], as when the layer was built"):
         both(h)
     with pytest.raises(ValueError, match="alone: the input must be h alone, without x"):
         alone([h, x])
@@ -75,5 +75,5 @@ def test_readout_refuses_other_inputs_than_it_was_built_for():
         both([h, x[:, :1]])
     with pytest.raises(ValueError, match=r"both: the input must be \(batch, \.\.\., H\).*; got \(2, 3, 2\)"):
         both([x, x])
-    with pytest.raises(ValueError, match=r"three: the input must be \[h, x\], or h alone; got a list of 3"):
+    with pytest.raises(ValueError, match=r"three: the input must be \[h, x\] or h; got a list of 3"):
         Readout(3, name="three")([h, h, h])

@@ -1,4 +1,4 @@
-"""SimpleRNN, LSTM and GRU: gradients of every option, masks, states, dropout, and what is refused."""
+"""Tests of SimpleRNN, LSTM and GRU: gradients of every option, masks, states, dropout and errors."""
 
 import numpy as np
 import pytest
@@ -58,34 +58,34 @@ def test_recurrent_backward_matches_central_differences_with_masks(kind, name, s
 
 
 @pairwise(kind=ALL, zero=[False, True], name=["right", "left", "holes"])
-def test_recurrent_outputs_at_unreal_steps_are_the_carried_state_or_zeros(kind, zero, name):
+def test_recurrent_outputs_at_padding_are_the_last_state_or_zeros(kind, zero, name):
     mask, x = MASKS[name], numbers(B, T, I)
     layer = made(kind, return_sequences=True, return_state=True, zero_output_for_mask=zero)
     y, h = layer(x, mask=mask)[:2]
     carried = np.zeros((B, H))
     for t in range(T):
-        real = mask[:, t, None]
-        np.testing.assert_array_equal(y[:, t], np.where(real, y[:, t], 0 if zero else carried))
-        carried = np.where(real, y[:, t], carried)
+        valid = mask[:, t, None]
+        np.testing.assert_array_equal(y[:, t], np.where(valid, y[:, t], 0 if zero else carried))
+        carried = np.where(valid, y[:, t], carried)
     np.testing.assert_array_equal(h, carried)
 
 
 @pairwise(kind=ALL, zero=[False, True], sequences=[False, True])
-def test_recurrent_nan_at_unreal_steps_reaches_nothing(kind, zero, sequences):
+def test_recurrent_results_do_not_depend_on_padding_when_it_is_nan(kind, zero, sequences):
     mask = MASKS["holes"]
     x = numbers(B, T, I)
     layer = made(kind, return_sequences=sequences, zero_output_for_mask=zero)
-    spoilt = np.where(mask[:, :, None], x, np.nan)
-    (y, tape), (clean, of_clean) = (layer.forward(one, mask=mask) for one in (spoilt, x))
+    padded_with_nan = np.where(mask[:, :, None], x, np.nan)
+    (y, tape), (clean, clean_tape) = (layer.forward(one, mask=mask) for one in (padded_with_nan, x))
     dx, grads = layer.backward(tape, np.ones_like(y))
     np.testing.assert_array_equal(y, clean)
-    expected_dx, expected = layer.backward(of_clean, np.ones_like(y))
+    expected_dx, expected = layer.backward(clean_tape, np.ones_like(y))
     for a, b in zip([dx, *grads], [expected_dx, *expected]):
         np.testing.assert_array_equal(a, b)
     assert not dx[~mask].any()
 
 
-def test_recurrent_takes_masks_of_any_numbers():
+def test_recurrent_accepts_masks_of_any_numeric_type():
     x, mask = numbers(B, T, I), MASKS["holes"]
     layer = made(GRU, return_sequences=True)
     for given in (mask.astype(int), mask.astype("f4"), mask.tolist()):
@@ -93,12 +93,12 @@ def test_recurrent_takes_masks_of_any_numbers():
 
 
 @pairwise(kind=ALL, k=[1, 3])
-def test_recurrent_checkpoint_gives_the_same_bits(kind, k):
+def test_recurrent_results_have_the_same_bits_with_checkpoint(kind, k):
     x = numbers(B, T, I)
-    whole, thin = (made(kind, return_sequences=True, checkpoint=c) for c in (None, k))
-    (y, tape), (z, of_thin) = whole.forward(x), thin.forward(x)
+    every_step, thinned = (made(kind, return_sequences=True, checkpoint=c) for c in (None, k))
+    (y, tape), (z, thinned_tape) = every_step.forward(x), thinned.forward(x)
     np.testing.assert_array_equal(y, z)
-    (dx, grads), (dz, others) = whole.backward(tape, y), thin.backward(of_thin, y)
+    (dx, grads), (dz, others) = every_step.backward(tape, y), thinned.backward(thinned_tape, y)
     for a, b in zip([dx, *grads], [dz, *others]):
         np.testing.assert_array_equal(a, b)
 
@@ -114,7 +114,7 @@ def test_recurrent_backward_matches_central_differences_with_dropout(kind, optio
 
 
 @KINDS
-def test_recurrent_dropout_is_one_pattern_for_all_steps_and_follows_from_the_seed(kind):
+def test_recurrent_dropout_mask_is_the_same_at_all_steps_and_depends_on_the_seed(kind):
     def outputs(seed, training=True, calls=1):
         layer = made(kind, dropout=0.5, recurrent_dropout=0.5, seed=seed, return_sequences=True)
         return [layer(np.ones((8, T, I)), training=training) for _ in range(calls)][-1]
@@ -136,7 +136,7 @@ def test_recurrent_dropout_is_one_pattern_for_all_steps_and_follows_from_the_see
 
 @pytest.mark.parametrize("backwards", [False, True])
 @KINDS
-def test_recurrent_stateful_goes_on_where_the_batch_before_ended(kind, backwards):
+def test_recurrent_continues_from_the_last_batch_when_stateful(kind, backwards):
     x = numbers(B, 2 * T, I)
     halves = [x[:, T:], x[:, :T]] if backwards else [x[:, :T], x[:, T:]]
     whole = made(kind, return_sequences=True, go_backwards=backwards)(x)
@@ -161,7 +161,7 @@ def test_recurrent_states_are_copies(kind):
 
 
 @KINDS
-def test_recurrent_output_that_a_caller_changes_leaves_the_carried_state(kind):
+def test_recurrent_state_does_not_change_when_the_caller_modifies_the_output(kind):
     layer, x = made(kind, stateful=True), numbers(B, T, I)
     y = layer(x)
     before = layer.states[0]
@@ -170,7 +170,7 @@ def test_recurrent_output_that_a_caller_changes_leaves_the_carried_state(kind):
 
 
 @KINDS
-def test_recurrent_initial_state_is_an_input(kind):
+def test_recurrent_accepts_initial_states(kind):
     n = 2 if kind is LSTM else 1
     states = [numbers(B, H, seed=i) for i in range(n)]
     layer = made(kind, return_state=True)
@@ -196,7 +196,7 @@ def test_recurrent_initial_state_is_an_input(kind):
 # ---- weights, shapes, errors -------------------------------------------------------------------------------------
 
 
-def test_recurrent_weights_have_keras_shapes_and_first_values():
+def test_recurrent_weights_have_the_shapes_and_initial_values_of_keras():
     for kind, G, bias in ((SimpleRNN, 1, (H,)), (LSTM, 4, (4 * H,)), (GRU, 3, (2, 3 * H))):
         layer = kind(H)
         layer.build((None, T, I))
@@ -216,14 +216,14 @@ def test_recurrent_weights_have_keras_shapes_and_first_values():
 
 
 @EACH
-def test_recurrent_is_made_again_from_its_config(kind, options):
+def test_recurrent_from_config_restores_the_layer(kind, options):
     layer = kind(H, return_sequences=True, go_backwards=True, dropout=0.25, checkpoint=2, **options)
     again = kind.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
 
 
 @KINDS
-def test_recurrent_shapes_and_masks_that_a_model_sees(kind):
+def test_recurrent_computes_shapes_and_masks_of_symbolic_outputs(kind):
     n = 2 if kind is LSTM else 1
     assert kind(H)(Input((None, I))).shape == (None, H)
     outputs = kind(H, return_sequences=True, return_state=True)(Input((None, I)))
@@ -245,12 +245,12 @@ def test_recurrent_shapes_and_masks_that_a_model_sees(kind):
         *((kind, {"return_sequence": True}, TypeError, "return_sequence") for kind in ALL),
     ],
 )
-def test_recurrent_refuses_what_it_cannot_do(kind, options, error, message):
+def test_recurrent_refuses_wrong_arguments(kind, options, error, message):
     with pytest.raises(error, match=message):
         kind(**{"units": H} | options)
 
 
-def test_recurrent_refuses_inputs_by_its_name():
+def test_recurrent_names_itself_when_it_refuses_an_input():
     layer = SimpleRNN(H, name="third")
     with pytest.raises(ValueError, match=r"third: the input must be \(batch, T, I\); got \(3, 4\).*return_sequences"):
         layer(np.ones((3, 4)))
@@ -260,7 +260,7 @@ def test_recurrent_refuses_inputs_by_its_name():
 
 
 @KINDS
-def test_recurrent_takes_empty_batches_and_sequences(kind):
+def test_recurrent_accepts_empty_batches_and_sequences(kind):
     layer = made(kind, return_sequences=True)
     for batch, steps in ((0, T), (B, 0)):
         y, tape = layer.forward(np.ones((batch, steps, I)))
@@ -270,7 +270,7 @@ def test_recurrent_takes_empty_batches_and_sequences(kind):
         assert not any(grad.any() for grad in grads)
 
 
-def test_outputs_of_a_layer_share_no_memory():
+def test_recurrent_outputs_do_not_share_memory():
     y, h, _ = LSTM(3, return_state=True)(np.ones((2, 4, 3)))
     np.testing.assert_array_equal(y, h)
     assert not np.shares_memory(y, h)

@@ -1,4 +1,4 @@
-"""Holds the shapes that Flatten, Reshape and RepeatVector give, and the way back."""
+"""Tests of Flatten, Reshape and RepeatVector: shapes, gradients, errors."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ ROWS = {(2, 3, 4): (2, 12), (2,): (2, 1), (0, 3): (0, 3), (2, 1, 3): (2, 3)}
 
 
 @pytest.mark.parametrize(("shape", "wanted"), ROWS.items())
-def test_flatten(shape, wanted):
+def test_flatten_returns_rows(shape, wanted):
     layer = Flatten(dtype="float64")
     x = np.random.default_rng(1).standard_normal(shape)
     assert np.array_equal(layer(x), x.reshape(wanted))
@@ -18,7 +18,7 @@ def test_flatten(shape, wanted):
     assert layer.compute_output_shape((None, *shape[1:])) == (None, *wanted[1:])
 
 
-def test_flatten_of_unknown_sizes():
+def test_flatten_output_shape_when_sizes_are_unknown():
     assert Flatten()(Input((None, 3))).shape == (None, None)
     with pytest.raises(ValueError, match='Flatten: data_format must be "channels_last"'):
         Flatten("channels_first")
@@ -27,7 +27,7 @@ def test_flatten_of_unknown_sizes():
 @pytest.mark.parametrize(
     ("target", "shape"), [((3, 2), (4, 6)), ((-1,), (4, 2, 3)), ((2, -1, 1), (4, 6)), ((-1, 2), (0, 6)), ((), (4, 1))]
 )
-def test_reshape(target, shape):
+def test_reshape_returns_target_shape(target, shape):
     layer = Reshape(target, dtype="float64")
     x = np.random.default_rng(1).standard_normal(shape)
     wanted = np.empty(shape[1:]).reshape(target).shape
@@ -36,23 +36,23 @@ def test_reshape(target, shape):
     assert_gradients(layer, x)
 
 
-def test_reshape_of_unknown_sizes():
+def test_reshape_output_shape_when_sizes_are_unknown():
     assert Reshape((-1, 2))(Input((None, 4))).shape == (None, None, 2)
 
 
 @pytest.mark.parametrize("target", [(4,), (-1, 4), (0, -1)])
-def test_reshape_refuses_other_sizes_by_its_name(target):
-    with pytest.raises(ValueError, match=r"r: the input must be of a size that makes .*; got \(2, 6\)"):
+def test_reshape_refuses_other_numbers_of_elements(target):
+    with pytest.raises(ValueError, match=r"r: the input must have as many elements per row as .*; got \(2, 6\)"):
         Reshape(target, name="r")(np.ones((2, 6)))
 
 
 @pytest.mark.parametrize("target", [(-1, -1), (-2,), (1.5,)])
-def test_reshape_refuses_targets(target):
+def test_reshape_refuses_invalid_targets(target):
     with pytest.raises((ValueError, TypeError), match=r"Reshape: .*target_shape must"):
         Reshape(target)
 
 
-def test_repeat_vector():
+def test_repeat_vector_repeats_and_sums_gradients():
     layer = RepeatVector(3, dtype="float64")
     x = np.random.default_rng(1).standard_normal((2, 4))
     assert np.array_equal(layer(x), np.stack([x] * 3, 1))
@@ -63,6 +63,6 @@ def test_repeat_vector():
 
 
 @pytest.mark.parametrize("layer", [Flatten, lambda: Reshape((-1,)), lambda: RepeatVector(2)])
-def test_reshaping_ends_the_mask_and_says_so(layer):
+def test_reshaping_drops_the_mask_with_a_warning(layer):
     with pytest.warns(UserWarning, match="the mask of its input ends here"):
         assert layer().compute_mask(np.ones((1, 2)), np.ones((1, 2), bool)) is None

@@ -1,4 +1,4 @@
-"""TimeDistributed: what its layer gives for every step, gradients, masks, and what is refused."""
+"""Tests of TimeDistributed: outputs, gradients, masks and errors."""
 
 import numpy as np
 import pytest
@@ -38,16 +38,16 @@ def test_time_distributed_backward_matches_central_differences(inner, shape):
 
 
 @pytest.mark.parametrize("inner", [Dense(3), GRU(3), model_of_two()])
-def test_time_distributed_gives_what_its_layer_gives_for_every_step(inner):
+def test_time_distributed_applies_its_layer_to_every_step(inner):
     x = numbers(B, T, S, I)
     y = TimeDistributed(inner)(x)
     for t in range(T):
         np.testing.assert_array_equal(y[:, t], inner(x[:, t]))
-    turned = np.asfortranarray(x)
-    np.testing.assert_array_equal(TimeDistributed(inner)(turned), y)
+    fortran_order = np.asfortranarray(x)
+    np.testing.assert_array_equal(TimeDistributed(inner)(fortran_order), y)
 
 
-def test_time_distributed_gives_its_layer_the_mask_of_each_step():
+def test_time_distributed_passes_the_mask_of_each_step_to_its_layer():
     mask = np.array([[1, 1, 1, 0], [1, 0, 0, 0], [0, 1, 0, 1]], bool)[None] & np.ones((B, 1, 1), bool)
     layer = TimeDistributed(GRU(3, **F64))
     x = numbers(B, T, S, I)
@@ -73,7 +73,7 @@ def test_time_distributed_shares_its_weights_and_shapes_with_a_model():
     assert TimeDistributed(Dense(3), trainable=False).layer.trainable is False
 
 
-def test_time_distributed_leaves_the_type_of_the_input_to_its_layer():
+def test_time_distributed_does_not_cast_the_input_of_its_layer():
     class Count(Dense):
         def forward(self, x, training=False, mask=None, *, keep=True):
             assert x.dtype == np.int32
@@ -82,7 +82,7 @@ def test_time_distributed_leaves_the_type_of_the_input_to_its_layer():
     assert TimeDistributed(Count(2))(np.ones((B, T, I), np.int32)).dtype == np.float32
 
 
-def test_time_distributed_takes_empty_batches_and_sequences():
+def test_time_distributed_accepts_empty_batches_and_sequences():
     layer = TimeDistributed(Dense(3))
     for batch, steps in ((0, T), (B, 0)):
         y, tape = layer.forward(np.ones((batch, steps, I)))
@@ -90,13 +90,13 @@ def test_time_distributed_takes_empty_batches_and_sequences():
         assert layer.backward(tape, y)[0].shape == (batch, steps, I)
 
 
-def test_time_distributed_is_made_again_from_its_config():
+def test_time_distributed_from_config_restores_the_layer():
     layer = TimeDistributed(Dense(3), name="each")
     again = TimeDistributed.from_config(layer.get_config())
     assert (again.name, again.layer) == ("each", layer.layer)
 
 
-def test_time_distributed_refuses_what_does_not_fit():
+def test_time_distributed_refuses_wrong_layers_and_inputs():
     with pytest.raises(TypeError, match=r"layer must be a layer.*got int"):
         TimeDistributed(3)
     with pytest.raises(ValueError, match="must not be stateful; got memory"):

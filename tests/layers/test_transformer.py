@@ -1,4 +1,4 @@
-"""TransformerEncoder and TransformerDecoder: gradients, masks, causality, steps with a cache, and what is refused."""
+"""Tests of TransformerEncoder and TransformerDecoder: gradients, masks, causality, decoding with a cache, errors."""
 
 import numpy as np
 import pytest
@@ -45,13 +45,13 @@ def test_decoder_backward_matches_central_differences(options, masks):
 
 
 @pytest.mark.parametrize("causal", FLAG)
-def test_decoder_alone_backward_matches_central_differences(causal):
+def test_decoder_without_encoder_backward_matches_central_differences(causal):
     layer = made(TransformerDecoder)
     assert_gradients(layer, numbers(B, T, D), mask=MASK, use_causal_mask=causal, rtol=1e-5)
     assert len(layer.weights) == 16
 
 
-def test_encoder_attention_mask_lets_a_step_attend_to_what_it_says_alone():
+def test_encoder_obeys_attention_mask():
     layer, x = made(TransformerEncoder), numbers(B, T, D)
     own = np.broadcast_to(np.eye(T, dtype=bool), (B, T, T))
     y = layer(x, attention_mask=own)
@@ -61,7 +61,7 @@ def test_encoder_attention_mask_lets_a_step_attend_to_what_it_says_alone():
     assert not np.array_equal(layer(x, mask=MASK), layer(x))
 
 
-def test_decoder_masks_of_a_call_stand_for_those_of_the_inputs():
+def test_decoder_mask_arguments_replace_input_masks():
     layer, x, encoded = made(TransformerDecoder), numbers(B, T, D), numbers(B, S, E, seed=1)
     y = layer.forward([x, encoded], mask=[MASK, ENCODER_MASK])[0]
     np.testing.assert_array_equal(y, layer(x, encoded, decoder_padding_mask=MASK, encoder_padding_mask=ENCODER_MASK))
@@ -74,7 +74,7 @@ def test_decoder_masks_of_a_call_stand_for_those_of_the_inputs():
 
 
 @FIRST_OR_LAST
-def test_decoder_sees_no_later_step(options):
+def test_decoder_output_does_not_depend_on_later_steps(options):
     layer, x, encoded = made(TransformerDecoder, **options), numbers(B, T, D), numbers(B, S, E, seed=1)
     y = layer(x, encoded)
     for t in range(1, T):
@@ -82,7 +82,7 @@ def test_decoder_sees_no_later_step(options):
 
 
 @FIRST_OR_LAST
-def test_nan_at_masked_steps_reaches_no_real_step_and_no_gradient(options):
+def test_blocks_ignore_nan_at_masked_steps(options):
     found = []
     x, encoded = numbers(B, T, D), numbers(B, S, E, seed=1)
     encoder, decoder = (made(kind, **options) for kind in (TransformerEncoder, TransformerDecoder))
@@ -102,8 +102,8 @@ def test_nan_at_masked_steps_reaches_no_real_step_and_no_gradient(options):
 
 
 @pairwise(first=FLAG, cross=FLAG, mask=[None, ENCODER_MASK], dtype=["float32", "float64"])
-def test_decoder_step_by_step_has_the_bits_of_the_whole(first, cross, mask, dtype):
-    steps, width = 70, 24  # more keys than a block of the kernel has
+def test_decoder_steps_equal_the_whole_sequence_bitwise(first, cross, mask, dtype):
+    steps, width = 70, 24  # more keys than one key block of the kernel
     x, encoded = numbers(B, steps, width), numbers(B, S, E, seed=1) if cross else None
     layer = TransformerDecoder(40, 3, normalize_first=first, dtype=dtype)
     inputs = [x, encoded] if cross else x
@@ -115,7 +115,7 @@ def test_decoder_step_by_step_has_the_bits_of_the_whole(first, cross, mask, dtyp
     assert cache.length == steps
 
 
-def test_decoder_cache_takes_rows_and_goes_on_from_them():
+def test_decoder_cache_take_continues_the_given_rows():
     layer = TransformerDecoder(16, 2)
     x, encoded = numbers(3, 6, D).astype("f4"), numbers(3, S, E, seed=1)
     mask = np.array([[1, 1, 1], [1, 0, 1], [0, 1, 1]], bool)
@@ -128,12 +128,12 @@ def test_decoder_cache_takes_rows_and_goes_on_from_them():
     order = np.array([4, 0, 1, 1, 2])
     again = other.take(order)
     np.testing.assert_array_equal(layer.step(x[rows[order], 5:], again), y[rows[order], 5:])
-    np.testing.assert_array_equal(layer.step(x[:, 4:], cache), y[:, 4:])  # the first one is as it was
+    np.testing.assert_array_equal(layer.step(x[:, 4:], cache), y[:, 4:])  # `take` did not change the first cache
     assert (cache.length, other.length, again.length) == (6, 5, 6)
     assert layer.start(encoded).take(rows).length == 0
 
 
-def test_decoder_has_the_same_bits_for_any_number_of_threads():
+def test_decoder_is_bitwise_equal_for_any_number_of_threads():
     layer, x, encoded, found = TransformerDecoder(64, 4), numbers(8, 40, 32), numbers(8, 50, 32, seed=1), []
     for threads in (1, 3):
         with num_threads(threads):
@@ -144,7 +144,7 @@ def test_decoder_has_the_same_bits_for_any_number_of_threads():
         np.testing.assert_array_equal(one, other)
 
 
-def test_blocks_in_a_model_with_masks_from_the_embedding():
+def test_blocks_obey_masks_of_an_embedding():
     source, target = Input((None,)), Input((None,))
     table, positions = Embedding(9, D, mask_zero=True), SinePositionEncoding()
     x, y = table(source), table(target)
@@ -153,7 +153,7 @@ def test_blocks_in_a_model_with_masks_from_the_embedding():
     model = Model([source, target], decoded)
     a, b = np.array([[1, 2, 3, 0], [4, 5, 0, 0]]), np.array([[1, 2, 0], [3, 0, 0]])
     whole = model.forward([a, b])[0]
-    for row in range(2):  # each without its padding
+    for row in range(2):  # each sequence without its padding
         short = model.forward([a[row : row + 1, a[row] > 0], b[row : row + 1, b[row] > 0]])[0]
         np.testing.assert_array_equal(whole[row : row + 1, b[row] > 0], short)
     y, tape = model.forward([a, b])
@@ -161,7 +161,7 @@ def test_blocks_in_a_model_with_masks_from_the_embedding():
     assert decoded.shape == (None, None, D)
 
 
-def test_blocks_are_made_again_from_their_config_and_freeze():
+def test_blocks_config_round_trip_and_trainable():
     for kind, shape in ((TransformerEncoder, (None, T, D)), (TransformerDecoder, [(None, T, D), (None, S, E)])):
         layer = kind(8, 2, 0.1, "gelu", 1e-6, normalize_first=True, name="mine")
         assert kind.from_config(layer.get_config()).get_config() == layer.get_config()
@@ -179,15 +179,15 @@ def test_blocks_are_made_again_from_their_config_and_freeze():
         assert not frozen.trainable_weights
 
 
-def test_gradients_follow_the_weights_when_one_layer_inside_is_frozen():
+def test_blocks_return_gradients_of_trainable_weights_when_a_sublayer_is_frozen():
     layer = made(TransformerDecoder)
     layer.build([(None, T, D), (None, S, E)])
-    layer.sublayers()[1].inside[0].trainable = False
+    layer.sublayers()[1].inner[0].trainable = False
     assert_gradients(layer, [numbers(B, T, D), numbers(B, S, E, seed=1)], rtol=1e-5)
     assert len(layer.trainable_weights) == 26 - 8
 
 
-def test_blocks_refuse_what_does_not_fit_by_their_names():
+def test_blocks_refuse_invalid_inputs():
     with pytest.raises(ValueError, match=r"e: the input must be \(batch, T, D\); got \(2, 4\)"):
         TransformerEncoder(8, 2, name="e")(np.ones((B, T)))
     with pytest.raises(ValueError, match="e: features must be at least num_heads = 8; got 6"):
@@ -199,23 +199,23 @@ def test_blocks_refuse_what_does_not_fit_by_their_names():
     with pytest.raises(ValueError, match="TransformerDecoder: activation must be"):
         TransformerDecoder(4, 2, activation="rel")
     both, alone = TransformerDecoder(8, 2, name="d"), TransformerDecoder(8, 2, name="d")
-    with pytest.raises(ValueError, match="d: it must be built before it decodes"):
+    with pytest.raises(ValueError, match="d: the layer must be built before it decodes"):
         alone.start()
     both(np.ones((B, T, D)), np.ones((B, S, E)))
     alone(np.ones((B, T, D)))
-    with pytest.raises(ValueError, match="d: it was built with an encoder_sequence, and called without one"):
+    with pytest.raises(ValueError, match="d: the layer was built with an encoder_sequence, but called without one"):
         both(np.ones((B, T, D)))
-    with pytest.raises(ValueError, match="d: it was built with an encoder_sequence, and called without one"):
+    with pytest.raises(ValueError, match="d: the layer was built with an encoder_sequence, but called without one"):
         both.start()
-    with pytest.raises(ValueError, match="d: it was built without an encoder_sequence, and called with one"):
+    with pytest.raises(ValueError, match="d: the layer was built without an encoder_sequence, but called with one"):
         alone(np.ones((B, T, D)), np.ones((B, S, E)))
     with pytest.raises(ValueError, match=r"d/cross_attention: query, value must be"):
         both(np.ones((B, T, D)), np.ones((B + 1, S, E)))
     with pytest.raises(ValueError, match=r"d: encoder_sequence must be \(batch, S, E\)"):
         TransformerDecoder(8, 2, name="d")(np.ones((B, T, D)), np.ones((B, E)))
-    with pytest.raises(ValueError, match="d: x must have the rows of its cache, 3; got 2"):
+    with pytest.raises(ValueError, match="d: x must have the batch size of the cache, 3; got 2"):
         alone.step(np.ones((2, 1, D)), alone.start(batch=3))
-    with pytest.raises(ValueError, match="d: cache must be what its start gave; got that of d"):
+    with pytest.raises(ValueError, match="d: cache must come from start of this layer; got a cache of d"):
         alone.step(np.ones((2, 1, D)), both.start(np.ones((2, S, E))))
     with pytest.raises(TypeError, match="complex"):
         both(np.ones((B, T, D)), np.ones((B, S, E), complex))

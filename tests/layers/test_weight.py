@@ -1,4 +1,4 @@
-"""Holds single weights, and the buffers that a model keeps them in."""
+"""Tests of single weights and of the buffers of a model."""
 
 import copy
 import pickle
@@ -9,17 +9,23 @@ import pytest
 from seqfuse import functional as F
 from seqfuse import regularizers
 from seqfuse.layers import Dense, Input
-from seqfuse.layers.weight import LINE, Gradients, Parameters, Weight, count
+from seqfuse.layers.weight import CACHE_LINE, Gradients, Parameters, Weight, count
 from seqfuse.models import Sequential
 
 
 def weights(dtype=np.float32):
-    shapes = {"kernel": (3, 5), "bias": (5,), "none": (0, 4), "one": (1,), "line": (LINE // np.dtype(dtype).itemsize,)}
+    shapes = {
+        "kernel": (3, 5),
+        "bias": (5,),
+        "none": (0, 4),
+        "one": (1,),
+        "line": (CACHE_LINE // np.dtype(dtype).itemsize,),
+    }
     rng = np.random.default_rng(0)
     return [Weight(name, f"layer/{name}", rng.normal(size=shape).astype(dtype)) for name, shape in shapes.items()]
 
 
-def test_a_weight_is_assigned_in_place_and_read_as_an_array():
+def test_weight_assign_writes_in_place():
     weight = weights()[0]
     value = weight.value
     weight.assign(np.ones((3, 5)))
@@ -31,7 +37,7 @@ def test_a_weight_is_assigned_in_place_and_read_as_an_array():
         weight.assign(np.ones((5, 3)))
 
 
-def test_copies_of_a_weight_are_copies():
+def test_weight_copies_do_not_share_memory():
     weight = weights()[0]
     for copied in (weight.numpy(), np.array(weight), np.array(weight, dtype="float64")):
         copied[...] = 9
@@ -40,7 +46,7 @@ def test_copies_of_a_weight_are_copies():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_parameters_keep_values_and_start_every_weight_at_a_cache_line(dtype):
+def test_parameters_preserve_values_and_align_every_weight_to_a_cache_line(dtype):
     given = weights(dtype)
     before = [weight.numpy() for weight in given]
     parameters = Parameters(given)
@@ -54,7 +60,7 @@ def test_parameters_keep_values_and_start_every_weight_at_a_cache_line(dtype):
         for part, flat in ((weight.value, parameters.values), (gradient, parameters.gradients)):
             assert part.flags.c_contiguous
             if part.size:
-                assert part.ctypes.data % LINE == 0
+                assert part.ctypes.data % CACHE_LINE == 0
                 assert part.ctypes.data == flat[start:].ctypes.data
         assert not used[start:stop].any()
         used[start:stop] = True
@@ -64,7 +70,7 @@ def test_parameters_keep_values_and_start_every_weight_at_a_cache_line(dtype):
     assert all((weight.value == 2).all() for weight in given)
 
 
-def test_what_fills_a_line_up_stays_zero():
+def test_parameters_fill_cache_lines_with_zeros():
     parameters = Parameters(weights())
     kernel = parameters.segments[0]
     assert (kernel[1], kernel[2]) == (0, 16)
@@ -72,7 +78,7 @@ def test_what_fills_a_line_up_stays_zero():
     assert (parameters.gradients == 0).all()
 
 
-def test_parameters_know_whether_they_still_hold_the_weights():
+def test_parameters_detect_weights_that_moved_to_another_buffer():
     given = weights()
     first = Parameters(given)
     assert first.hold(given)
@@ -87,7 +93,7 @@ def test_parameters_know_whether_they_still_hold_the_weights():
     assert second.at_home()
 
 
-def test_regularized_weights_are_listed_with_their_gradients():
+def test_parameters_list_regularized_weights_with_their_gradients():
     given = weights()
     given[1].regularizer = regularizers.L2(1.0)
     ((regularizer, value, gradient),) = Parameters(given).regularized
@@ -97,7 +103,7 @@ def test_regularized_weights_are_listed_with_their_gradients():
     np.testing.assert_allclose(gradient, 2 * value)
 
 
-def test_no_weights_are_an_empty_buffer_and_two_types_none():
+def test_parameters_accept_no_weights_and_refuse_two_dtypes():
     empty = Parameters([])
     assert empty.values.shape == empty.gradients.shape == (0,)
     assert empty.into == []
@@ -105,34 +111,34 @@ def test_no_weights_are_an_empty_buffer_and_two_types_none():
         Parameters([*weights(), *weights(np.float64)])
 
 
-def test_count_counts_numbers():
+def test_count_returns_the_number_of_elements():
     assert count(weights()) == 15 + 5 + 0 + 1 + 16
 
 
-def test_gradients_are_looked_at_once_by_the_layer_that_adds_to_them():
+def test_gradients_are_checked_once_per_layer():
     into = Gradients([np.zeros((3, 2)), np.zeros(2)])
     given = (into[0], into[1])
-    kept = Gradients.checked(into, given)
-    assert kept == given
-    assert kept.targets.work is kept.targets.given
-    assert Gradients.checked(into, given) is kept
+    checked = Gradients.checked(into, given)
+    assert checked == given
+    assert checked.targets.work is checked.targets.given
+    assert Gradients.checked(into, given) is checked
     assert Gradients.checked([*into], given) is given
 
 
-def test_kept_gradients_are_added_to_as_others_are():
+def test_gradients_that_were_checked_accumulate_like_other_arrays():
     x, dy = np.ones((4, 3)), np.arange(8.0).reshape(4, 2)
     _, tape = F.dense_forward(x, np.ones((3, 2)), np.zeros(2))
     plain = (np.ones((3, 2)), np.ones(2))
-    kept = Gradients.checked(Gradients(a.copy() for a in plain), tuple(a.copy() for a in plain))
-    wanted = F.dense_backward(tape, dy, into=plain)
-    found = F.dense_backward(tape, dy, into=kept)
-    assert (found.dW == wanted.dW).all()
-    assert (found.db == wanted.db).all()
-    assert found.dW is kept[0]
+    checked = Gradients.checked(Gradients(a.copy() for a in plain), tuple(a.copy() for a in plain))
+    expected = F.dense_backward(tape, dy, into=plain)
+    found = F.dense_backward(tape, dy, into=checked)
+    assert (found.dW == expected.dW).all()
+    assert (found.db == expected.db).all()
+    assert found.dW is checked[0]
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
-def test_a_copy_of_a_trained_model_goes_on_learning_with_the_same_bits(copied):
+def test_model_trains_to_the_same_bits_when_copied(copied):
     x, y = np.random.default_rng(0).normal(size=(2, 8, 2))
     model = Sequential([Input((2,)), Dense(2)])
     model.compile("adam", "mse")

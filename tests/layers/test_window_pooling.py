@@ -1,4 +1,4 @@
-"""Pooling of windows: gradients, values by hand, and what is refused."""
+"""Tests of the window poolings: gradients, hand-computed values, errors."""
 
 import numpy as np
 import pytest
@@ -16,10 +16,10 @@ def drawn():
 
 
 @pairwise(form=FORMS, padding=["valid", "same"], kind=[AveragePooling1D, MaxPooling1D])
-def test_pooling_is_that_of_its_steps_and_backward_matches_central_differences(form, padding, kind):
+def test_pooling_equals_hand_computed_windows_and_backward_matches_central_differences(form, padding, kind):
     size, strides = form
     if size > 7 and padding == "valid":
-        with pytest.raises(ValueError, match="p: the input must have at least 9 steps, those of a window; got 7"):
+        with pytest.raises(ValueError, match="p: the input must have at least 9 steps, the size of a window; got 7"):
             kind(size, name="p")(drawn())
         return
     layer, x = kind(size, strides, padding, dtype="float64"), drawn()
@@ -45,19 +45,19 @@ def test_pooling_shapes_config_and_empty_inputs(kind):
         assert layer.backward(tape, y)[0].shape == shape
 
 
-def test_maximum_of_equal_steps_gives_the_gradient_to_the_first():
+def test_maximum_gradient_goes_to_the_first_of_equal_steps():
     layer = MaxPooling1D(3)
     _, tape = layer.forward(np.array([[[1.0], [3.0], [3.0]]]))
     assert layer.backward(tape, np.full((1, 1, 1), 8, np.float32))[0].ravel().tolist() == [0, 8, 0]
 
 
-def test_maximum_passes_nan_and_negative_rows_beside_padding():
+def test_maximum_propagates_nan_and_ignores_padding():
     assert np.isnan(MaxPooling1D(2)(np.array([[[1.0], [np.nan]]]))).all()
     assert MaxPooling1D(3, 1, "same")(np.full((1, 3, 1), -5.0)).ravel().tolist() == [-5, -5, -5]
 
 
 @KINDS
-def test_pooling_refuses_what_it_cannot_pool(kind):
+def test_pooling_refuses_invalid_inputs(kind):
     with pytest.raises(ValueError, match=f"{kind.__name__}: pool_size must be"):
         kind(0)
     with pytest.raises(ValueError, match="padding must be one of 'valid', 'same'; got 'causal'"):

@@ -168,11 +168,11 @@ REFUSED = {
     "initial state": (with_states, "its initial states are inputs"),
     "states and steps": (mixed, "one of its inputs has steps, and another one has none"),
     "beside one another in time": (lambda: elementwise(L.Concatenate(axis=1)), "its axis is that of time"),
-    "softmax in time": (lambda: chain(L.Softmax(axis=1)), "its axis is that of time"),
-    "norm in time": (lambda: chain(L.LayerNormalization(axis=[1, 2]), shape=(4, 5)), "have that of time among them"),
-    "dense in time": (lambda: chain(L.Dense(2), shape=(5,)), "its input has no axis of time but the last"),
+    "softmax in time": (lambda: chain(L.Softmax(axis=1)), "its axis is the time axis"),
+    "norm in time": (lambda: chain(L.LayerNormalization(axis=[1, 2]), shape=(4, 5)), "its axes include the time axis"),
+    "dense in time": (lambda: chain(L.Dense(2), shape=(5,)), "the last axis of its input is the time axis"),
     "attention": (lambda: elementwise(L.Attention()), "it looks at other steps; see seqfuse.functional.KVCache"),
-    "looking ahead": (lambda: chain(L.Conv1D(3, 3, padding="same")), "it looks ahead, or steps over some"),
+    "looking ahead": (lambda: chain(L.Conv1D(3, 3, padding="same")), "its windows include later steps or skip steps"),
     "inside": (lambda: chain(chain(L.Bidirectional(every()))), "it reads a sequence from both ends"),
 }  # fmt: skip
 
@@ -180,7 +180,7 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_stream_refuses_by_name_and_reason(what):
     make, reason = REFUSED[what]
-    with pytest.raises(ValueError, match=rf"stream needs layers that give a step .*{reason}"):
+    with pytest.raises(ValueError, match=rf"stream needs layers whose output at a step .*{reason}"):
         make().stream()
 
 
@@ -216,7 +216,7 @@ def test_stream_takes_a_dict_and_one_feature_without_its_axis():
 
 def test_stream_refuses_padding_and_stays_where_it_was():
     stream = MODELS["masked words"]().stream(B)
-    with pytest.raises(ValueError, match=r"embedding.*: a step must be real in every row; got padding"):
+    with pytest.raises(ValueError, match=r"embedding.*: a step must be valid in every row; got padding"):
         stream.step([1, 0, 2])
     a, b = L.Input((None, 5)), L.Input((None,))
     words = L.Embedding(9, 5, mask_zero=True)(b)

@@ -9,7 +9,7 @@ MUTANTS = [
     Mutant(
         "recurrent layer backward: dx lacks the dropout of x",
         f"{LAYERS}/_recurrent.py",
-        "dx = dx * tape.dropped",
+        "dx = dx * tape.x_mask",
         "dx = dx * 1",
         (f"{TESTS}/test_recurrent.py",),
         killed_before=True,
@@ -41,7 +41,7 @@ MUTANTS = [
     Mutant(
         "outputs at padding: nothing comes back to the state that was carried over it",
         f"{LAYERS}/_carry_forward.py",
-        "carried = np.where(real, 0, carried)",
+        "carried = np.where(valid, 0, carried)",
         "carried = np.zeros_like(carried)",
         (f"{TESTS}/test_recurrent.py",),
         killed_before=True,
@@ -49,8 +49,8 @@ MUTANTS = [
     Mutant(
         "outputs at padding before the first valid step: 0 in place of h0",
         f"{LAYERS}/_carry_forward.py",
-        "held[none] = 0 if h0 is None else",
-        "held[none] = 0 if True else",
+        "initial = 0 if h0 is None else",
+        "initial = 0 if True else",
         (f"{TESTS}/test_recurrent.py",),
         killed_before=True,
     ),
@@ -73,8 +73,8 @@ MUTANTS = [
     Mutant(
         "masking: a step is padding if one of its features is",
         f"{LAYERS}/_masking.py",
-        "real = (x != self._value).any(-1)",
-        "real = (x != self._value).all(-1)",
+        "valid = (x != self._value).any(-1)",
+        "valid = (x != self._value).all(-1)",
         (f"{TESTS}/test_masking.py",),
         killed_before=True,
     ),
@@ -96,7 +96,7 @@ MUTANTS = [
     ),
     Mutant(
         "merging backward: what was broadcast gets the gradient of its first copy",
-        f"{LAYERS}/_merging.py",
+        f"{LAYERS}/_merge.py",
         "dx.sum(tuple(repeated))",
         "dx.min(tuple(repeated))",
         (f"{TESTS}/test_merging.py",),
@@ -105,7 +105,7 @@ MUTANTS = [
     Mutant(
         "global average pooling: padding counts as steps",
         f"{LAYERS}/_pooling.py",
-        "np.maximum(real.sum(1, keepdims=True), 1).astype(self._dtype)",
+        "np.maximum(valid.sum(1, keepdims=True), 1).astype(self._dtype)",
         "self._dtype.type(x.shape[1])",
         (f"{TESTS}/test_pooling.py",),
         killed_before=True,
@@ -129,7 +129,7 @@ MUTANTS = [
     Mutant(
         "average pooling: a window over the edge is divided by its full size",
         f"{LAYERS}/_window_pooling.py",
-        "steps = self._windows.of(np.ones((1, x.shape[1], 1), self._dtype)).sum(2)",
+        "steps = self._windows.view(np.ones((1, x.shape[1], 1), self._dtype)).sum(2)",
         "steps = np.full((1, 1, 1), self.pool_size[0], self._dtype)",
         (f"{TESTS}/test_window_pooling.py",),
         killed_before=True,
@@ -145,8 +145,8 @@ MUTANTS = [
     Mutant(
         "multi-head attention layer: the mask of values is not obeyed",
         f"{LAYERS}/_multi_head_attention.py",
-        "for one in (value, key) if one is not None",
-        "for one in (key,) if one is not None",
+        "for each in (value, key) if each is not None",
+        "for each in (key,) if each is not None",
         (f"{TESTS}/test_multi_head_attention.py",),
         killed_before=True,
     ),
@@ -193,7 +193,7 @@ MUTANTS = [
     Mutant(
         "parameters of a model: a weight that has moved to another model is not noticed",
         f"{LAYERS}/weight.py",
-        "if weight.value is not home:",
+        "if weight.value is not view:",
         "if False:",
         (f"{TESTS}/test_weight.py",),
         killed_before=True,

@@ -1,16 +1,16 @@
-"""Settings of cells and of both attentions that the tests of the reference go over: each alone, and rows of pairs."""
+"""Settings of the cells and of attention for the tests of the reference: each alone, and pairwise combinations."""
 
 import pytest
 from support import attention_cases, multi_head_cases
 from support.cases import CELLS, Setting, settings_of
 from support.pairwise import settings
 
-# They stand for all functions, which tests of their own hold: one without and one with a constant.
+# Two representatives of all activations, which have their own tests: one without and one with a constant.
 FUNCTIONS = ("softsign", ("elu", 0.7))
 
 
 def values_of(cell):
-    """The values of every option that a cell takes, by the option."""
+    """Return the values of every option of a cell, by option."""
     values = {argument: list(FUNCTIONS) for argument in cell.activations}
     for option, value in settings_of(cell):
         if option not in cell.activations:
@@ -19,7 +19,7 @@ def values_of(cell):
 
 
 def alone(cell):
-    """Every option at every value, one at a time."""
+    """Return every option at every value, one at a time."""
     return [Setting(option, value) for option, values in values_of(cell).items() for value in values]
 
 
@@ -30,9 +30,9 @@ TOGETHER = [
     for row in settings(values_of(c), Setting)
 ]
 ATTENTION = settings(
-    # of masks each kind, and each axis that they may lack
+    # masks of each kind, and without each axis
     {**attention_cases.VALUES, "mask": ["bool:bhqk", "added:hqk", "-inf:qk", "bool:bk", "added:", "-inf:bhk"]},
     attention_cases.Setting,
-    attention_cases.go_together,
+    attention_cases.can_be_combined,
 )
-MULTI_HEAD = settings(multi_head_cases.VALUES, attention_cases.Setting, multi_head_cases.go_together)
+MULTI_HEAD = settings(multi_head_cases.VALUES, attention_cases.Setting, multi_head_cases.can_be_combined)

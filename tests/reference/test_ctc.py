@@ -1,4 +1,4 @@
-"""The CTC loss of the reference: all paths tried, central differences, impossible rows, PyTorch."""
+"""Tests of the reference CTC loss: all paths, central differences, impossible rows and PyTorch."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from seqfuse import reference
 
 @pytest.mark.parametrize("blank", [0, 1, 2])
 @pytest.mark.parametrize("steps", range(6))
-def test_the_loss_is_that_of_all_paths(steps, blank):
+def test_ctc_loss_equals_the_sum_over_all_paths(steps, blank):
     logits = np.random.default_rng(steps).normal(size=(steps, 1, 3)) * 2
     total = 0.0
     for labels, probability in probabilities(logits[:, 0], blank).items():
@@ -34,7 +34,7 @@ def test_ctc_loss_backward_matches_central_differences(call):
 
 
 @pytest.mark.parametrize("labels", [[1, 1], [1, 2, 1], [2]])
-def test_what_cannot_be_spelled_has_a_loss_of_inf_and_a_gradient_of_0(labels):
+def test_ctc_loss_of_an_impossible_row_is_inf_with_gradient_0(labels):
     logits = np.zeros((2, 1, 3))
     logits[..., 2] = -np.inf if labels == [2] else 0
     losses, tape = reference.ctc_loss_forward(logits, [labels])
@@ -44,7 +44,7 @@ def test_what_cannot_be_spelled_has_a_loss_of_inf_and_a_gradient_of_0(labels):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-def test_ctc_loss_computes_in_the_type_of_the_logits(dtype):
+def test_ctc_loss_computes_in_the_dtype_of_the_logits(dtype):
     results = case_of("all", dtype=dtype).run(reference)
     assert results["losses"].dtype == results["dlogits"].dtype == dtype
 
@@ -52,12 +52,12 @@ def test_ctc_loss_computes_in_the_type_of_the_logits(dtype):
 def test_ctc_loss_matches_torch():
     torch = pytest.importorskip("torch")
     case = case_of("lengths", T=20, B=5)
-    theirs = torch.tensor(case.logits, requires_grad=True)
+    torch_logits = torch.tensor(case.logits, requires_grad=True)
     losses = torch.nn.functional.ctc_loss(
-        theirs.log_softmax(-1), torch.from_numpy(case.labels), torch.from_numpy(case.options["lengths"]),
+        torch_logits.log_softmax(-1), torch.from_numpy(case.labels), torch.from_numpy(case.options["lengths"]),
         torch.from_numpy(case.options["label_lengths"]), reduction="none",
     )  # fmt: skip
     losses.backward(torch.from_numpy(case.dlosses))
-    ours = case.run(reference)
-    np.testing.assert_allclose(ours["losses"], losses.detach().numpy(), rtol=1e-13)
-    np.testing.assert_allclose(ours["dlogits"], theirs.grad.numpy(), rtol=1e-11, atol=1e-14)
+    result = case.run(reference)
+    np.testing.assert_allclose(result["losses"], losses.detach().numpy(), rtol=1e-13)
+    np.testing.assert_allclose(result["dlogits"], torch_logits.grad.numpy(), rtol=1e-11, atol=1e-14)

@@ -1,4 +1,4 @@
-"""Dense: gradients, shapes and types."""
+"""Tests of the reference dense layer: gradients, shapes and dtypes."""
 
 import numpy as np
 import pytest
@@ -25,20 +25,20 @@ def test_dense_backward_matches_central_differences(shape, bias):
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_dense_backward_adds_into_arrays_and_returns_them(bias):
+def test_dense_backward_adds_to_into_and_returns_it(bias):
     rng = np.random.default_rng(0)
     x, W, b = rng.normal(size=(4, 3)), rng.normal(size=(3, 5)), rng.normal(size=5) if bias else None
     y, tape = reference.dense_forward(x, W, b)
-    alone = reference.dense_backward(tape, y)
+    without_into = reference.dense_backward(tape, y)
     into = (np.ones((3, 5)), np.ones(5) if bias else None)
     added = reference.dense_backward(tape, y, into=into, need_dx=False)
     assert added.dx is None
     assert added.dW is into[0]
     assert added.db is into[1]
-    np.testing.assert_array_equal(added.dW, 1 + alone.dW)
+    np.testing.assert_array_equal(added.dW, 1 + without_into.dW)
 
 
-def test_dense_computes_in_the_widest_type():
+def test_dense_computes_in_the_widest_dtype():
     x, W, b = np.ones((2, 3), np.float16), np.ones((3, 4), np.float32), np.ones(4)
     assert reference.dense(x, W).dtype == np.float32
     assert reference.dense(x, W, b).dtype == np.float64

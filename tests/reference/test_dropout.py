@@ -1,12 +1,12 @@
-"""Dropout: the generator's known answers, which elements are kept, and their scale."""
+"""Tests of the reference dropout: known answers of the generator, the pattern, and the scale."""
 
 import numpy as np
 import pytest
 
 from seqfuse import reference
-from seqfuse.reference.dropout import kept
+from seqfuse.reference.dropout import dropout_mask
 
-# counter, key, words: the known answers of philox4x32-10 that Random123 carries (tests/kat_vectors)
+# counter, key, words: known answers of philox4x32-10 from Random123 (tests/kat_vectors)
 KNOWN = [
     ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
     ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "408f276d 41c83b0e a20bc7c6 6d5451fd"),
@@ -19,11 +19,11 @@ def words(line):
 
 
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN)
-def test_philox_gives_the_known_answers(counter, key, expected):
+def test_philox_returns_the_known_answers(counter, key, expected):
     np.testing.assert_array_equal(reference.philox4x32(words(counter), words(key)), words(expected))
 
 
-def test_philox_takes_many_counters_at_once():
+def test_philox_accepts_many_counters():
     counters = np.array([words(counter) for counter, _, _ in KNOWN]).T
     many = reference.philox4x32(counters, [1, 2])
     assert many.dtype == np.uint32
@@ -31,7 +31,7 @@ def test_philox_takes_many_counters_at_once():
         np.testing.assert_array_equal(many[:, n], reference.philox4x32(counters[:, n], [1, 2]))
 
 
-def test_dropout_keeps_what_the_words_of_its_seed_say():
+def test_dropout_pattern_follows_the_words_of_its_seed():
     seed, rate = 0x123456789ABCDEF0, 0.3
     x = np.arange(1, 11, dtype=np.float32).reshape(2, 5)
     y = reference.dropout(x, rate, seed=seed).ravel()
@@ -41,20 +41,20 @@ def test_dropout_keeps_what_the_words_of_its_seed_say():
         assert y[i] == expected
 
 
-def test_dropout_drops_its_share_and_keeps_the_mean():
+def test_dropout_drops_the_given_fraction_and_scales_the_rest():
     y = reference.dropout(np.ones(100_000), 0.2, seed=7)
     assert (y == 0).mean() == pytest.approx(0.2, abs=4 * (0.2 * 0.8 / 100_000) ** 0.5)  # 4 standard deviations
     assert set(np.unique(y)) == {0, 1.25}
 
 
-def test_dropout_depends_on_seed_and_element_alone():
-    np.testing.assert_array_equal(kept((3, 7), 0.5, 1).ravel(), kept((30,), 0.5, 1)[:21])
-    assert not np.array_equal(kept((64,), 0.5, 1), kept((64,), 0.5, 2))
-    assert not np.array_equal(kept((64,), 0.5, 1), kept((64,), 0.5, 1 + 2**32))
+def test_dropout_mask_depends_only_on_seed_and_element():
+    np.testing.assert_array_equal(dropout_mask((3, 7), 0.5, 1).ravel(), dropout_mask((30,), 0.5, 1)[:21])
+    assert not np.array_equal(dropout_mask((64,), 0.5, 1), dropout_mask((64,), 0.5, 2))
+    assert not np.array_equal(dropout_mask((64,), 0.5, 1), dropout_mask((64,), 0.5, 1 + 2**32))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-def test_dropout_backward_is_the_forward_of_the_gradient(dtype):
+def test_dropout_backward_applies_the_same_pattern_to_dy(dtype):
     rng = np.random.default_rng(0)
     x, dy = rng.normal(size=(2, 3, 5)).astype(dtype)
     y, tape = reference.dropout_forward(x, 0.4, seed=3)
@@ -64,10 +64,10 @@ def test_dropout_backward_is_the_forward_of_the_gradient(dtype):
     np.testing.assert_array_equal(dx == 0, y == 0)
 
 
-def test_dropout_selects_so_that_nan_is_dropped_too():
+def test_dropout_drops_nan_too():
     x = np.full(50, np.nan)
     y = reference.dropout(x, 0.5, seed=0)
-    np.testing.assert_array_equal(np.isnan(y), kept((50,), 0.5, 0))
+    np.testing.assert_array_equal(np.isnan(y), dropout_mask((50,), 0.5, 0))
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1,), (3,)])

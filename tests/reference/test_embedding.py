@@ -1,4 +1,4 @@
-"""Embedding: gradients, repeated ids, shapes."""
+"""Tests of the reference embedding: gradients, repeated ids and shapes."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_embedding_backward_matches_central_differences(shape):
     assert_gradient("dE", reference.embedding_backward(tape, dy), numeric)
 
 
-def test_embedding_backward_adds_repeated_ids_into_the_array_and_returns_it():
+def test_embedding_backward_adds_repeated_ids_to_into_and_returns_it():
     _, tape = reference.embedding_forward([1, 1, 0], np.zeros((3, 2)))
     into = np.ones((3, 2))
     assert reference.embedding_backward(tape, [[1, 2], [3, 4], [5, 6]], into=into) is into

@@ -1,4 +1,4 @@
-"""Layer normalisation: its formula, gradients, and PyTorch's."""
+"""Tests of the reference layer normalization: formula, gradients and PyTorch."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def draw(leading=(4, 3), D=6, names=("gamma", "beta"), dtype=np.float64):
     return x, dy, {name: rng.normal(size=D).astype(dtype) for name in names}
 
 
-def test_layer_norm_is_its_formula():
+def test_layer_norm_equals_its_formula():
     x, _, weights = draw()
     h = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 0.1)
     y = reference.layer_norm(x, **weights, epsilon=0.1)
@@ -37,20 +37,20 @@ def test_layer_norm_backward_matches_central_differences(leading, names):
 
 
 @WEIGHTS
-def test_layer_norm_backward_adds_into_arrays_and_returns_them(names):
+def test_layer_norm_backward_adds_to_into_and_returns_it(names):
     x, dy, weights = draw(names=names)
     _, tape = reference.layer_norm_forward(x, **weights)
-    alone = reference.layer_norm_backward(tape, dy)
+    without_into = reference.layer_norm_backward(tape, dy)
     into = tuple(np.ones(6) if name in names else None for name in ("gamma", "beta"))
     added = reference.layer_norm_backward(tape, dy, into=into)
-    for got, given, gradient in zip(added[1:], into, alone[1:], strict=True):
-        assert got is given
+    for actual, given, gradient in zip(added[1:], into, without_into[1:], strict=True):
+        assert actual is given
         if given is not None:
             np.testing.assert_array_equal(given, 1 + gradient)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-def test_layer_norm_computes_in_the_widest_type(dtype):
+def test_layer_norm_computes_in_the_widest_dtype(dtype):
     x, dy, weights = draw(dtype=np.float32)
     weights["beta"] = weights["beta"].astype(dtype)
     y, tape = reference.layer_norm_forward(x, **weights)
@@ -60,10 +60,10 @@ def test_layer_norm_computes_in_the_widest_type(dtype):
 def test_layer_norm_matches_torch():
     torch = pytest.importorskip("torch")
     x, dy, weights = draw()
-    theirs = [torch.tensor(a, requires_grad=True) for a in (x, *weights.values())]
-    of_theirs = torch.nn.functional.layer_norm(theirs[0], (6,), *theirs[1:], 1e-3)
-    of_theirs.backward(torch.from_numpy(dy))
+    torch_arrays = [torch.tensor(a, requires_grad=True) for a in (x, *weights.values())]
+    torch_y = torch.nn.functional.layer_norm(torch_arrays[0], (6,), *torch_arrays[1:], 1e-3)
+    torch_y.backward(torch.from_numpy(dy))
     y, tape = reference.layer_norm_forward(x, **weights)
-    np.testing.assert_allclose(y, of_theirs.detach().numpy(), rtol=1e-12, atol=1e-14)
-    for got, right in zip(reference.layer_norm_backward(tape, dy), theirs, strict=True):
-        np.testing.assert_allclose(got, right.grad.numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(y, torch_y.detach().numpy(), rtol=1e-12, atol=1e-14)
+    for actual, expected in zip(reference.layer_norm_backward(tape, dy), torch_arrays, strict=True):
+        np.testing.assert_allclose(actual, expected.grad.numpy(), rtol=1e-12, atol=1e-14)

@@ -1,4 +1,4 @@
-"""RMS normalisation: its formula, gradients, and PyTorch's."""
+"""Tests of the reference RMS normalization: formula, gradients and PyTorch."""
 
 import numpy as np
 import pytest
@@ -15,14 +15,14 @@ def draw(leading=(4, 3), D=6, with_gamma=True, dtype=np.float64):
     return x, dy, rng.normal(size=D).astype(dtype) if with_gamma else None
 
 
-def test_rms_norm_is_its_formula():
+def test_rms_norm_equals_its_formula():
     x, _, gamma = draw()
     expected = x / np.sqrt((x * x).mean(-1, keepdims=True) + 0.1) * gamma
     np.testing.assert_allclose(reference.rms_norm(x, gamma, epsilon=0.1), expected, rtol=1e-13)
     np.testing.assert_array_equal(reference.rms_norm(x), reference.rms_norm(x, np.ones(6), epsilon=1e-6))
 
 
-def test_rms_norm_of_rows_without_a_mean_is_layer_norm():
+def test_rms_norm_of_rows_with_mean_0_equals_layer_norm():
     x, _, gamma = draw()
     x -= x.mean(-1, keepdims=True)
     np.testing.assert_allclose(
@@ -44,7 +44,7 @@ def test_rms_norm_backward_matches_central_differences(leading, with_gamma):
 
 
 @GAMMA
-def test_rms_norm_backward_adds_into_an_array_and_returns_it(with_gamma):
+def test_rms_norm_backward_adds_to_into_and_returns_it(with_gamma):
     x, dy, gamma = draw(with_gamma=with_gamma)
     _, tape = reference.rms_norm_forward(x, gamma)
     into = (np.ones(6) if with_gamma else None,)
@@ -55,7 +55,7 @@ def test_rms_norm_backward_adds_into_an_array_and_returns_it(with_gamma):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-def test_rms_norm_computes_in_the_wider_type(dtype):
+def test_rms_norm_computes_in_the_wider_dtype(dtype):
     x, dy, gamma = draw(dtype=np.float32)
     y, tape = reference.rms_norm_forward(x, gamma.astype(dtype))
     assert {y.dtype, *(a.dtype for a in reference.rms_norm_backward(tape, dy))} == {np.dtype(dtype)}
@@ -64,10 +64,10 @@ def test_rms_norm_computes_in_the_wider_type(dtype):
 def test_rms_norm_matches_torch():
     torch = pytest.importorskip("torch")
     x, dy, gamma = draw()
-    theirs = [torch.tensor(a, requires_grad=True) for a in (x, gamma)]
-    of_theirs = torch.nn.functional.rms_norm(theirs[0], (6,), theirs[1], 1e-6)
-    of_theirs.backward(torch.from_numpy(dy))
+    torch_arrays = [torch.tensor(a, requires_grad=True) for a in (x, gamma)]
+    torch_y = torch.nn.functional.rms_norm(torch_arrays[0], (6,), torch_arrays[1], 1e-6)
+    torch_y.backward(torch.from_numpy(dy))
     y, tape = reference.rms_norm_forward(x, gamma)
-    np.testing.assert_allclose(y, of_theirs.detach().numpy(), rtol=1e-12, atol=1e-14)
-    for got, right in zip(reference.rms_norm_backward(tape, dy), theirs, strict=True):
-        np.testing.assert_allclose(got, right.grad.numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(y, torch_y.detach().numpy(), rtol=1e-12, atol=1e-14)
+    for actual, expected_array in zip(reference.rms_norm_backward(tape, dy), torch_arrays, strict=True):
+        np.testing.assert_allclose(actual, expected_array.grad.numpy(), rtol=1e-12, atol=1e-14)

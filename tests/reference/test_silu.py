@@ -1,4 +1,4 @@
-"""SiLU: its formula, gradients, and PyTorch's."""
+"""Tests of the reference SiLU: formula, dtypes, gradients and PyTorch."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from support.cases import assert_gradient, central_differences
 from seqfuse import reference
 
 
-def test_silu_is_its_formula():
+def test_silu_equals_its_formula():
     x = np.linspace(-30, 30, 601)
     np.testing.assert_allclose(reference.silu(x), x / (1 + np.exp(-x)), rtol=1e-14)
 
@@ -22,7 +22,7 @@ def test_silu_backward_matches_central_differences(shape):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-def test_silu_computes_in_the_type_of_x_and_tends_to_0_and_x(dtype):
+def test_silu_computes_in_the_dtype_of_x_and_has_the_right_limits(dtype):
     x = np.array([-np.inf, -np.finfo(dtype).max, np.nan, np.finfo(dtype).max, np.inf], dtype)
     y, tape = reference.silu_forward(x)
     dx = reference.silu_backward(tape, np.ones(5))
@@ -34,9 +34,11 @@ def test_silu_computes_in_the_type_of_x_and_tends_to_0_and_x(dtype):
 def test_silu_matches_torch():
     torch = pytest.importorskip("torch")
     x = np.linspace(-20, 20, 201)
-    theirs = torch.tensor(x, requires_grad=True)
-    of_theirs = torch.nn.functional.silu(theirs)
-    of_theirs.sum().backward()
+    torch_x = torch.tensor(x, requires_grad=True)
+    torch_y = torch.nn.functional.silu(torch_x)
+    torch_y.sum().backward()
     y, tape = reference.silu_forward(x)
-    np.testing.assert_allclose(y, of_theirs.detach().numpy(), rtol=1e-13, atol=1e-16)
-    np.testing.assert_allclose(reference.silu_backward(tape, np.ones(201)), theirs.grad.numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(y, torch_y.detach().numpy(), rtol=1e-13, atol=1e-16)
+    np.testing.assert_allclose(
+        reference.silu_backward(tape, np.ones(201)), torch_x.grad.numpy(), rtol=1e-12, atol=1e-14
+    )

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from support.cases import VARIANTS, make_case
-from support.transformer_cases import WAYS
+from support.row_operation_cases import OPERATION_VARIANTS
 
 import seqfuse as sf
 from seqfuse import functional as F
@@ -87,7 +87,7 @@ def other_functions():
     h, V = draw(600, 30), draw(30, 90)
     q, k, v = (draw(2, 4, 130, 19) for _ in range(3))
     options = {"causal": True, "softcap": 2.0, "dropout": 0.25, "seed": 1}
-    block = [way.case((40, 4, 9), 50, dtype=np.float32) for way in WAYS if not way.positions]
+    block = [v.case((40, 4, 9), 50, dtype=np.float32) for v in OPERATION_VARIANTS if not v.positions]
 
     def call():
         y, tape = F.dense_forward(x, W, b)

@@ -1,15 +1,16 @@
-"""Cases of attention that the tests of the reference and of the kernel share, and how to judge their gradients.
+"""Cases of attention for the tests of the reference and of the kernels, and checks of their gradients.
 
     SETTINGS            pytest.param(settings) for every option at every value of interest, one at a time
-    PAIRS               the same for every two options that go together, each value of the two once at least
-    make_attention_case(settings, ...)      an AttentionCase of a given size, drawn from a seed
+    PAIRS               the same for every two options that can be combined; each value of both occurs at least once
+    make_attention_case(settings, ...)      an AttentionCase of a given size, sampled from a seed
     assert_gradients(case, module), assert_gradients_along_a_line(case, module)     against central differences
-    random_case(seed)   one of any size, options, type and layout, which draw_case(choose) and laid_out choose
-    case.run(module)    (AttentionOutput, tape, AttentionGrads) of that module: `seqfuse.functional`, or the reference
-    case.may            (B, Hq, Tq, Tk), which query may attend to which key, by a loop over pairs
+    random_case(seed)   a case of any size, options, dtype and layout, from choose_case(choose) and with_random_layouts
+    case.run(module)    (AttentionOutput, tape, AttentionGrads) from `seqfuse.functional` or `seqfuse.reference`
+    case.allowed        (B, Hq, Tq, Tk), which query may attend to which key, computed with a loop over query-key pairs
 
-A setting is one option at one value. The options `mask`, `lengths`, `dlse` and those of the shape are drawn with the
-case; a mask is "<kind>:<axes>", of a kind in MASKS and of full length along the axes b, h, q and k that are named.
+A setting is one option at one value. The options `mask`, `lengths`, `dlse` and the options of the shape are sampled
+with the case. A mask is "<kind>:<axes>": the kind is one of MASKS, and the mask has full length along the named axes b,
+h, q and k.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 
     from seqfuse._cells import Array
 
-# bool; finite numbers that are added; the same with -inf among them.
+# A bool mask; an additive mask of finite numbers; an additive mask with some -inf.
 MASKS = ("bool", "added", "-inf")
-OF_THE_SHAPE = ("Hq", "Hk", "Tq", "Dv")
+SHAPE_OPTIONS = ("Hq", "Hk", "Tq", "Dv")
 VALUES = {
     "mask": [f"{kind}:bhqk" for kind in MASKS]
     + ["bool:qk", "added:hqk", "-inf:qk", "bool:bk", "added:bq", "-inf:hk", "bool:k", "added:", "-inf:bhk"],
@@ -52,7 +53,7 @@ VALUES = {
 
 
 class Setting(NamedTuple):
-    """One option at one value; True where the value is drawn with the case."""
+    """One option at one value. True means that the value is sampled with the case."""
 
     option: str
     value: Any = True
@@ -61,8 +62,11 @@ class Setting(NamedTuple):
         return self.option if self.value is True and self.option != "causal" else f"{self.option}={self.value}"
 
 
-def go_together(settings: Iterable[Setting]) -> bool:
-    """Whether a call may have them all: other numbers of queries than keys need to be told how they are aligned."""
+def can_be_combined(settings: Iterable[Setting]) -> bool:
+    """Return whether a call accepts all these settings.
+
+    If the numbers of queries and keys differ, causal attention and windows need an alignment.
+    """
     chosen = {setting.option: setting.value for setting in settings}
     aligned = chosen.get("causal") in ("top_left", "bottom_right")
     return "Tq" not in chosen or aligned or not ("window" in chosen or "causal" in chosen)
@@ -73,7 +77,7 @@ SETTINGS = [pytest.param((s,), id=str(s)) for s in _ALL]
 PAIRS = [
     pytest.param((Setting(*a), Setting(*b)), id=f"{Setting(*a)}-{Setting(*b)}")
     for a, b in meetings(VALUES)
-    if go_together((Setting(*a), Setting(*b)))
+    if can_be_combined((Setting(*a), Setting(*b)))
 ]
 
 
@@ -87,60 +91,66 @@ class AttentionCase:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(B, Hq, Tq, Tk)."""
+        """Return the shape (B, Hq, Tq, Tk) of the scores."""
         return (*self.arguments["q"].shape[:3], self.arguments["k"].shape[2])
 
     @property
     def differentiable(self) -> dict[str, Array]:
-        """The arguments that have a gradient."""
+        """Return the arguments that have a gradient."""
         return {name: a for name, a in self.arguments.items() if a.dtype != bool}
 
     @cached_property
-    def may(self) -> npt.NDArray[np.bool_]:
-        """(B, Hq, Tq, Tk), which query may attend to which key: pair by pair, as the options are explained."""
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        """Return which query may attend to which key, (B, Hq, Tq, Tk).
+
+        Each entry is computed from the definition of the options.
+        """
         B, _, Tq, Tk = self.shape
         causal, lengths = self.options.get("causal", False), [int(n) for n in self.options.get("lengths", [Tk] * B)]
         left, right = (np.inf if w is None else w for w in self.options.get("window") or (None, None))
-        may = np.zeros(self.shape, bool)
+        allowed = np.zeros(self.shape, bool)
         for b, i, j in product(range(B), range(Tq), range(Tk)):
             p = i + (lengths[b] - Tq if causal == "bottom_right" else 0)
-            may[b, :, i, j] = j < lengths[b] and (not causal or j <= p) and p - left <= j <= p + right
+            allowed[b, :, i, j] = j < lengths[b] and (not causal or j <= p) and p - left <= j <= p + right
         mask = self.arguments.get("mask", np.True_)
-        return may & (mask if mask.dtype == bool else mask != -np.inf)
+        return allowed & (mask if mask.dtype == bool else mask != -np.inf)
 
     def astype(self, dtype: npt.DTypeLike) -> AttentionCase:
-        """The same values as numbers of another type."""
+        """Return the case with the same values in another dtype."""
         arguments = {name: a if a.dtype == bool else a.astype(dtype) for name, a in self.arguments.items()}
         return replace(self, arguments=arguments, doutputs={name: a.astype(dtype) for name, a in self.doutputs.items()})
 
     def with_argument(self, name: str, value: Any) -> AttentionCase:
-        """The same case but for one argument."""
+        """Return the case with one argument replaced."""
         return replace(self, arguments={**self.arguments, name: value})
 
     def with_options(self, **options: Any) -> AttentionCase:
-        """The same case but for some options."""
+        """Return the case with some options replaced."""
         return replace(self, options={**self.options, **options})
 
-    def forward(self, module: Any, **more: Any) -> tuple[Any, Any]:
-        """AttentionOutput and tape."""
-        out, tape = module.attention_forward(**{**self.arguments, **self.options, "return_lse": True, **more})
+    def forward(self, module: Any, **changes: Any) -> tuple[Any, Any]:
+        """Return the AttentionOutput and the tape."""
+        out, tape = module.attention_forward(**{**self.arguments, **self.options, "return_lse": True, **changes})
         return out, tape
 
-    def backward(self, module: Any, tape: Any, **more: Any) -> Any:
-        """Gradients, that of the mask too where it has one."""
+    def backward(self, module: Any, tape: Any, **changes: Any) -> Any:
+        """Return the gradients, including the gradient of an additive mask."""
         has_dmask = "mask" in self.differentiable
-        return module.attention_backward(tape, **{**self.doutputs, "need_dmask": has_dmask, **more})
+        return module.attention_backward(tape, **{**self.doutputs, "need_dmask": has_dmask, **changes})
 
     def run(self, module: Any) -> tuple[Any, Any, Any]:
-        """AttentionOutput, tape and gradients."""
+        """Return the AttentionOutput, the tape and the gradients."""
         out, tape = self.forward(module)
         return out, tape, self.backward(module, tape)
 
     def loss(self, module: Any) -> Any:
-        """The scalar whose gradients are those of `run`; rows with nothing to attend to are not in it."""
-        out, some = self.forward(module)[0], self.may.any(axis=-1)
+        """Return a scalar loss, whose gradients are the gradients that `run` returns.
+
+        Queries without keys do not contribute.
+        """
+        out, has_keys = self.forward(module)[0], self.allowed.any(axis=-1)
         loss = (out.y * self.doutputs["dy"]).sum()
-        return loss + (out.lse[some] * self.doutputs["dlse"][some]).sum() if "dlse" in self.doutputs else loss
+        return loss + (out.lse[has_keys] * self.doutputs["dlse"][has_keys]).sum() if "dlse" in self.doutputs else loss
 
 
 def make_attention_case(
@@ -156,14 +166,16 @@ def make_attention_case(
     dtype: npt.DTypeLike = np.float64,
     seed: int = 0,
 ) -> AttentionCase:
-    """Draw a case; Tk is Tq and Dv is D by default. What settings say of the shape comes before what arguments say.
+    """Sample a case.
 
-    Lengths are spread evenly from 0 to Tk, both included, in random order. A mask leaves two thirds of the pairs, and
-    nothing to attend to where the mask's axes hold but one number for a query that is left out.
+    Tk is Tq and Dv is D by default. Settings of the shape take precedence over arguments of this function.
+
+    Lengths are spread evenly from 0 to Tk, both included, in random order. A mask allows two thirds of its entries. If
+    the mask has only one entry per query, an excluded query has no keys.
     """
     rng = np.random.default_rng([seed, B, Tq, D])
     chosen = {setting.option: setting.value for setting in settings}
-    assert go_together(settings)
+    assert can_be_combined(settings)
     Tk = Tq if Tk is None else Tk
     Dv = D if Dv is None else Dv
     Hk = chosen.get("Hk", Hk)
@@ -174,7 +186,7 @@ def make_attention_case(
     doutputs = {"dy": rng.normal(size=(B, Hq, Tq, Dv)) / 2, "dlse": rng.normal(size=(B, Hq, Tq)) / 2}
     lengths = rng.permutation(np.linspace(Tk, 0, B).round().astype(np.int64))
     if "mask" in chosen:
-        arguments["mask"] = draw_mask(rng, chosen["mask"], (B, Hq, Tq, Tk))
+        arguments["mask"] = random_mask(rng, chosen["mask"], (B, Hq, Tq, Tk))
     if "dlse" not in chosen:
         del doutputs["dlse"]
     options = {name: value for name, value in chosen.items() if name in ("causal", "window", "scale", "softcap")}
@@ -185,8 +197,11 @@ def make_attention_case(
     return AttentionCase(arguments, options, doutputs).astype(dtype)
 
 
-def draw_mask(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
-    """A mask "<kind>:<axes>"; leading axes that are not named are left out, as long as two remain."""
+def random_mask(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
+    """Return a random mask "<kind>:<axes>".
+
+    Leading axes that are not named are omitted, but at least two axes remain.
+    """
     kind, axes = name.split(":")
     shape = tuple(n if axis in axes else 1 for axis, n in zip("bhqk", shape))
     shape = shape[min((i for i, axis in enumerate("bhqk") if axis in axes), default=2) :]
@@ -197,36 +212,42 @@ def draw_mask(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Ar
     return np.asarray(np.where(excluded & (kind == "-inf"), -np.inf, rng.normal(size=shape)))
 
 
-# ---- any call --------------------------------------------------------------------------------------------------------
+# ---- random calls ----------------------------------------------------------------------------------------------------
 
-# Packets of 4, 8 and 16, blocks of queries and blocks of 64 keys: less one, whole, and one more.
+# Packets of 4, 8 and 16, blocks of queries and blocks of 64 keys: one less, full, and one more.
 SIZES = [1, 2, 3, 5, 7, 15, 16, 17, 31, 47, 48, 49, 63, 64, 65, 96, 97, 127, 128, 129, 130, 193]
 FEATURES = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65]
 WINDOWS = [None, 0, 1, 5, 47, 63, 64, 100]
 
 
 def _heads_last(array: Array) -> Array:
+    """Return the array with the memory layout (B, T, H, D)."""
     return array.swapaxes(1, 2).copy().swapaxes(1, 2) if array.ndim == 4 else array
 
 
-def _backwards(array: Array) -> Array:
+def _reversed_layout(array: Array) -> Array:
+    """Return the array with negative strides along its last two axes."""
     return array[..., ::-1, ::-1].copy()[..., ::-1, ::-1]
 
 
-# The same numbers: in C order; as (B, T, H, D) in memory; with gaps; backwards; in Fortran's order; in other bytes.
+# The same values: in C order; as (B, T, H, D) in memory; with gaps along two axes; with negative strides; in Fortran
+# order; with swapped bytes.
 LAYOUTS: list[Callable[[Array], Array]] = [
     lambda array: array,
     _heads_last,
     lambda array: np.repeat(array, 2, -2)[..., ::2, :],
     lambda array: np.repeat(array, 2, -1)[..., ::2],
-    _backwards,
+    _reversed_layout,
     np.asfortranarray,
     lambda array: array.astype(array.dtype.newbyteorder()),
 ]
 
 
-def draw_case(choose: Callable[[list[Any]], Any]) -> AttentionCase:
-    """A call of any size, options and type; `choose` takes one of a list, of which the first is the simplest."""
+def choose_case(choose: Callable[[list[Any]], Any]) -> AttentionCase:
+    """Return a case of any size, options and dtype.
+
+    `choose` returns an entry of a list, in which the first entry is the simplest.
+    """
     seed, B, Hk, group = choose(list(range(8))), choose([1, 2, 3, 0]), choose([1, 2, 3]), choose([1, 2, 3])
     Tq, D, Dv = choose(SIZES + [0]), choose(FEATURES + [0]), choose([None, *FEATURES, 0])
     Tk = choose([Tq, Tq, *SIZES, 0])
@@ -256,49 +277,55 @@ def draw_case(choose: Callable[[list[Any]], Any]) -> AttentionCase:
     return case.astype(choose([np.float32, np.float64, np.float16]))
 
 
-def laid_out(case: AttentionCase, choose: Callable[[list[Any]], Any]) -> AttentionCase:
-    """The case with every array somewhere else in memory."""
+def with_random_layouts(case: AttentionCase, choose: Callable[[list[Any]], Any]) -> AttentionCase:
+    """Return the case with every array in a layout that `choose` selects."""
     arguments = {name: choose(LAYOUTS)(a) for name, a in case.arguments.items()}
     return replace(case, arguments=arguments, doutputs={n: choose(LAYOUTS)(d) for n, d in case.doutputs.items()})
 
 
 def random_case(seed: int) -> AttentionCase:
-    """The case and the layouts that a seed chooses."""
+    """Return the case and the layouts that a seed selects."""
     rng = np.random.default_rng(seed)
 
     def choose(options: list[Any]) -> Any:
         return options[rng.integers(len(options))]
 
-    return laid_out(draw_case(choose), choose)
+    return with_random_layouts(choose_case(choose), choose)
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------
 
 
-def _slope(case: AttentionCase, module: Any, name: str, way: Array, direction: Any) -> Array:
-    """Central differences with respect to `way`, which is 0, along directions of the argument's finite entries."""
-    start = case.arguments[name]
-    there = lambda: np.where(np.isfinite(start), start + way * direction, start)  # noqa: E731
-    return central_differences(lambda: case.with_argument(name, there()).loss(module), way)
+def _numeric_gradient(case: AttentionCase, module: Any, name: str, offset: Array, direction: Any) -> Array:
+    """Return central differences of the loss with respect to `offset`, which is 0.
+
+    The finite entries of the argument are moved by offset * direction.
+    """
+    array_value = case.arguments[name]
+    moved = lambda: np.where(np.isfinite(array_value), array_value + offset * direction, array_value)  # noqa: E731
+    return central_differences(lambda: case.with_argument(name, moved()).loss(module), offset)
 
 
 def assert_gradients(case: AttentionCase, module: Any) -> None:
-    """Each gradient of a case agrees with central differences; excluded entries of a mask have none."""
+    """Check each gradient of a case against central differences.
+
+    Excluded entries of a mask have no gradient.
+    """
     grads = case.run(module)[2]
     for name, array in case.differentiable.items():
-        numeric = _slope(case, module, name, np.zeros(array.shape, array.dtype), 1)
+        numeric = _numeric_gradient(case, module, name, np.zeros(array.shape, array.dtype), 1)
         assert_gradient(f"d{name}", getattr(grads, f"d{name}"), numeric)
 
 
 def assert_gradients_along_a_line(case: AttentionCase, module: Any) -> None:
-    """Each gradient of a case agrees with the central difference along a random direction of its argument.
+    """Check each gradient of a case against the central difference along a random direction of its argument.
 
-    A wrong entry shows as it would in `assert_gradients`, for two losses an argument instead of two an entry.
+    A wrong entry is found as in `assert_gradients`, with two losses per argument instead of two per entry.
     """
     rng = np.random.default_rng(0)
     grads = case.run(module)[2]
     for name, array in case.differentiable.items():
         direction = rng.normal(size=array.shape)
         direction /= np.linalg.norm(direction) or 1
-        numeric = _slope(case, module, name, np.zeros((), array.dtype), direction)
+        numeric = _numeric_gradient(case, module, name, np.zeros((), array.dtype), direction)
         assert_gradient(f"d{name} along a line", np.sum(getattr(grads, f"d{name}") * direction), numeric)

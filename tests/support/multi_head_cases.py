@@ -1,13 +1,14 @@
-"""Cases of multi-head attention that the tests of the reference and of the kernels share.
+"""Cases of multi-head attention for the tests of the reference and of the kernels.
 
     SETTINGS            pytest.param(settings) for every option at every value of interest, one at a time
-    PAIRS               the same for every two options that go together, each value of the two once at least
-    make_multi_head_case(settings, ...)     a MultiHeadCase of a given size, drawn from a seed
-    draw_case(choose), laid_out(case, choose)       one of any size and options, and its arrays anywhere in memory
-    case.run(module)    (Output, tape, MultiHeadAttentionGrads) of `seqfuse.functional` or the reference
+    PAIRS               the same for every two options that can be combined; each value of both occurs at least once
+    make_multi_head_case(settings, ...)     a MultiHeadCase of a given size, sampled from a seed
+    choose_case(choose), with_random_layouts(case, choose)      a case of any size and options, in any memory layout
+    case.run(module)    (Output, tape, MultiHeadAttentionGrads) from `seqfuse.functional` or `seqfuse.reference`
 
-Gradients are judged by `assert_gradients` and `assert_gradients_along_a_line` of `attention_cases`. By default a case
-is self-attention of 4 heads over 2 of keys, with all biases. `source` says which of key and value are given.
+`assert_gradients` and `assert_gradients_along_a_line` of `attention_cases` check the gradients. By default a case is
+self-attention with 4 query heads, 2 key heads and all biases. The setting `source` names which of key and value are
+passed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pytest
 
-from support.attention_cases import MASKS, Setting, draw_mask
+from support.attention_cases import MASKS, Setting, random_mask
 from support.pairwise import meetings
 
 if TYPE_CHECKING:
@@ -46,8 +47,12 @@ VALUES: dict[str, list[Any]] = {
 }
 
 
-def go_together(settings: Iterable[Setting]) -> bool:
-    """Whether a call may have them all: queries and keys differ in number where key is given, and are then aligned."""
+def can_be_combined(settings: Iterable[Setting]) -> bool:
+    """Return whether a call accepts all these settings.
+
+    The numbers of queries and keys can differ only if key is passed, and then causal attention and windows need an
+    alignment.
+    """
     chosen = {setting.option: setting.value for setting in settings}
     if "Tq" not in chosen:
         return True
@@ -60,12 +65,12 @@ SETTINGS = [pytest.param((), id="plain"), *(pytest.param((s,), id=str(s)) for s 
 PAIRS = [
     pytest.param((Setting(*a), Setting(*b)), id=f"{Setting(*a)}-{Setting(*b)}")
     for a, b in meetings(VALUES)
-    if go_together((Setting(*a), Setting(*b)))
+    if can_be_combined((Setting(*a), Setting(*b)))
 ]
 
 
 class Output(NamedTuple):
-    """What a forward returns, by name."""
+    """Result of the forward function by name."""
 
     y: Array
 
@@ -74,43 +79,43 @@ class Output(NamedTuple):
 class MultiHeadCase:
     """One call, with the gradient of y."""
 
-    arguments: dict[str, Any]  # query, Wq, Wk, Wv, Wo; biases, key, value and mask as far as they are given
+    arguments: dict[str, Any]  # query, Wq, Wk, Wv, Wo; biases, key, value and mask if they are passed
     options: dict[str, Any]  # rope, causal, window, scale, softcap, lengths, dropout, seed
     doutputs: dict[str, Any]  # dy
 
     @property
     def differentiable(self) -> dict[str, Array]:
-        """The arguments that have a gradient."""
+        """Return the arguments that have a gradient."""
         return {name: a for name, a in self.arguments.items() if a.dtype != bool}
 
     @property
     def call(self) -> dict[str, Any]:
-        """Everything that the forward takes."""
+        """Return all arguments of the forward function."""
         return {**self.arguments, **self.options}
 
-    def map(self, of: Callable[[Array], Array]) -> MultiHeadCase:
-        """The same case with `of` every array of real numbers."""
-        arguments = {name: a if a.dtype == bool else of(a) for name, a in self.arguments.items()}
+    def map(self, function: Callable[[Array], Array]) -> MultiHeadCase:
+        """Return the case with `function` applied to every array of real numbers."""
+        arguments = {name: a if a.dtype == bool else function(a) for name, a in self.arguments.items()}
         options = dict(self.options)
         if "rope" in options:
             cos, sin, *pairs = options["rope"]
-            options["rope"] = (of(cos), of(sin), *pairs)
-        return MultiHeadCase(arguments, options, {name: of(a) for name, a in self.doutputs.items()})
+            options["rope"] = (function(cos), function(sin), *pairs)
+        return MultiHeadCase(arguments, options, {name: function(a) for name, a in self.doutputs.items()})
 
     def astype(self, dtype: npt.DTypeLike) -> MultiHeadCase:
-        """The same values as numbers of another type."""
+        """Return the case with the same values in another dtype."""
         return self.map(lambda a: a.astype(dtype))
 
     def with_argument(self, name: str, value: Any) -> MultiHeadCase:
-        """The same case but for one argument."""
+        """Return the case with one argument replaced."""
         return replace(self, arguments={**self.arguments, name: value})
 
     def with_options(self, **options: Any) -> MultiHeadCase:
-        """The same case but for some options."""
+        """Return the case with some options replaced."""
         return replace(self, options={**self.options, **options})
 
     def rows(self, rows: Any) -> MultiHeadCase:
-        """The case of some rows of its batch."""
+        """Return the case of some rows of the batch."""
         arguments = {name: a[rows] if name in ("query", "key", "value") else a for name, a in self.arguments.items()}
         if "mask" in arguments and arguments["mask"].ndim == 4 and arguments["mask"].shape[0] > 1:
             arguments["mask"] = arguments["mask"][rows]
@@ -118,22 +123,22 @@ class MultiHeadCase:
         return MultiHeadCase(arguments, options, {"dy": self.doutputs["dy"][rows]})
 
     def forward(self, module: Any) -> tuple[Any, Any]:
-        """Output and tape."""
+        """Return the Output and the tape."""
         y, tape = module.multi_head_attention_forward(**self.call)
         return Output(y), tape
 
-    def backward(self, module: Any, tape: Any, **more: Any) -> Any:
-        """Gradients, that of the mask too where it has one."""
+    def backward(self, module: Any, tape: Any, **changes: Any) -> Any:
+        """Return the gradients, including the gradient of an additive mask."""
         has_dmask = "mask" in self.differentiable
-        return module.multi_head_attention_backward(tape, **{**self.doutputs, "need_dmask": has_dmask, **more})
+        return module.multi_head_attention_backward(tape, **{**self.doutputs, "need_dmask": has_dmask, **changes})
 
     def run(self, module: Any) -> tuple[Any, Any, Any]:
-        """Output, tape and gradients."""
+        """Return the Output, the tape and the gradients."""
         out, tape = self.forward(module)
         return out, tape, self.backward(module, tape)
 
     def loss(self, module: Any) -> Any:
-        """The scalar whose gradients are those of `run`."""
+        """Return a scalar loss, whose gradients are the gradients that `run` returns."""
         return (module.multi_head_attention(**self.call) * self.doutputs["dy"]).sum()
 
 
@@ -154,12 +159,13 @@ def make_multi_head_case(
     dtype: npt.DTypeLike = np.float64,
     seed: int = 0,
 ) -> MultiHeadCase:
-    """Draw a case; Tk is Tq by default and where key is not given, and so are Ek and Ev where nothing else is read.
+    """Sample a case.
 
-    What settings say of the shape comes before what arguments say. Lengths are spread evenly from 0 to Tk.
+    Tk is Tq by default, and if key is not passed. Ek and Ev are E if key and value are not passed. Settings of the
+    shape take precedence over arguments of this function. Lengths are spread evenly from 0 to Tk.
     """
     rng = np.random.default_rng([seed, B, Tq, E])
-    assert go_together(settings)
+    assert can_be_combined(settings)
     chosen = {setting.option: setting.value for setting in settings}
     source = chosen.get("source", "key" if "Tq" in chosen or Tk is not None else "")
     Tk = Tq if Tk is None or "key" not in source else Tk
@@ -180,14 +186,14 @@ def make_multi_head_case(
     }
     biases = {"bq": draw(Hq, D), "bk": draw(Hk, D), "bv": draw(Hk, Dv), "bo": draw(O)}
     inputs = {"key": draw(B, Tk, Ek), "value": draw(B, Tk, Ev)}
-    given = chosen.get("biases", ", ".join(BIASES))
-    arguments |= {name: b for name, b in biases.items() if name in given}
+    bias_names = chosen.get("biases", ", ".join(BIASES))
+    arguments |= {name: b for name, b in biases.items() if name in bias_names}
     arguments |= {name: x for name, x in inputs.items() if name in source}
     doutputs = {"dy": draw(B, Tq, O) / 2}
     lengths = rng.permutation(np.linspace(Tk, 0, B).round().astype(np.int64))
     angles = rng.uniform(-4, 4, size=(max(Tq, Tk) + 2, D // 2))
     if "mask" in chosen:
-        arguments["mask"] = draw_mask(rng, chosen["mask"], (B, Hq, Tq, Tk))
+        arguments["mask"] = random_mask(rng, chosen["mask"], (B, Hq, Tq, Tk))
     options = {name: value for name, value in chosen.items() if name in ("causal", "window", "scale", "softcap")}
     if "lengths" in chosen:
         options["lengths"] = lengths
@@ -200,14 +206,17 @@ def make_multi_head_case(
     return MultiHeadCase(arguments, options, doutputs).astype(dtype)
 
 
-# ---- any call --------------------------------------------------------------------------------------------------------
+# ---- random calls ----------------------------------------------------------------------------------------------------
 
 STEPS = [1, 2, 3, 5, 16, 17, 47, 63, 64, 65, 97, 130]
 FEATURES = [1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 64, 65]
 
 
-def draw_case(choose: Callable[[list[Any]], Any]) -> MultiHeadCase:
-    """A call of any size, options and type; `choose` takes one of a list, of which the first is the simplest."""
+def choose_case(choose: Callable[[list[Any]], Any]) -> MultiHeadCase:
+    """Return a case of any size, options and dtype.
+
+    `choose` returns an entry of a list, in which the first entry is the simplest.
+    """
     source = choose(["", "key", "key, value", "value"])
     B, Hk, group, Tq = choose([1, 2, 3, 0]), choose([1, 2, 3]), choose([1, 2, 3]), choose([*STEPS, 0])
     Tk = choose([Tq, Tq, *STEPS, 0]) if "key" in source else Tq
@@ -238,7 +247,7 @@ def draw_case(choose: Callable[[list[Any]], Any]) -> MultiHeadCase:
     return case.astype(choose([np.float32, np.float64, np.float16]))
 
 
-def _with_gaps(array: Array) -> Array:
+def _every_second_row(array: Array) -> Array:
     return np.repeat(array, 2, 0)[::2]
 
 
@@ -246,7 +255,7 @@ def _every_second_column(array: Array) -> Array:
     return np.repeat(array, 2, -1)[..., ::2]
 
 
-def _backwards(array: Array) -> Array:
+def _reversed_columns(array: Array) -> Array:
     return array[..., ::-1].copy()[..., ::-1]
 
 
@@ -264,11 +273,11 @@ def _read_only(array: Array) -> Array:
     return array
 
 
-# The same numbers somewhere else in memory.
+# The same values in other memory layouts.
 LAYOUTS = [
-    _with_gaps,
+    _every_second_row,
     _every_second_column,
-    _backwards,
+    _reversed_columns,
     _first_axes_exchanged,
     np.asfortranarray,
     _byte_swapped,
@@ -276,6 +285,6 @@ LAYOUTS = [
 ]
 
 
-def laid_out(case: MultiHeadCase, choose: Callable[[list[Any]], Any]) -> MultiHeadCase:
-    """The case with every array somewhere else in memory."""
-    return case.map(lambda a: choose([lambda same: same, *LAYOUTS])(a))
+def with_random_layouts(case: MultiHeadCase, choose: Callable[[list[Any]], Any]) -> MultiHeadCase:
+    """Return the case with every array in a layout that `choose` selects."""
+    return case.map(lambda a: choose([lambda array: array, *LAYOUTS])(a))

@@ -1,15 +1,16 @@
-"""ONNX's other nodes of a transformer as calls of seqfuse: rotary positions and normalisation, in our shapes.
+"""Conversion of ONNX nodes for rotary embeddings and normalization to calls of seqfuse.
 
-    run_node(node, values, module)      a NodeProto, and the values of its inputs by name
+    run_node(node, values, module)      run a NodeProto with the values of its inputs by name
 
-`module` is `seqfuse.functional`, `seqfuse.reference`, or anything with their functions. Where the two meet:
+`module` is `seqfuse.functional`, `seqfuse.reference`, or any object with their functions. ONNX and seqfuse differ as
+follows:
 
-- Ours normalise the last axis, ONNX's all axes from `axis` on, which are made one. Epsilon is always said: its default
-  is 1e-5 with ONNX, Keras's with us. Mean and InvStdDev are made here; ours keep them for the backward.
-- Our tables of angles are (P, R/2). ONNX's without position_ids, (B, T, R/2), have angles of their own for each batch
-  row and step, which become B*T positions.
+- seqfuse normalizes the last axis, ONNX all axes from `axis` on, which are merged here. Epsilon is always passed,
+  because the default is 1e-5 in ONNX. Mean and InvStdDev are computed here.
+- The tables of seqfuse are (P, R/2). The tables of ONNX without position_ids are (B, T, R/2), with different angles for
+  each row of the batch and each step. They become B*T positions.
 
-All in float32 or wider, which is what stash_type=1 asks for, and rounded to the type of X at the end.
+All calculations are in float32 or wider, which is what stash_type=1 requires, and are rounded to the dtype of X.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 
 
 class Operator(NamedTuple):
-    """How an operator's nodes are run: the attributes that it may have with their defaults, and a function."""
+    """How to run the nodes of an operator: its attributes with their defaults, and a function."""
 
     attributes: Attributes
-    run: Callable[..., tuple[Array, ...]]  # of the module, the attributes, and the inputs in ONNX's order
+    run: Callable[..., tuple[Array, ...]]  # arguments: module, attributes, and the inputs in the order of ONNX
 
 
 def run_node(node: Any, values: Mapping[str, Array], module: Any) -> dict[str, Array]:
-    """The values of a node's outputs by name; those named '' are left out."""
+    """Return the values of the outputs of a node by name. Outputs with an empty name are skipped."""
     if node.op_type not in OPERATORS:
         raise NotImplementedError(node.op_type)
     defaults, run = OPERATORS[node.op_type]
@@ -55,7 +56,7 @@ def _rotary_embedding(
     x = X if X.ndim == 4 else X.reshape(*X.shape[:2], attributes["num_heads"], -1).swapaxes(1, 2)
     R = attributes["rotary_embedding_dim"] or x.shape[3]
     if 2 * cos.shape[-1] != R:
-        raise ValueError(f"RotaryEmbedding: {R} features to turn need {R // 2} angles; got {cos.shape[-1]}")
+        raise ValueError(f"RotaryEmbedding: {R} features to rotate need {R // 2} angles; got {cos.shape[-1]}")
     if position_ids is None:
         position_ids = np.arange(math.prod(cos.shape[:2])).reshape(cos.shape[:2])
         cos, sin = (table.reshape(-1, table.shape[2]) for table in (cos, sin))
@@ -82,7 +83,7 @@ def _rms_normalization(module: Any, attributes: Attributes, X: Array, scale: Arr
 
 
 def _rows(operator: str, attributes: Attributes, X: Array) -> tuple[Array, tuple[int, ...]]:
-    """X as (rows, D), and the axes that became the last one."""
+    """Return X as (rows, D), and the axes that were merged into the last one."""
     if attributes["stash_type"] != 1:
         raise NotImplementedError(f"{operator}: stash_type {attributes['stash_type']}")
     axes = tuple(range(attributes["axis"] % X.ndim, X.ndim))
@@ -90,7 +91,7 @@ def _rows(operator: str, attributes: Attributes, X: Array) -> tuple[Array, tuple
 
 
 def _weights(weights: Array, X: Array, axes: tuple[int, ...]) -> Array:
-    """(D,)"""
+    """Return weights broadcast to (D,)."""
     return np.broadcast_to(weights, [X.shape[axis] for axis in axes]).reshape(-1)
 
 

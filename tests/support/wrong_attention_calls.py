@@ -1,7 +1,7 @@
-"""Wrong calls of attention: rows of the table in `functional/test_errors`, and right calls beside them.
+"""Wrong calls of attention, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+CALLS       name -> function that returns the function to call and valid arguments
+TABLE       name -> rows (argument, wrong value, error, part of the message)
 """
 
 import numpy as np
@@ -16,15 +16,23 @@ def arrays():
     return {"q": zeros(B, HQ, TQ, D), "k": zeros(B, HK, TK, D), "v": zeros(B, HK, TK, DV)}
 
 
-def right_arguments():
-    """A right call; a seed is wrong or missing only where there is dropout."""
+def valid_arguments():
+    """Return valid arguments.
+
+    Dropout is on, because only then a missing or wrong seed is an error.
+    """
     return {**arrays(), "dropout": 0.5, "seed": 1}
 
 
-OF_SHAPES = [
+SHAPE_ROWS = [
     *(row for name, a in arrays().items() for row in rows_of_numbers(name, *a.shape)),
     *((name, None, TypeError, f"{KINDS} object") for name in "qkv"),
-    ("q", zeros(HQ, TQ, D), ValueError, "must be (B, Hq, Tq, D); got (4, 3, 6). For one row of a batch pass q[None]"),
+    (
+        "q",
+        zeros(HQ, TQ, D),
+        ValueError,
+        "must be (B, Hq, Tq, D); got (4, 3, 6). For one row of the batch, pass q[None]",
+    ),
     ("q", zeros(TQ, D), ValueError, "must be (B, Hq, Tq, D); got (3, 6)"),
     ("q", zeros(B, 0, TQ, D), ValueError, "must be (B, Hq, Tq, D) with Hq at least 1; got (2, 0, 3, 6)"),
     ("q", zeros(B, 3, TQ, D), ValueError, "must have Hq a multiple of Hk = 2; got (2, 3, 3, 6)"),
@@ -43,7 +51,7 @@ OF_SHAPES = [
         "q",
         zeros(B, TQ, HK * 2, D),
         ValueError,
-        "must have Hq a multiple of Hk = 2; got (2, 3, 4, 6). Heads stand before time: pass q.swapaxes(1, 2)",
+        "got (2, 3, 4, 6). The heads axis precedes the time axis: pass q.swapaxes(1, 2)",
     ),
     ("v", zeros(B, HK, TK + 1, DV), ValueError, "must be (B, Hk, Tk, Dv) = (2, 2, 5, Dv); got (2, 2, 6, 7)"),
     ("v", zeros(B, HQ, TK, DV), ValueError, "must be (B, Hk, Tk, Dv) = (2, 2, 5, Dv); got (2, 4, 5, 7)"),
@@ -51,13 +59,18 @@ OF_SHAPES = [
 ]
 
 BROADCAST = "must have 2 to 4 axes that broadcast to (B, Hq, Tq, Tk) = (2, 4, 3, 5); got"
-OF_MASK = [
+MASK_ROWS = [
     *rows_of_numbers("mask", TQ, TK),
     *(
-        ("mask", zeros(TQ, TK, dtype=kind), TypeError, f"are added to the scores; got {kind}. Pass mask.astype(bool)")
+        (
+            "mask",
+            zeros(TQ, TK, dtype=kind),
+            TypeError,
+            f"or float (added to the scores); got {kind}. Pass mask.astype(bool)",
+        )
         for kind in ("int64", "uint8")
     ),
-    ("mask", zeros(TK), ValueError, f"{BROADCAST} (5,). For a mask of keys pass mask[None]"),
+    ("mask", zeros(TK), ValueError, f"{BROADCAST} (5,). For one mask of the keys, pass mask[None]"),
     ("mask", True, ValueError, f"{BROADCAST} ()"),
     ("mask", zeros(1, B, HQ, TQ, TK), ValueError, f"{BROADCAST} (1, 2, 4, 3, 5)"),
     ("mask", zeros(TK, TQ), ValueError, f"{BROADCAST} (5, 3)"),
@@ -65,22 +78,27 @@ OF_MASK = [
         "mask",
         zeros(B, TK, dtype=bool),
         ValueError,
-        f"{BROADCAST} (2, 5). For a mask of keys of each row pass mask[:, None, None]",
+        f"{BROADCAST} (2, 5). For one mask of the keys per row of the batch, pass mask[:, None, None]",
     ),
-    ("mask", zeros(B, TQ, TK), ValueError, f"{BROADCAST} (2, 3, 5). For one mask a row pass mask[:, None]"),
+    (
+        "mask",
+        zeros(B, TQ, TK),
+        ValueError,
+        f"{BROADCAST} (2, 3, 5). For one mask per row of the batch, pass mask[:, None]",
+    ),
     ("mask", zeros(3, TQ, TK), ValueError, f"{BROADCAST} (3, 3, 5)"),
     ("mask", zeros(B, HQ, TQ + 1, TK), ValueError, f"{BROADCAST} (2, 4, 4, 5)"),
     ("mask", zeros(B, HQ, TQ, 2), ValueError, f"{BROADCAST} (2, 4, 3, 2)"),
 ]
 
-EITHER = 'must be False, True, "top_left" or "bottom_right"; got'
-SAY = 'Say causal="top_left" or causal="bottom_right"'
-OF_POSITIONS = [
-    ("causal", True, ValueError, f"causal=True needs Tq == Tk; got 3 and 5. {SAY}"),
-    *(("causal", value, ValueError, f"{EITHER} {value!r}") for value in ("left", "top-left", "", "True")),
-    *(("causal", value, TypeError, f"{EITHER} {value!r}") for value in (1, 0, None, ["top_left"])),
-    ("window", (1, 1), ValueError, f"window=(1, 1) needs Tq == Tk; got 3 and 5. {SAY}"),
-    ("window", (None, 0), ValueError, f"window=(None, 0) needs Tq == Tk; got 3 and 5. {SAY}"),
+CAUSAL_CHOICES = 'must be False, True, "top_left" or "bottom_right"; got'
+PASS_ALIGNMENT = 'Pass causal="top_left" or causal="bottom_right"'
+POSITION_ROWS = [
+    ("causal", True, ValueError, f"causal=True needs Tq == Tk; got 3 and 5. {PASS_ALIGNMENT}"),
+    *(("causal", value, ValueError, f"{CAUSAL_CHOICES} {value!r}") for value in ("left", "top-left", "", "True")),
+    *(("causal", value, TypeError, f"{CAUSAL_CHOICES} {value!r}") for value in (1, 0, None, ["top_left"])),
+    ("window", (1, 1), ValueError, f"window=(1, 1) needs Tq == Tk; got 3 and 5. {PASS_ALIGNMENT}"),
+    ("window", (None, 0), ValueError, f"window=(None, 0) needs Tq == Tk; got 3 and 5. {PASS_ALIGNMENT}"),
     *(
         ("window", value, TypeError, f"must be None or (left, right); got {value!r}")
         for value in (3, "ab", {1, 2}, 1.5, True)
@@ -103,7 +121,7 @@ OF_POSITIONS = [
 ]
 
 NO_LIMIT = "Pass None for no limit"
-OF_NUMBERS = [
+NUMBER_ROWS = [
     *(("scale", value, TypeError, f"must be a real number; got {value!r}") for value in ("1", 1j, [1.0])),
     *(("scale", value, ValueError, f"must be finite; got {value}") for value in (np.nan, np.inf, -np.inf)),
     ("scale", 10**400, ValueError, "must be finite; got inf"),
@@ -129,7 +147,7 @@ OF_NUMBERS = [
     *rows_of_flag("return_lse"),
 ]
 
-OF_BACKWARD = [
+BACKWARD_ROWS = [
     ("tape", None, TypeError, "must be what attention_forward returned; got NoneType"),
     ("tape", (1, 2), TypeError, "must be what attention_forward returned; got tuple"),
     *rows_of_numbers("dy", B, HQ, TQ, DV),
@@ -141,15 +159,15 @@ OF_BACKWARD = [
     ("dlse", zeros(B, HQ, TQ, 1), ValueError, "must be (B, Hq, Tq) = (2, 4, 3); got (2, 4, 3, 1)"),
     ("dlse", 1.0, ValueError, "must be (B, Hq, Tq) = (2, 4, 3); got ()"),
     *rows_of_flag("need_dmask"),
-    ("need_dmask", True, ValueError, "need_dmask=True needs a mask that is added to the scores; got none"),
+    ("need_dmask", True, ValueError, "need_dmask=True needs an additive mask; got none"),
 ]
 
 CALLS, TABLE = {}, {}
 for _name in ("attention", "attention_forward"):
-    CALLS[_name] = lambda name=_name: (getattr(F, name), right_arguments())
-    TABLE[_name] = [*OF_SHAPES, *OF_MASK, *OF_POSITIONS, *OF_NUMBERS]
+    CALLS[_name] = lambda name=_name: (getattr(F, name), valid_arguments())
+    TABLE[_name] = [*SHAPE_ROWS, *MASK_ROWS, *POSITION_ROWS, *NUMBER_ROWS]
 CALLS["attention_backward"] = lambda: (
     F.attention_backward,
     {"tape": F.attention_forward(**arrays())[1], "dy": zeros(B, HQ, TQ, DV), "dlse": zeros(B, HQ, TQ)},
 )
-TABLE["attention_backward"] = OF_BACKWARD
+TABLE["attention_backward"] = BACKWARD_ROWS

@@ -1,18 +1,18 @@
-"""Wrong calls of KVCache and its methods: rows of the table in `functional/test_errors`, and right calls beside them.
+"""Wrong calls of KVCache and its methods, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+CALLS       name -> function that returns the function to call and valid arguments
+TABLE       name -> rows (argument, wrong value, error, part of the message)
 """
 
 import numpy as np
 
 from seqfuse import functional as F
-from support.wrong_attention_calls import DV, HK, HQ, OF_MASK, OF_NUMBERS, OF_POSITIONS, TQ, B, D
+from support.wrong_attention_calls import DV, HK, HQ, MASK_ROWS, NUMBER_ROWS, POSITION_ROWS, TQ, B, D
 from support.wrong_attention_calls import TK as T
 from support.wrong_values import INDICES, KINDS, rows_of_numbers, rows_of_rows, zeros
 
 
-def filled(dtype=np.float64):
+def make_filled_cache(dtype=np.float64):
     cache = F.KVCache(B, HK, D, DV, dtype=dtype)
     cache.append(zeros(B, HK, T, D, dtype=dtype), zeros(B, HK, T, DV, dtype=dtype))
     return cache
@@ -24,11 +24,11 @@ CALLS = {
         {"batch": B, "heads": HK, "dim": D, "value_dim": DV, "capacity": 0, "dtype": np.float64},
     ),
     "cache.append": lambda: (
-        filled().append,
+        make_filled_cache().append,
         {"k": zeros(B, HK, T, D), "v": zeros(B, HK, T, DV), "lengths": [T, 0]},
     ),
-    "cache.attend": lambda: (filled().attend, {"q": zeros(B, HQ, TQ, D)}),
-    "cache.reset": lambda: (filled().reset, {}),
+    "cache.attend": lambda: (make_filled_cache().attend, {"q": zeros(B, HQ, TQ, D)}),
+    "cache.reset": lambda: (make_filled_cache().reset, {}),
 }
 
 TOO_MUCH = "the cache (batch, heads, capacity, dim + value_dim) must have at most 2**56 elements; got"
@@ -90,9 +90,9 @@ TABLE = {
         ("q", zeros(B + 1, HQ, TQ, D), ValueError, "must be (B, Hq, Tq, D) = (2, Hq, Tq, 6); got (3, 4, 3, 6)"),
         ("q", zeros(B, 3, TQ, D), ValueError, "must have Hq a multiple of Hk = 2 and at least 2; got (2, 3, 3, 6)"),
         ("q", zeros(B, 0, TQ, D), ValueError, "must have Hq a multiple of Hk = 2 and at least 2; got (2, 0, 3, 6)"),
-        *OF_MASK,
-        *(row for row in OF_POSITIONS if row[0] == "window" and "needs Tq == Tk" not in row[3]),
-        *(row for row in OF_NUMBERS if row[0] in ("scale", "softcap")),
+        *MASK_ROWS,
+        *(row for row in POSITION_ROWS if row[0] == "window" and "needs Tq == Tk" not in row[3]),
+        *(row for row in NUMBER_ROWS if row[0] in ("scale", "softcap")),
     ],
     "cache.reset": rows_of_rows("rows", B),
 }

@@ -1,7 +1,7 @@
-"""Wrong calls of the CTC loss and its decoding: rows of `functional/test_errors`, and right calls beside them.
+"""Wrong calls of the CTC loss and its decoders, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+CALLS       name -> function that returns the function to call and valid arguments
+TABLE       name -> rows (argument, wrong value, error, part of the message)
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ CALLS = {
 
 
 def logits_with(value, t=2, b=1):
-    """NaN and inf, or a row of nothing but -inf."""
+    """Return logits with one row replaced by `value`."""
     logits = zeros(T, B, C)
     logits[t, b] = value
     return logits
@@ -56,10 +56,10 @@ ROWS_OF_LOSS = [
         "labels",
         [[1, 2], [3, C]],
         ValueError,
-        "must be in 0..C-1 = 0..5; got 6 at [1, 1]. For padding say label_lengths",
+        "must be in 0..C-1 = 0..5; got 6 at [1, 1]. For padding, pass label_lengths",
     ),
-    ("labels", [[1, -1], [3, 2]], ValueError, "must be in 0..C-1 = 0..5; got -1 at [0, 1]. For padding say"),
-    ("labels", [[1, 2], [3, 0]], ValueError, "must not be the blank = 0; got it at [1, 1]. For padding say"),
+    ("labels", [[1, -1], [3, 2]], ValueError, "must be in 0..C-1 = 0..5; got -1 at [0, 1]. For padding, pass"),
+    ("labels", [[1, 2], [3, 0]], ValueError, "must not be the blank = 0; got it at [1, 1]. For padding, pass"),
     ("blank", 4, ValueError, "labels must not be the blank = 4; got it at [1, 2]"),
     ("label_lengths", [1.0, 2.0], TypeError, "must be integers; got float64"),
     ("label_lengths", [1, S + 1], ValueError, "must be in 0..S = 0..3; got 4 at [1]"),
@@ -68,9 +68,9 @@ ROWS_OF_LOSS = [
 ]
 ROWS_OF_DECODING = [
     *ROWS_OF_STEPS,
-    ("logits", logits_with([np.nan, 0, 0, 0, 0, 0]), ValueError, "a finite maximum at real steps; got nan at [2, 1]"),
-    ("logits", logits_with([np.inf, 0, 0, 0, 0, 0]), ValueError, "a finite maximum at real steps; got inf at [2, 1]"),
-    ("logits", logits_with(-np.inf), ValueError, "a finite maximum at real steps; got -inf at [2, 1]"),
+    ("logits", logits_with([np.nan, 0, 0, 0, 0, 0]), ValueError, "a finite maximum at valid steps; got nan at [2, 1]"),
+    ("logits", logits_with([np.inf, 0, 0, 0, 0, 0]), ValueError, "a finite maximum at valid steps; got inf at [2, 1]"),
+    ("logits", logits_with(-np.inf), ValueError, "a finite maximum at valid steps; got -inf at [2, 1]"),
 ]
 
 TABLE = {

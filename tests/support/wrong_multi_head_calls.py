@@ -1,15 +1,15 @@
-"""Wrong calls of multi-head attention: rows of the table in `functional/test_errors`, and right calls beside them.
+"""Wrong calls of multi-head attention, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+    CALLS       name -> function that returns the function to call and valid arguments
+    TABLE       name -> rows (argument, wrong value, error, part of the message)
 
-Sizes are those of the calls of attention, whose rows say what is wrong with its options.
+The sizes are those of the calls of attention, whose rows contain the wrong options.
 """
 
 import numpy as np
 
 from seqfuse import functional as F
-from support.wrong_attention_calls import DV, HK, HQ, OF_MASK, OF_NUMBERS, OF_POSITIONS, TK, TQ, B, D
+from support.wrong_attention_calls import DV, HK, HQ, MASK_ROWS, NUMBER_ROWS, POSITION_ROWS, TK, TQ, B, D
 from support.wrong_values import INDICES, KINDS, READ_ONLY, rows_of_flag, rows_of_numbers, zeros
 
 E, EK, EV, O = 8, 9, 10, 11
@@ -31,56 +31,69 @@ def arrays():
     }
 
 
-def right_arguments():
-    """A right call; a seed is wrong or missing only where there is dropout."""
+def valid_arguments():
+    """Return valid arguments.
+
+    Dropout is on, because only then a missing or wrong seed is an error.
+    """
     return {**arrays(), "rope": F.rotary_tables(TK, D), "dropout": 0.5, "seed": 1}
 
 
-OF_PYTORCH = "multi_head_attention_weights makes these arrays of PyTorch's"
-OF_SHAPES = [
+PYTORCH_ADVICE = "For weights of PyTorch, use multi_head_attention_weights_from_torch"
+SHAPE_ROWS = [
     *(row for name, a in arrays().items() for row in rows_of_numbers(name, *a.shape)),
     *((name, None, TypeError, f"{name} {KINDS} object") for name in ("query", "Wq", "Wk", "Wv", "Wo")),
     ("query", zeros(TQ, E), ValueError, "must be (B, Tq, E); got (3, 8). For one sequence pass query[None]"),
     ("query", 1.0, ValueError, "must be (B, Tq, E); got ()"),
     ("key", zeros(TK, EK), ValueError, "must be (B, Tk, Ek) = (2, Tk, Ek); got (5, 9)"),
     ("key", zeros(B + 1, TK, EK), ValueError, "must be (B, Tk, Ek) = (2, Tk, Ek); got (3, 5, 9)"),
-    ("key", None, ValueError, "value must be (B, Tk, Ev) = (2, 3, Ev); got (2, 5, 10). Without key, query is read"),
+    (
+        "key",
+        None,
+        ValueError,
+        "value must be (B, Tk, Ev) = (2, 3, Ev); got (2, 5, 10). Without key, query is used as the key",
+    ),
     ("value", zeros(TK, EV), ValueError, "must be (B, Tk, Ev) = (2, 5, Ev); got (5, 10)"),
     ("value", zeros(B, TQ, EV), ValueError, "must be (B, Tk, Ev) = (2, 5, Ev); got (2, 3, 10)"),
-    ("value", None, ValueError, "Wv must be (Ev, Hk, Dv) = (9, 2, Dv); got (10, 2, 7). Without value, key is read"),
+    (
+        "value",
+        None,
+        ValueError,
+        "Wv must be (Ev, Hk, Dv) = (9, 2, Dv); got (10, 2, 7). Without value, key is used as the value",
+    ),
     ("Wq", zeros(E + 1, HQ, D), ValueError, "must be (E, Hq, D) = (8, Hq, D); got (9, 4, 6)"),
     ("Wq", zeros(E, HQ * D), ValueError, "= (8, Hq, D); got (8, 24). Pass Wq.reshape(E, Hq, D)"),
-    ("Wq", zeros(3 * E, E), ValueError, f"must be (E, Hq, D) = (8, Hq, D); got (24, 8). {OF_PYTORCH}"),
-    ("Wq", zeros(E, E), ValueError, f"must be (E, Hq, D) = (8, Hq, D); got (8, 8). {OF_PYTORCH}"),
+    ("Wq", zeros(3 * E, E), ValueError, f"must be (E, Hq, D) = (8, Hq, D); got (24, 8). {PYTORCH_ADVICE}"),
+    ("Wq", zeros(E, E), ValueError, f"must be (E, Hq, D) = (8, Hq, D); got (8, 8). {PYTORCH_ADVICE}"),
     ("Wq", zeros(E, 0, D), ValueError, "must be (E, Hq, D) with Hq at least 1; got (8, 0, 6)"),
     ("Wq", zeros(E, 3, D), ValueError, "must have Hq a multiple of Hk = 2; got (8, 3, 6)"),
     ("Wk", zeros(EK + 1, HK, D), ValueError, "must be (Ek, Hk, D) = (9, Hk, 6); got (10, 2, 6)"),
     ("Wk", zeros(EK, HK, D + 1), ValueError, "must be (Ek, Hk, D) = (9, Hk, 6); got (9, 2, 7)"),
     ("Wk", zeros(EK, 0, D), ValueError, "must be (Ek, Hk, D) with Hk at least 1; got (9, 0, 6)"),
     ("Wk", zeros(EK, HK * D), ValueError, "must be (Ek, Hk, D) = (9, Hk, 6); got (9, 12). Pass Wk.reshape(Ek, Hk, D)"),
-    ("Wk", zeros(HQ * D, EK), ValueError, f"must be (Ek, Hk, D) = (9, Hk, 6); got (24, 9). {OF_PYTORCH}"),
+    ("Wk", zeros(HQ * D, EK), ValueError, f"must be (Ek, Hk, D) = (9, Hk, 6); got (24, 9). {PYTORCH_ADVICE}"),
     ("Wk", zeros(EK + 1), ValueError, "must be (Ek, Hk, D) = (9, Hk, 6); got (10,)"),
     ("Wv", zeros(EV + 1, HK, DV), ValueError, "must be (Ev, Hk, Dv) = (10, 2, Dv); got (11, 2, 7)"),
     ("Wv", zeros(EV, HK + 1, DV), ValueError, "must be (Ev, Hk, Dv) = (10, 2, Dv); got (10, 3, 7)"),
-    ("Wv", zeros(HQ * D, EV), ValueError, f"must be (Ev, Hk, Dv) = (10, 2, Dv); got (24, 10). {OF_PYTORCH}"),
+    ("Wv", zeros(HQ * D, EV), ValueError, f"must be (Ev, Hk, Dv) = (10, 2, Dv); got (24, 10). {PYTORCH_ADVICE}"),
     ("Wo", zeros(HQ, DV + 1, O), ValueError, "must be (Hq, Dv, O) = (4, 7, O); got (4, 8, 11)"),
     ("Wo", zeros(HQ * DV, O), ValueError, "must be (Hq, Dv, O) = (4, 7, O); got (28, 11). Pass Wo.reshape(Hq, Dv, O)"),
-    ("Wo", zeros(O, HQ * DV), ValueError, f"must be (Hq, Dv, O) = (4, 7, O); got (11, 28). {OF_PYTORCH}"),
+    ("Wo", zeros(O, HQ * DV), ValueError, f"must be (Hq, Dv, O) = (4, 7, O); got (11, 28). {PYTORCH_ADVICE}"),
     ("bq", zeros(HQ * D), ValueError, "must be (Hq, D) = (4, 6); got (24,). Pass bq.reshape(4, 6)"),
     ("bk", zeros(HQ, D), ValueError, "must be (Hk, D) = (2, 6); got (4, 6)"),
     ("bv", zeros(HK, D), ValueError, "must be (Hk, Dv) = (2, 7); got (2, 6)"),
     ("bo", zeros(1, O), ValueError, "must be (O,) = (11,); got (1, 11)"),
 ]
 
-EITHER = 'must be (cos, sin) or (cos, sin, "interleaved"); got'
+ROPE_CHOICES = 'must be (cos, sin) or (cos, sin, "interleaved"); got'
 TABLES = zeros(TK, D // 2)
-OF_ROPE = [
-    ("rope", TABLES, TypeError, f"{EITHER} ndarray"),
-    ("rope", "interleaved", TypeError, f"{EITHER} str"),
-    ("rope", (TABLES,), ValueError, f"{EITHER} 1 entries"),
+ROPE_ROWS = [
+    ("rope", TABLES, TypeError, f"{ROPE_CHOICES} ndarray"),
+    ("rope", "interleaved", TypeError, f"{ROPE_CHOICES} str"),
+    ("rope", (TABLES,), ValueError, f"{ROPE_CHOICES} 1 entries"),
     *(
-        ("rope", (TABLES, TABLES, said), ValueError, f'nothing or "interleaved" behind cos and sin; got {said!r}')
-        for said in ("halves", True, None)
+        ("rope", (TABLES, TABLES, wrong), ValueError, f'"interleaved" or nothing after cos and sin; got {wrong!r}')
+        for wrong in ("halves", True, None)
     ),
     ("rope", (TABLES.astype(complex), TABLES), TypeError, f"cos of rope {KINDS} complex128"),
     ("rope", (TABLES, None), TypeError, f"sin of rope {KINDS} object"),
@@ -91,7 +104,7 @@ OF_ROPE = [
         "rope",
         (TABLES[1:], TABLES[1:]),
         ValueError,
-        "with P at least max(Tq, Tk) = 5; got (4, 3). Make tables of more positions",
+        "with P at least max(Tq, Tk) = 5; got (4, 3). Make tables with more positions",
     ),
 ]
 
@@ -99,13 +112,13 @@ WEIGHTS = "(dWq, dWk, dWv, dWo, dbq, dbk, dbv, dbo)"
 
 
 def into(**changes):
-    """What gradients are added to, in the order of the weights."""
+    """Return the arrays of `into`, in the order of the weights."""
     names = ("Wq", "Wk", "Wv", "Wo", "bq", "bk", "bv", "bo")
     return tuple(changes.get(f"d{name}", arrays()[name]) for name in names)
 
 
 WRITTEN = "must be a numpy.ndarray, it is written to; got"
-OF_BACKWARD = [
+BACKWARD_ROWS = [
     ("tape", None, TypeError, "must be what multi_head_attention_forward returned; got NoneType"),
     (
         "tape",
@@ -118,7 +131,7 @@ OF_BACKWARD = [
     ("dy", zeros(TQ, O), ValueError, "must be (B, Tq, O) = (2, 3, 11); got (3, 11)"),
     *rows_of_flag("need_dx"),
     *rows_of_flag("need_dmask"),
-    ("need_dmask", True, ValueError, "need_dmask=True needs a mask that is added to the scores; got none"),
+    ("need_dmask", True, ValueError, "need_dmask=True needs an additive mask; got none"),
     ("into", zeros(E), TypeError, f"must be a tuple {WEIGHTS}; got ndarray"),
     ("into", into()[:4], ValueError, f"must be a tuple {WEIGHTS}; got 4 entries"),
     ("into", into(dWq=zeros(E, HQ * D)), ValueError, "dWq must be (E, Hq, D) = (8, 4, 6); got (8, 24)"),
@@ -143,7 +156,7 @@ def parameters():
     }
 
 
-OF_WEIGHTS = [
+TORCH_WEIGHT_ROWS = [
     *(row for name, a in parameters().items() if name != "heads" for row in rows_of_numbers(name, *a.shape)),
     ("in_proj_weight", zeros(E, 3 * E), ValueError, "must be (3*E, E) = (24, 8); got (8, 24)"),
     ("in_proj_weight", None, TypeError, f"{KINDS} object"),
@@ -178,13 +191,13 @@ OF_WEIGHTS = [
 
 CALLS, TABLE = {}, {}
 for _name in ("multi_head_attention", "multi_head_attention_forward"):
-    CALLS[_name] = lambda name=_name: (getattr(F, name), right_arguments())
-    OF_OPTIONS = [row for row in (*OF_MASK, *OF_POSITIONS, *OF_NUMBERS) if row[0] != "return_lse"]
-    TABLE[_name] = [*OF_SHAPES, *OF_ROPE, *OF_OPTIONS]
+    CALLS[_name] = lambda name=_name: (getattr(F, name), valid_arguments())
+    OPTION_ROWS = [row for row in (*MASK_ROWS, *POSITION_ROWS, *NUMBER_ROWS) if row[0] != "return_lse"]
+    TABLE[_name] = [*SHAPE_ROWS, *ROPE_ROWS, *OPTION_ROWS]
 CALLS["multi_head_attention_backward"] = lambda: (
     F.multi_head_attention_backward,
     {"tape": F.multi_head_attention_forward(**arrays())[1], "dy": np.zeros((B, TQ, O))},
 )
-TABLE["multi_head_attention_backward"] = OF_BACKWARD
-CALLS["multi_head_attention_weights"] = lambda: (F.multi_head_attention_weights, parameters())
-TABLE["multi_head_attention_weights"] = OF_WEIGHTS
+TABLE["multi_head_attention_backward"] = BACKWARD_ROWS
+CALLS["multi_head_attention_weights_from_torch"] = lambda: (F.multi_head_attention_weights_from_torch, parameters())
+TABLE["multi_head_attention_weights_from_torch"] = TORCH_WEIGHT_ROWS

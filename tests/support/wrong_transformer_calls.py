@@ -1,7 +1,7 @@
-"""Wrong calls of what a Transformer block needs besides attention: rows of `functional/test_errors`, and right calls.
+"""Wrong calls of GELU, SiLU, softmax, normalization and rotary, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+CALLS       name -> function that returns the function to call and valid arguments
+TABLE       name -> rows (argument, wrong value, error, part of the message)
 """
 
 import numpy as np
@@ -24,34 +24,34 @@ from support.wrong_values import (
 D, R = 6, 4
 
 
-def rows_of_pair(pair, x, dy):
-    """What a backward says of its tape and of dy, whose shape is x (...) in these symbols."""
+def rows_of_backward(operation, x, dy):
+    """Return the wrong tapes and wrong dy of a backward function. `x` is a shape and `dy` its symbols."""
     return [
-        ("tape", None, TypeError, f"must be what {pair}_forward returned; got NoneType"),
+        ("tape", None, TypeError, f"must be what {operation}_forward returned; got NoneType"),
         *rows_of_numbers("dy", *x),
         ("dy", zeros(*x, 1), ValueError, f"must be {dy} = {x}; got {(*x, 1)}"),
     ]
 
 
-def call_of_pair(pair, **arguments):
-    """name -> the function and a right call of it, for the three functions of a pair."""
-    forward = getattr(F, f"{pair}_forward")
+def calls_of_operation(operation, **arguments):
+    """Return the calls of the three functions of an operation, by name."""
+    forward = getattr(F, f"{operation}_forward")
     return {
-        pair: lambda: (getattr(F, pair), arguments),
-        f"{pair}_forward": lambda: (forward, arguments),
-        f"{pair}_backward": lambda: (
-            getattr(F, f"{pair}_backward"),
+        operation: lambda: (getattr(F, operation), arguments),
+        f"{operation}_forward": lambda: (forward, arguments),
+        f"{operation}_backward": lambda: (
+            getattr(F, f"{operation}_backward"),
             {"tape": forward(**arguments)[1], "dy": zeros(*arguments["x"].shape)},
         ),
     }
 
 
-# ---- functions of single numbers ---------------------------------------------------------------------------------
+# ---- elementwise functions -------------------------------------------------------------------------------------------
 
 
-CALLS = {**call_of_pair("gelu", x=zeros(T, D)), **call_of_pair("silu", x=zeros(T, D))}
+CALLS = {**calls_of_operation("gelu", x=zeros(T, D)), **calls_of_operation("silu", x=zeros(T, D))}
 
-TABLE = {pair + "_backward": rows_of_pair(pair, (T, D), "(...)") for pair in ("gelu", "silu")}
+TABLE = {operation + "_backward": rows_of_backward(operation, (T, D), "(...)") for operation in ("gelu", "silu")}
 for suffix in ("", "_forward"):
     TABLE[f"gelu{suffix}"] = [
         *rows_of_numbers("x", T, D),
@@ -61,7 +61,7 @@ for suffix in ("", "_forward"):
     TABLE[f"silu{suffix}"] = [*rows_of_numbers("x", T, D), ("x", None, TypeError, f"{KINDS} object")]
 
 
-# ---- normalisation ---------------------------------------------------------------------------------------------
+# ---- normalization ---------------------------------------------------------------------------------------------------
 
 
 def rows_of_normalization(weights):
@@ -77,13 +77,13 @@ def rows_of_normalization(weights):
 
 
 CALLS |= {
-    **call_of_pair("layer_norm", x=zeros(T, D), gamma=zeros(D), beta=zeros(D)),
-    **call_of_pair("rms_norm", x=zeros(T, D), gamma=zeros(D)),
+    **calls_of_operation("layer_norm", x=zeros(T, D), gamma=zeros(D), beta=zeros(D)),
+    **calls_of_operation("rms_norm", x=zeros(T, D), gamma=zeros(D)),
 }
 
 TABLE |= {
     "layer_norm_backward": [
-        *rows_of_pair("layer_norm", (T, D), "(..., D)"),
+        *rows_of_backward("layer_norm", (T, D), "(..., D)"),
         ("into", zeros(D), TypeError, "must be a tuple (dgamma, dbeta); got ndarray"),
         ("into", (zeros(D),), ValueError, "must be a tuple (dgamma, dbeta); got 1 entries"),
         ("into", (zeros(T), zeros(D)), ValueError, "dgamma must be (D,) = (6,); got (5,)"),
@@ -91,7 +91,7 @@ TABLE |= {
         ("into", (zeros(D), zeros(D, dtype="f4")), TypeError, "dbeta must be float64, it is written to; got float32"),
     ],
     "rms_norm_backward": [
-        *rows_of_pair("rms_norm", (T, D), "(..., D)"),
+        *rows_of_backward("rms_norm", (T, D), "(..., D)"),
         ("into", zeros(D), TypeError, "must be a tuple (dgamma,); got ndarray"),
         ("into", (zeros(D), zeros(D)), ValueError, "must be a tuple (dgamma,); got 2 entries"),
         ("into", (zeros(T),), ValueError, "dgamma must be (D,) = (6,); got (5,)"),
@@ -103,11 +103,11 @@ for suffix in ("", "_forward"):
     TABLE[f"rms_norm{suffix}"] = rows_of_normalization(("gamma",))
 
 
-# ---- softmax -----------------------------------------------------------------------------------------------------
+# ---- softmax ---------------------------------------------------------------------------------------------------------
 
 
-CALLS |= call_of_pair("softmax", x=zeros(T, D))
-TABLE |= {"softmax_backward": rows_of_pair("softmax", (T, D), "(..., D)")}
+CALLS |= calls_of_operation("softmax", x=zeros(T, D))
+TABLE |= {"softmax_backward": rows_of_backward("softmax", (T, D), "(..., D)")}
 for suffix in ("", "_forward"):
     TABLE[f"softmax{suffix}"] = [
         *rows_of_numbers("x", T, D),
@@ -116,7 +116,7 @@ for suffix in ("", "_forward"):
     ]
 
 
-# ---- positions -------------------------------------------------------------------------------------------------
+# ---- positions -------------------------------------------------------------------------------------------------------
 
 
 def rows_of_tables(size):
@@ -140,13 +140,13 @@ def rows_of_tables(size):
 CALLS |= {
     "sinusoidal_positions": lambda: (F.sinusoidal_positions, {"T": T, "D": D}),
     "rotary_tables": lambda: (F.rotary_tables, {"T": T, "D": D}),
-    **call_of_pair("rotary", x=zeros(B, H, T, D), cos=zeros(T, R // 2), sin=zeros(T, R // 2)),
+    **calls_of_operation("rotary", x=zeros(B, H, T, D), cos=zeros(T, R // 2), sin=zeros(T, R // 2)),
 }
 
 TABLE |= {
     "sinusoidal_positions": [*rows_of_tables("p (T, D)"), *rows_of_flag("interleaved")],
     "rotary_tables": [*rows_of_tables("cos (T, D/2)"), ("D", 5, ValueError, "must be even; got 5")],
-    "rotary_backward": rows_of_pair("rotary", (B, H, T, D), "(B, H, T, D)"),
+    "rotary_backward": rows_of_backward("rotary", (B, H, T, D), "(B, H, T, D)"),
 }
 for suffix in ("", "_forward"):
     TABLE[f"rotary{suffix}"] = [
@@ -159,7 +159,7 @@ for suffix in ("", "_forward"):
             "cos",
             zeros(T, D),
             ValueError,
-            "must be (P, R/2) with R at most D = 6; got (5, 6). If every angle is there twice, pass cos[:, :3]",
+            "must be (P, R/2) with R at most D = 6; got (5, 6). If each angle is stored twice, pass cos[:, :3]",
         ),
         ("cos", zeros(T, 7), ValueError, "must be (P, R/2) with R at most D = 6; got (5, 7)"),
         ("cos", zeros(B, T, 2), ValueError, "must be (P, R/2) with R at most D = 6; got (2, 5, 2)"),
@@ -167,7 +167,7 @@ for suffix in ("", "_forward"):
             "cos",
             zeros(T - 1, R // 2),
             ValueError,
-            "must be the shape of cos = (4, 2); got (5, 2)",  # said of sin, which is the longer one
+            "must be the shape of cos = (4, 2); got (5, 2)",  # the message names sin, which is longer
         ),
         ("sin", zeros(T, 3), ValueError, "must be the shape of cos = (5, 2); got (5, 3)"),
         *rows_of_integers("positions", "P", T),

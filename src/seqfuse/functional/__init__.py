@@ -1,5 +1,10 @@
-"""Arrays in, arrays out: every operation as a forward that returns its tape and a backward that reads it."""
+"""Operations on arrays, forward and backward.
 
+The function ``op`` computes an operation. ``op_forward`` also returns a tape, and ``op_backward`` computes the
+gradients from the tape.
+"""
+
+from seqfuse._deprecation import renamed_function
 from seqfuse.functional._attention_tape import AttentionTape
 from seqfuse.functional._multi_head import MultiHeadAttentionTape
 from seqfuse.functional.adam import adam_update
@@ -27,7 +32,7 @@ from seqfuse.functional.multi_head_attention import (
     multi_head_attention_backward,
     multi_head_attention_forward,
 )
-from seqfuse.functional.multi_head_attention_weights import multi_head_attention_weights
+from seqfuse.functional.multi_head_attention_weights_from_torch import multi_head_attention_weights_from_torch
 from seqfuse.functional.pack import pack_gru, pack_indrnn, pack_lstm, pack_mingru, pack_rnn
 from seqfuse.functional.packed import Packed
 from seqfuse.functional.positions import rotary_tables, sinusoidal_positions
@@ -101,7 +106,7 @@ __all__ = [
     "multi_head_attention",
     "multi_head_attention_backward",
     "multi_head_attention_forward",
-    "multi_head_attention_weights",
+    "multi_head_attention_weights_from_torch",
     "pack_gru",
     "pack_indrnn",
     "pack_lstm",
@@ -131,6 +136,9 @@ __all__ = [
     "softmax_cross_entropy_forward",
     "softmax_forward",
 ]
+
+# The old name, until the next minor version.
+multi_head_attention_weights = renamed_function("multi_head_attention_weights", multi_head_attention_weights_from_torch)
 
 
 def __dir__() -> list[str]:

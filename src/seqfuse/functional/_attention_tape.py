@@ -1,4 +1,4 @@
-"""What the forward of attention keeps for the backward."""
+"""The tape of attention."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class AttentionTape:
-    """What `attention_backward` reads: opaque. The kernels read the fields by name."""
+    """Tape of `attention_forward` for `attention_backward`: opaque, keeps references to q, k, v, y and the mask."""
 
+    # The bindings read some of the fields by name.
     _kernels: Kernels
     _shape: Shape
     _options: ScoreOptions
@@ -22,10 +23,10 @@ class AttentionTape:
     _k: Array
     _v: Array
     _y: Array
-    # (2, B, Hq, Tq): the largest score of each query and the reciprocal of the sum of exp(score - largest), -inf and 0
-    # if it attends to nothing
+    # (2, B, Hq, Tq): row_max, the greatest score of each query, and inv_sum = 1 / (sum of exp(score - row_max)).
+    # For a query without keys they are -inf and 0.
     _statistics: Array
-    _mask_shape: tuple[int, ...] | None  # of an additive mask as it was given
+    _mask_shape: tuple[int, ...] | None  # shape of an additive mask before broadcasting; None if there is none
 
     def __repr__(self) -> str:
         return f"<AttentionTape q={self._q.shape} k={self._k.shape} v={self._v.shape} {self._q.dtype}>"

@@ -1,4 +1,4 @@
-"""What layer and RMS normalisation share: they differ in the mean, and in beta."""
+"""Shared code of layer and RMS normalization, which differ in the mean and in beta."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class NormalizeTape:
-    """What a backward reads."""
+    """Tape of a normalization."""
 
     _kernels: Kernels
     _x: Array
     _gamma: Array | None
-    _beta: bool
-    _mean: Array | None  # (N,) of every row; None: RMS
-    _rstd: Array  # (N,)
+    _beta: bool  # whether there is a beta
+    _mean: Array | None  # (N,), mean of each row; None for RMS normalization
+    _rstd: Array  # (N,), 1 / standard deviation or 1 / root mean square of each row
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} x={self._x.shape} {self._x.dtype}>"
@@ -35,9 +35,9 @@ Tape = TypeVar("Tape", bound=NormalizeTape)
 
 
 def forward(
-    function: str, kind: type[Tape], x: Any, gamma: Any, beta: Any, epsilon: float, centred: bool
+    function: str, tape_type: type[Tape], x: Any, gamma: Any, beta: Any, epsilon: float, subtract_mean: bool
 ) -> tuple[Array, Tape]:
-    """y and the tape."""
+    """Return y and the tape."""
     given = {"x": x, "gamma": gamma, "beta": beta}
     names = [name for name, value in given.items() if name == "x" or value is not None]
     x, *weights, _ = _arrays.widest(function, names, [given[name] for name in names])
@@ -50,40 +50,40 @@ def forward(
     beta = weights[-1] if beta is not None else None
     kernels, y, rows = _backend.kernels, np.empty(x.shape, x.dtype), _arrays.rows(x)
     rstd = np.empty(len(rows), x.dtype)
-    mean = np.empty_like(rstd) if centred else None
+    mean = np.empty_like(rstd) if subtract_mean else None
     if y.size:
         kernels.normalize_forward(rows, gamma, beta, epsilon, _arrays.rows(y), mean, rstd, _threads.current())
-    return y, kind(kernels, x, gamma, beta is not None, mean, rstd)
+    return y, tape_type(kernels, x, gamma, beta is not None, mean, rstd)
 
 
 def backward(
-    function: str, kind: type[NormalizeTape], tape: Any, dy: ArrayLike, into: Any, names: tuple[str, ...]
+    function: str, tape_type: type[NormalizeTape], tape: Any, dy: ArrayLike, into: Any, names: tuple[str, ...]
 ) -> list[Any]:
-    """dx, and the gradients of the parameters `names`, None where there was none."""
-    if not isinstance(tape, kind):
-        made_by = function.replace("backward", "forward")
-        raise TypeError(f"{function}: tape must be what {made_by} returned; got {type(tape).__name__}")
+    """Return dx and the gradients of the parameters `names`, None for a parameter that was None."""
+    if not isinstance(tape, tape_type):
+        forward_name = function.replace("backward", "forward")
+        raise TypeError(f"{function}: tape must be what {forward_name} returned; got {type(tape).__name__}")
     x, gamma = tape._x, tape._gamma
     gradient = _arrays.numbers(function, "dy", dy, x.dtype)
     _checks.shape(function, "dy", "(..., D)", x.shape, gradient.shape)
-    there = [name for name in names if (gamma is not None if name == "dgamma" else tape._beta)]
+    present = [name for name in names if (gamma is not None if name == "dgamma" else tape._beta)]
     targets = None
     if into is None:
-        work = [np.zeros(x.shape[-1], x.dtype) for _ in there]
+        work = [np.zeros(x.shape[-1], x.dtype) for _ in present]
     else:
-        _checks.into(function, names, into, [name for name in names if name not in there])
-        given = [array for name, array in zip(names, into) if name in there]
-        symbols, shapes = ["(D,)"] * len(there), [x.shape[-1:]] * len(there)
-        targets = _arrays.Targets(function, there, given, symbols, shapes, x.dtype, (x, gamma, gradient))
+        _checks.into(function, names, into, [name for name in names if name not in present])
+        given = [array for name, array in zip(names, into) if name in present]
+        symbols, shapes = ["(D,)"] * len(present), [x.shape[-1:]] * len(present)
+        targets = _arrays.Targets(function, present, given, symbols, shapes, x.dtype, (x, gamma, gradient))
         work = list(targets.work)
     dx = np.empty(x.shape, x.dtype)
-    sums = dict(zip(there, work))
+    parameter_grads = dict(zip(present, work))
     if dx.size:
         tape._kernels.normalize_backward(
-            tape, _arrays.rows(x), _arrays.rows(gradient), _arrays.rows(dx), sums.get("dgamma"), sums.get("dbeta"),
-            _threads.current(),
+            tape, _arrays.rows(x), _arrays.rows(gradient), _arrays.rows(dx), parameter_grads.get("dgamma"),
+            parameter_grads.get("dbeta"), _threads.current(),
         )  # fmt: skip
     if targets is not None:
         targets.store()
-        sums = dict(zip(there, targets.given))
-    return [dx, *(sums.get(name) for name in names)]
+        parameter_grads = dict(zip(present, targets.given))
+    return [dx, *(parameter_grads.get(name) for name in names)]

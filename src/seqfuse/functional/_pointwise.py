@@ -1,4 +1,4 @@
-"""What GELU and SiLU share: a function of single numbers, and a tape that is x."""
+"""Shared code of GELU and SiLU: an elementwise function whose tape is a reference to x."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class PointwiseTape:
-    """What a backward reads."""
+    """Tape of an elementwise function."""
 
     _kernels: Kernels
-    _name: str  # of the function there
+    _name: str  # of the function in the kernels
     _x: Array
 
     def __repr__(self) -> str:
@@ -31,20 +31,20 @@ class PointwiseTape:
 Tape = TypeVar("Tape", bound=PointwiseTape)
 
 
-def forward(function: str, kind: type[Tape], name: str, x: Any) -> tuple[Array, Tape]:
-    """y and the tape."""
+def forward(function: str, tape_type: type[Tape], name: str, x: Any) -> tuple[Array, Tape]:
+    """Return y and the tape."""
     x, _ = _arrays.widest(function, ("x",), (x,))
     kernels, y = _backend.kernels, np.empty(x.shape, x.dtype)
     if y.size:
         kernels.pointwise_forward(name, x.reshape(-1), y.reshape(-1), _threads.current())
-    return y, kind(kernels, name, x)
+    return y, tape_type(kernels, name, x)
 
 
-def backward(function: str, kind: type[PointwiseTape], tape: Any, dy: ArrayLike) -> Array:
-    """The gradient of x."""
-    if not isinstance(tape, kind):
-        made_by = function.replace("backward", "forward")
-        raise TypeError(f"{function}: tape must be what {made_by} returned; got {type(tape).__name__}")
+def backward(function: str, tape_type: type[PointwiseTape], tape: Any, dy: ArrayLike) -> Array:
+    """Return the gradient of x."""
+    if not isinstance(tape, tape_type):
+        forward_name = function.replace("backward", "forward")
+        raise TypeError(f"{function}: tape must be what {forward_name} returned; got {type(tape).__name__}")
     x = tape._x
     gradient = _arrays.numbers(function, "dy", dy, x.dtype)
     _checks.shape(function, "dy", "(...)", x.shape, gradient.shape)

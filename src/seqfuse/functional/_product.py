@@ -1,4 +1,4 @@
-"""A product of rows with weights of three axes, both ways: `dense` where heads are side by side."""
+"""Dense products whose inputs or outputs are attention heads, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
 
 
 class Product(NamedTuple):
-    """y = x W + b."""
+    """The product y = x W + b of one call."""
 
     x: Array  # (N, I)
     W: Array  # (I, O)
     b: Array | None  # (O,)
-    shapes: tuple[tuple[int, ...], tuple[int, ...]]  # of W and b as they were given
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]  # shapes of the given W and b
 
     def forward(self, kernels: Kernels) -> Array:
-        """y (N, O)."""
+        """Return y (N, O)."""
         y = np.empty((self.x.shape[0], self.W.shape[1]), self.x.dtype)
         if y.size:
             kernels.dense_forward(self.x, self.W, self.b, y, False, _threads.current())
         return y
 
     def backward(self, kernels: Kernels, dy: Array, dx: Array | None) -> tuple[Array, Array | None]:
-        """dW and db in the shapes of W and b, from dy (N, O); None without b. dx (N, I) is written, where there is one.
+        """Return dW and db in the shapes of the given W and b, from dy (N, O). db is None without b.
 
-        Rows of x that nothing comes back to have no part in dW, NaN and infinities included.
+        If dx (N, I) is an array, it is written. Rows of x whose row of dy is 0 do not affect dW, even if they contain
+        NaN or inf.
         """
         dW = np.zeros(self.W.shape, dy.dtype)
         db = None if self.b is None else np.zeros(self.b.shape, dy.dtype)
@@ -40,29 +41,32 @@ class Product(NamedTuple):
             kernels.dense_backward(self.x, self.W, dy, dx, dW, db, False, _threads.current())
         elif dx is not None:
             dx[...] = 0  # no outputs
-        if np.isnan(dW.max(initial=-np.inf)):  # 0 * NaN, perhaps: to look for it afterwards costs next to nothing
-            reached = self.x.copy()
-            reached[~dy.any(axis=1)] = 0
+        if np.isnan(dW.max(initial=-np.inf)):  # possibly 0 * NaN; checking dW afterwards is cheap
+            x_with_gradient = self.x.copy()
+            x_with_gradient[~dy.any(axis=1)] = 0
             dW[...] = 0
-            kernels.dense_backward(reached, self.W, dy, None, dW, None, False, _threads.current())
-        of_W, of_b = self.shapes
-        return dW.reshape(of_W), None if db is None else db.reshape(of_b)
+            kernels.dense_backward(x_with_gradient, self.W, dy, None, dW, None, False, _threads.current())
+        W_shape, b_shape = self.shapes
+        return dW.reshape(W_shape), None if db is None else db.reshape(b_shape)
 
 
-def into_heads(x: Array, W: Array, b: Array | None) -> Product:
-    """Of x (N, I) by W (I, heads, features): its columns are heads side by side."""
+def product_into_heads(x: Array, W: Array, b: Array | None) -> Product:
+    """Return the product of x (N, I) and W (I, heads, features), with the heads side by side in the columns of y."""
     inputs, heads, features = W.shape
-    bias = None if b is None else _flat(b, heads * features)
-    return Product(x, _flat(W, inputs, heads * features), bias, (W.shape, W.shape[1:]))
+    bias = None if b is None else _merge_axes(b, heads * features)
+    return Product(x, _merge_axes(W, inputs, heads * features), bias, (W.shape, W.shape[1:]))
 
 
-def of_heads(x: Array, W: Array, b: Array | None) -> Product:
-    """Of x (B, T, heads, features), whose rows are heads side by side, by W (heads, features, O)."""
+def product_of_heads(x: Array, W: Array, b: Array | None) -> Product:
+    """Return the product of x (B, T, heads, features), with the heads side by side, and W (heads, features, O)."""
     (B, T, heads, features), outputs = x.shape, W.shape[2]
-    wide = heads * features
-    return Product(x.reshape(B * T, wide), _flat(W, wide, outputs), b, (W.shape, (outputs,)))
+    columns = heads * features
+    return Product(x.reshape(B * T, columns), _merge_axes(W, columns, outputs), b, (W.shape, (outputs,)))
 
 
-def _flat(a: Array, *shape: int) -> Array:
-    """a with axes side by side; a last axis of one feature may have any stride, and then that of heads does not do."""
+def _merge_axes(a: Array, *shape: int) -> Array:
+    """Return an array reshaped to merge the axes of heads and features.
+
+    The result is a copy if the merged axis is not contiguous.
+    """
     return readable(a.reshape(shape), a.dtype)

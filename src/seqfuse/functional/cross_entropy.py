@@ -1,4 +1,4 @@
-"""The mean cross-entropy of a softmax with labels, forward and backward."""
+"""Mean softmax cross-entropy with integer labels, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ if TYPE_CHECKING:
     from seqfuse._arrays import Array
     from seqfuse._kernels import Kernels
 
-_ADVICE = "Leave out what is to be ignored before the call"
+_ADVICE = "Remove rows without a label before the call"
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class SoftmaxCrossEntropyTape:
-    """What `softmax_cross_entropy_backward` reads; opaque, refers to logits."""
+    """Tape of `softmax_cross_entropy_forward` for its backward function: opaque, keeps a reference to logits."""
 
     _kernels: Kernels
     _logits: Array
-    _labels: Array  # flat int64, a copy
-    _row_max: Array  # (N,), the maximum of a row
-    _inv_sum: Array  # (N,), 1 / the sum of exp(logits - row_max)
+    _labels: Array  # (N,) int64, a copy
+    _row_max: Array  # (N,), maximum of each row of logits
+    _inv_sum: Array  # (N,), 1 / (sum of exp(logits - row_max))
 
     def __repr__(self) -> str:
         return f"<SoftmaxCrossEntropyTape logits={self._logits.shape} {self._logits.dtype}>"
 
     def losses(self) -> Array:
-        """The cross-entropy of every label, whose mean is the loss; new with every call.
+        """Return the cross-entropy of each label.
+
+        The loss is their mean.
 
         Returns
         -------
-        (...)        in nats, in the type of logits
+        ndarray, shape (...)
+            Cross-entropies in nats, in the dtype of logits. A new array at every call.
 
         Examples
         --------
@@ -45,27 +48,34 @@ class SoftmaxCrossEntropyTape:
         >>> tape.losses().round(4)
         array([0.6931, 0.0067])
         """
-        right = _arrays.rows(self._logits)[np.arange(self._labels.size), self._labels]
-        # -log(exp(right - row_max) * inv_sum)
-        return np.asarray(self._row_max - right - np.log(self._inv_sum)).reshape(self._logits.shape[:-1])
+        label_logits = _arrays.rows(self._logits)[np.arange(self._labels.size), self._labels]
+        # loss = -log(exp(label_logits - row_max) * inv_sum)
+        return np.asarray(self._row_max - label_logits - np.log(self._inv_sum)).reshape(self._logits.shape[:-1])
 
 
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
-    """The mean over all labels of log(sum(exp(logits))) - logits[label].
+    """Compute the mean cross-entropy between the softmax of logits and integer labels.
+
+    See `softmax_cross_entropy_forward` for the equation.
 
     Parameters
     ----------
-    logits : (..., C)        any finite numbers, not yet probabilities
-    labels : (...)        integers of any type in 0..C-1
+    logits : array_like, shape (..., C)
+        Finite scores of the C classes, before the softmax.
+    labels : array_like of int, shape (...)
+        Number of the right class of each row, in 0..C-1, of any integer dtype.
 
     Returns
     -------
-    float        in nats; 0 where there is no label at all
+    loss : float
+        Mean cross-entropy in nats. 0 if there are no labels.
 
     Raises
     ------
-    ValueError        a shape disagrees, or a label is outside 0..C-1
-    TypeError        labels are not integers, or logits a kind of number that is not computed with
+    ValueError
+        If a shape does not fit, or if a label is outside 0..C-1.
+    TypeError
+        If `labels` are not integers, or if `logits` have an unsupported dtype.
 
     Examples
     --------
@@ -78,20 +88,37 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
 
 
 def softmax_cross_entropy_forward(logits: ArrayLike, labels: ArrayLike) -> tuple[float, SoftmaxCrossEntropyTape]:
-    """As `softmax_cross_entropy`, and the tape for `softmax_cross_entropy_backward`, which refers to logits.
+    """Compute the mean softmax cross-entropy and keep the tape for its backward function.
 
     Parameters
     ----------
-    logits, labels : as for `softmax_cross_entropy`
+    logits : array_like, shape (..., C)
+        Finite scores of the C classes, before the softmax.
+    labels : array_like of int, shape (...)
+        Number of the right class of each row, in 0..C-1, of any integer dtype.
 
     Returns
     -------
     loss : float
-    SoftmaxCrossEntropyTape        opaque; it keeps the maximum and the reciprocal sum of each row
+        Mean cross-entropy in nats. 0 if there are no labels.
+    SoftmaxCrossEntropyTape
+        Opaque tape for `softmax_cross_entropy_backward`. Keeps a reference to logits, which must not be modified before
+        the backward function has run, and two numbers per row.
 
     Raises
     ------
-    ValueError, TypeError        as `softmax_cross_entropy`
+    ValueError
+        If a shape does not fit, or if a label is outside 0..C-1.
+    TypeError
+        If `labels` are not integers, or if `logits` have an unsupported dtype.
+
+    Notes
+    -----
+    The equation is::
+
+        loss = mean over all labels of (log(sum over c of exp(logits[..., c])) - logits[..., label])
+
+    The maximum of each row is subtracted first, so that no exponential overflows.
 
     Examples
     --------
@@ -118,20 +145,30 @@ def _forward(function: str, logits: Any, labels: ArrayLike, keep: bool) -> tuple
 
 
 def softmax_cross_entropy_backward(tape: SoftmaxCrossEntropyTape, dloss: float = 1.0) -> Array:
-    """Gradient of `softmax_cross_entropy_forward`: dlogits = (softmax(logits) - onehot(labels)) * dloss / N.
+    """Compute the gradient of `softmax_cross_entropy_forward`.
 
     Parameters
     ----------
-    tape : SoftmaxCrossEntropyTape        from `softmax_cross_entropy_forward`; not changed, it may be read again
-    dloss : float        gradient of the mean over the N labels
+    tape : SoftmaxCrossEntropyTape
+        Tape from `softmax_cross_entropy_forward`. It is not modified and may be used again.
+    dloss : float, optional
+        Gradient of the loss. 1 by default.
 
     Returns
     -------
-    dlogits : (..., C)
+    dlogits : ndarray, shape (..., C)
+        Gradient of logits.
 
     Raises
     ------
-    TypeError        not such a tape, or dloss is not a number
+    TypeError
+        If `tape` comes from another function, or if `dloss` is not a number.
+
+    Notes
+    -----
+    The equation, for N labels, is::
+
+        dlogits = (softmax(logits) - onehot(labels)) * dloss / N
 
     Examples
     --------

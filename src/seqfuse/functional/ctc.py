@@ -1,4 +1,4 @@
-"""The CTC loss: how unlikely it is that the steps of a sequence spell its labels, whatever the alignment."""
+"""Connectionist temporal classification (CTC) loss, forward and backward."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class CTCLossTape:
-    """What `ctc_loss_backward` reads; opaque, refers to logits."""
+    """Tape of `ctc_loss_forward` for `ctc_loss_backward`: opaque, keeps a reference to logits."""
 
     _kernels: Kernels
     _logits: Array  # (T, B, C)
@@ -27,8 +27,8 @@ class CTCLossTape:
     _label_lengths: Array  # (B,) int64, a copy
     _blank: int
     _batch_first: bool
-    _losses: Array  # (B,), before zero_infinity
-    _saved: Any  # the states of all paths after each real step; None without a tape
+    _losses: Array  # (B,), before zero_infinity is applied
+    _saved: Any  # the forward variables after each valid step; None in the tape of `ctc_loss`
 
     def __repr__(self) -> str:
         return f"<CTCLossTape logits={self._logits.shape} labels={self._labels.shape} {self._logits.dtype}>"
@@ -45,49 +45,65 @@ def ctc_loss(
     batch_first: bool = False,
     zero_infinity: bool = False,
 ) -> Array:
-    """Minus the log of the probability that each sequence of logits spells its labels.
+    """Compute the CTC loss of each sequence of a batch.
 
-        loss[b] = -log(sum over all paths that spell labels[b] of the product over t of softmax(logits[t, b])[path[t]])
-
-    A path says one class a step. What it spells is left when each run of one class becomes one, and then blanks are
-    taken out: with the blank written -, "a a - a b" spells "a a b". So a label said twice needs a blank in between.
+    See `ctc_loss_forward` for the equation.
 
     Parameters
     ----------
-    logits : (T, B, C)        not yet probabilities, though their logarithms do as well: softmax leaves them as they are
-    labels : (B, S)        integers of any type in 0..C-1, none of them the blank
-    lengths : (B,)        integers: row b is real for its first lengths[b] steps; all by default
-    mask : (T, B)        bool, True where a step is real; beside lengths, real where both say so
-    label_lengths : (B,)        integers in 0..S: how many of its labels a row has; what stands behind is not read
-    blank : int        the class that says nothing, in 0..C-1
-    batch_first : bool        logits are (B, T, C), and a mask (B, T)
-    zero_infinity : bool        a loss that is inf becomes 0
+    logits : array_like, shape (T, B, C)
+        Scores of the C classes at each step, before the softmax; (B, T, C) with batch_first. Log-probabilities are
+        accepted too, because the softmax does not change them.
+    labels : array_like of int, shape (B, S)
+        Labels of each row, in 0..C-1, of any integer dtype. None of them may be the blank.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each row of the batch, in 0..T. All steps by default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
+    label_lengths : array_like of int, shape (B,), optional
+        Number of labels of each row, in 0..S. The entries after it are ignored. All labels by default.
+    blank : int, optional
+        Number of the blank class, in 0..C-1. 0 by default.
+    batch_first : bool, optional
+        If True, the first two axes of `logits` and `mask` are (B, T). False by default.
+    zero_infinity : bool, optional
+        If True, an infinite loss is returned as 0. False by default.
 
     Returns
     -------
-    losses : (B,)        in nats, in the type of logits; half, bool and integers become float32
+    losses : ndarray, shape (B,)
+        Loss of each row in nats. The dtype is that of logits. float16, bfloat16, bool and integer logits are converted
+        to float32.
 
     Raises
     ------
-    ValueError        a shape disagrees, or a label, a length or the blank is out of range
-    TypeError        labels or lengths are not integers, or logits a kind of number that is not computed with
+    ValueError
+        If a shape does not fit, or if a label, a length or the blank is out of range.
+    TypeError
+        If `labels` or lengths are not integers, or if `logits` have an unsupported dtype.
 
     Notes
     -----
-    Graves et al. 2006, "Connectionist temporal classification". A row is impossible where it has fewer real steps than
-    labels and pairs of equal neighbours together, or where a logit that it needs is -inf: no path has a probability.
-    Its loss is inf, -log(0), which no small change of the logits makes finite, and its gradient 0, so that it moves
-    nothing. (PyTorch's gradient is NaN there, unless zero_infinity=True; Keras on JAX has a loss around 1e5.) No labels
-    are spelled by blanks alone; no labels and no step have a loss of 0. Where a real step has no softmax (NaN, inf, or
-    nothing but -inf), the loss of that row and its gradient are NaN. What unreal steps hold reaches nothing.
+    A path emits one class per step. A path spells labels as follows: merge each run of equal classes into one, then
+    remove the blanks. With the blank written as -, the path "a a - a b" spells "a a b". A label that repeats its
+    predecessor therefore needs a blank in between.
+
+    A row is impossible if it has fewer valid steps than labels plus pairs of equal neighboring labels, or if a required
+    logit is -inf. Its loss is inf, and its gradient is 0. (The gradient of PyTorch is NaN in this case, unless
+    zero_infinity=True. Keras on JAX returns a loss of about 1e5.) A row without labels is spelled only by blanks. A
+    row without labels and steps has a loss of 0. If the softmax of a valid step is undefined (NaN, inf, or only -inf),
+    the loss of that row and its gradient are NaN. Values at padding steps do not affect the result.
+
+    The source is Graves et al. 2006, "Connectionist temporal classification".
 
     Examples
     --------
     >>> import numpy as np
     >>> from seqfuse import functional as F
-    >>> F.ctc_loss(np.zeros((2, 1, 2)), [[1]])  # 1 1, 1 -, - 1 of four paths: -log(3 / 4)
+    >>> F.ctc_loss(np.zeros((2, 1, 2)), [[1]])  # three of four paths: 1 1, 1 - and - 1
     array([0.28768207])
-    >>> F.ctc_loss(np.zeros((2, 1, 2)), [[1, 1]])  # which needs three steps
+    >>> F.ctc_loss(np.zeros((2, 1, 2)), [[1, 1]])  # impossible: needs three steps
     array([inf])
     """
     losses, _ = _forward(
@@ -107,20 +123,63 @@ def ctc_loss_forward(
     batch_first: bool = False,
     zero_infinity: bool = False,
 ) -> tuple[Array, CTCLossTape]:
-    """As `ctc_loss`, and the tape for `ctc_loss_backward`, which refers to logits.
+    """Compute the CTC loss of each sequence and keep the tape for `ctc_loss_backward`.
 
     Parameters
     ----------
-    logits, labels, lengths, mask, label_lengths, blank, batch_first, zero_infinity : as for `ctc_loss`
+    logits : array_like, shape (T, B, C)
+        Scores of the C classes at each step, before the softmax; (B, T, C) with batch_first. Log-probabilities are
+        accepted too, because the softmax does not change them.
+    labels : array_like of int, shape (B, S)
+        Labels of each row, in 0..C-1, of any integer dtype. None of them may be the blank.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each row of the batch, in 0..T. All steps by default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
+    label_lengths : array_like of int, shape (B,), optional
+        Number of labels of each row, in 0..S. The entries after it are ignored. All labels by default.
+    blank : int, optional
+        Number of the blank class, in 0..C-1. 0 by default.
+    batch_first : bool, optional
+        If True, the first two axes of `logits` and `mask` are (B, T). False by default.
+    zero_infinity : bool, optional
+        If True, an infinite loss is returned as 0. False by default.
 
     Returns
     -------
-    losses : (B,)
-    CTCLossTape        opaque; it keeps some 2 S + 2 numbers for each real step
+    losses : ndarray, shape (B,)
+        Loss of each row in nats. The dtype is that of logits. float16, bfloat16, bool and integer logits are converted
+        to float32.
+    CTCLossTape
+        Opaque tape for `ctc_loss_backward`. Keeps a reference to logits, which must not be modified before the backward
+        function has run, and about 2 S + 2 numbers per valid step.
 
     Raises
     ------
-    ValueError, TypeError        as `ctc_loss`
+    ValueError
+        If a shape does not fit, or if a label, a length or the blank is out of range.
+    TypeError
+        If `labels` or lengths are not integers, or if `logits` have an unsupported dtype.
+
+    Notes
+    -----
+    The loss is the negative log-probability that a sequence spells its labels::
+
+        loss[b] = -log(sum over all paths that spell labels[b] of
+                       the product over t of softmax(logits[t, b])[path[t]])
+
+    A path emits one class per step. A path spells labels as follows: merge each run of equal classes into one, then
+    remove the blanks. With the blank written as -, the path "a a - a b" spells "a a b". A label that repeats its
+    predecessor therefore needs a blank in between.
+
+    A row is impossible if it has fewer valid steps than labels plus pairs of equal neighboring labels, or if a required
+    logit is -inf. Its loss is inf, and its gradient is 0. (The gradient of PyTorch is NaN in this case, unless
+    zero_infinity=True. Keras on JAX returns a loss of about 1e5.) A row without labels is spelled only by blanks. A
+    row without labels and steps has a loss of 0. If the softmax of a valid step is undefined (NaN, inf, or only -inf),
+    the loss of that row and its gradient are NaN. Values at padding steps do not affect the result.
+
+    The source is Graves et al. 2006, "Connectionist temporal classification".
 
     Examples
     --------
@@ -135,42 +194,42 @@ def ctc_loss_forward(
     )
 
 
-def steps_of_logits(function: str, logits: Any, blank: Any, batch_first: bool) -> tuple[Array, int]:
-    """The logits as (T, B, C), whichever way they came, and the blank."""
+def time_major_logits(function: str, logits: Any, blank: Any, batch_first: bool) -> tuple[Array, int]:
+    """Return the logits as (T, B, C), whatever the order of their axes, and the blank."""
     logits, _ = _arrays.widest(function, ("logits",), (logits,))
     symbols = "(B, T, C)" if batch_first else "(T, B, C)"
     if logits.ndim != 3:
         advice = f"For one sequence pass logits[{'' if batch_first else ':, '}None]" if logits.ndim == 2 else ""
         _checks.refuse_shape(function, "logits", symbols, None, logits.shape, advice)
-    most = logits.shape[2] - 1
-    if most < 0:
+    max_class = logits.shape[2] - 1
+    if max_class < 0:
         raise ValueError(f"{function}: logits must be {symbols} with C at least 1; got {logits.shape}")
-    number = _checks.integer(function, "blank", blank, 0, most, f"in 0..C-1 = 0..{most}")
+    number = _checks.integer(function, "blank", blank, 0, max_class, f"in 0..C-1 = 0..{max_class}")
     return logits.swapaxes(0, 1) if batch_first else logits, number
 
 
 def _labels(
     function: str, labels: Any, label_lengths: Any, batch: int, classes: int, blank: int
 ) -> tuple[Array, Array]:
-    """labels (B, S), 0 where they are not read, and label_lengths (B,), as int64 and our own."""
+    """Return new int64 arrays of the labels (B, S), with 0 for ignored entries, and their lengths (B,)."""
     given = _checks.integers(function, "labels", labels)
     if given.ndim != 2 or given.shape[0] != batch:
         advice = "For one sequence pass labels[None]" if given.ndim == 1 and batch == 1 else ""
         _checks.refuse_shape(function, "labels", f"(B, S) = ({batch}, S)", None, given.shape, advice)
-    most = given.shape[1]
-    counts = np.full(batch, most, np.int64)
+    max_length = given.shape[1]
+    counts = np.full(batch, max_length, np.int64)
     if label_lengths is not None:
-        counts, shape = _checks.indices(function, "label_lengths", label_lengths, "0..S", most, True)
+        counts, shape = _checks.indices(function, "label_lengths", label_lengths, "0..S", max_length, True)
         _checks.shape(function, "label_lengths", "(B,)", (batch,), shape)
-    read = np.arange(most) < counts[:, None]
-    advice = "For padding say label_lengths"
-    flat, _ = _checks.indices(function, "labels", np.where(read, given, 0), "0..C-1", classes - 1, True, advice)
-    kept = flat.reshape(given.shape)
-    blanks = np.argwhere((kept == blank) & read)
+    used = np.arange(max_length) < counts[:, None]
+    advice = "For padding, pass label_lengths"
+    flat, _ = _checks.indices(function, "labels", np.where(used, given, 0), "0..C-1", classes - 1, True, advice)
+    checked = flat.reshape(given.shape)
+    blanks = np.argwhere((checked == blank) & used)
     if len(blanks):
         place = ", ".join(map(str, blanks[0].tolist()))
         raise ValueError(f"{function}: labels must not be the blank = {blank}; got it at [{place}]. {advice}")
-    return kept, counts
+    return checked, counts
 
 
 def _forward(
@@ -181,49 +240,61 @@ def _forward(
     mask: Any,
     label_lengths: Any,
     blank: Any,
-    given_flags: tuple[Any, Any],
+    flags: tuple[Any, Any],
     keep: bool,
 ) -> tuple[Array, CTCLossTape]:
-    batch_first, zero_infinity = _checks.flags(function, ("batch_first", "zero_infinity"), given_flags)
-    x, blank = steps_of_logits(function, logits, blank, batch_first)
+    """Return the losses and the tape."""
+    batch_first, zero_infinity = _checks.flags(function, ("batch_first", "zero_infinity"), flags)
+    x, blank = time_major_logits(function, logits, blank, batch_first)
     steps, batch, classes = x.shape
     valid = None
     if lengths is not None or mask is not None:
         valid = _checks.valid_steps(function, lengths, mask, steps, batch, batch_first)
-    kept, counts = _labels(function, labels, label_lengths, batch, classes, blank)
+    checked, counts = _labels(function, labels, label_lengths, batch, classes, blank)
     kernels, losses = _backend.kernels, np.empty(batch, x.dtype)
-    saved = kernels.ctc_forward(x, valid, kept, counts, blank, losses, keep, _threads.current())
-    tape = CTCLossTape(kernels, x, valid, kept, counts, blank, batch_first, losses, saved)
-    shown = np.where(np.isposinf(losses), losses.dtype.type(0), losses) if zero_infinity else losses.copy()
-    return shown, tape
+    saved = kernels.ctc_forward(x, valid, checked, counts, blank, losses, keep, _threads.current())
+    tape = CTCLossTape(kernels, x, valid, checked, counts, blank, batch_first, losses, saved)
+    returned = np.where(np.isposinf(losses), losses.dtype.type(0), losses) if zero_infinity else losses.copy()
+    return returned, tape
 
 
 def ctc_loss_backward(tape: CTCLossTape, dlosses: ArrayLike = 1.0) -> Array:
-    """Gradient of `ctc_loss_forward`: dlogits[t, b] = (softmax(logits[t, b]) - shares[t, b]) dlosses[b].
-
-    shares[t, b, c] is which part of the probability of all paths that spell labels[b] is that of paths that say c at
-    step t. It is 0 in rows whose loss is inf, and at unreal steps, whatever dlosses says.
+    """Compute the gradient of `ctc_loss_forward`.
 
     Parameters
     ----------
-    tape : CTCLossTape        from `ctc_loss_forward`; not changed, it may be read again
-    dlosses : (B,), or one number for all rows        gradient of losses; 1 is that of their sum
+    tape : CTCLossTape
+        Tape from `ctc_loss_forward`. It is not modified and may be used again.
+    dlosses : array_like, shape (B,) or (), optional
+        Gradient of the losses. 1 by default, which returns the gradient of their sum.
 
     Returns
     -------
-    dlogits : (T, B, C)        (B, T, C) with batch_first
+    dlogits : ndarray, shape (T, B, C)
+        Gradient of logits; (B, T, C) with batch_first.
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        not such a tape, or a kind of number that is not computed with
+    ValueError
+        If the shape of `dlosses` does not fit.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The equation is::
+
+        dlogits[t, b, c] = (softmax(logits[t, b])[c] - posterior[t, b, c]) * dlosses[b]
+
+    where posterior[t, b, c] is the posterior probability that the alignment emits class c at step t, given labels[b].
+    The gradient is 0 at padding steps and in rows with an infinite loss, whatever dlosses is.
 
     Examples
     --------
     >>> import numpy as np
     >>> from seqfuse import functional as F
     >>> losses, tape = F.ctc_loss_forward(np.zeros((2, 1, 2)), [[1]])
-    >>> F.ctc_loss_backward(tape)[:, 0].round(4)  # each step says 1 in two of three paths, and had 1/2
+    >>> F.ctc_loss_backward(tape)[:, 0].round(4)  # class 1: probability 1/2, posterior 2/3
     array([[ 0.1667, -0.1667],
            [ 0.1667, -0.1667]])
     """
@@ -237,6 +308,6 @@ def ctc_loss_backward(tape: CTCLossTape, dlosses: ArrayLike = 1.0) -> Array:
     gradient = np.ascontiguousarray(np.broadcast_to(gradient, (batch,)))
     shape = (batch, steps, classes) if tape._batch_first else (steps, batch, classes)
     dlogits = np.empty(shape, tape._logits.dtype)
-    written = dlogits.swapaxes(0, 1) if tape._batch_first else dlogits
-    tape._kernels.ctc_backward(tape, gradient, written, _threads.current())
+    time_major = dlogits.swapaxes(0, 1) if tape._batch_first else dlogits
+    tape._kernels.ctc_backward(tape, gradient, time_major, _threads.current())
     return dlogits

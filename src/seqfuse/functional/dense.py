@@ -1,4 +1,4 @@
-"""A dense layer, forward and backward: the recurrent kernels' own product, and so the same bits on any threads."""
+"""Dense layer, forward and backward, with the matrix product of the recurrent kernels."""
 
 from __future__ import annotations
 
@@ -19,38 +19,48 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class DenseTape:
-    """What `dense_backward` reads; opaque, refers to x and W."""
+    """Tape of `dense_forward` for `dense_backward`: opaque, keeps references to x and W."""
 
     _kernels: Kernels
     _x: Array
     _W: Array
-    _bias: bool
+    _bias: bool  # whether there is a b
 
     def __repr__(self) -> str:
         return f"<DenseTape x={self._x.shape} W={self._W.shape} {self._x.dtype}>"
 
 
 def dense(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Array:
-    """y = x W + b, over the last axis of x.
+    """Apply a dense layer to the last axis.
+
+    See `dense_forward` for the equation.
 
     Parameters
     ----------
-    x : (..., I)        inputs
-    W : (I, O)        weights
-    b : (O,)        bias, zeros by default
+    x : array_like, shape (..., I)
+        Inputs. Any strides; no copy if the last axis is contiguous.
+    W : array_like, shape (I, O)
+        Weights.
+    b : array_like, shape (O,), optional
+        Bias. Zeros by default.
 
     Returns
     -------
-    y : (..., O)        in the widest type of x, W and b; half, bool and integers count as float32
+    y : ndarray, shape (..., O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape or a value does not fit. The message names the argument and states what is needed.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    A sum is the bias and then the terms in order, cut into blocks, whatever the batch and the threads.
+    Each sum starts with the bias and adds the terms in a fixed order, in blocks. The bits of the result do not depend
+    on the batch size or on the number of threads.
 
     Examples
     --------
@@ -63,20 +73,41 @@ def dense(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Array:
 
 
 def dense_forward(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> tuple[Array, DenseTape]:
-    """y = x W + b as `dense`, and the tape for `dense_backward`, which refers to x and W.
+    """Apply a dense layer to the last axis and keep the tape for `dense_backward`.
 
     Parameters
     ----------
-    x, W, b : as for `dense`
+    x : array_like, shape (..., I)
+        Inputs. Any strides; no copy if the last axis is contiguous.
+    W : array_like, shape (I, O)
+        Weights.
+    b : array_like, shape (O,), optional
+        Bias. Zeros by default.
 
     Returns
     -------
-    y : (..., O)
-    DenseTape        opaque; changing x or W before backward has read it changes the gradients
+    y : ndarray, shape (..., O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
+    DenseTape
+        Opaque tape for `dense_backward`. Keeps references to x and W. Do not modify them before the backward function
+        has run.
 
     Raises
     ------
-    ValueError, TypeError        as `dense`
+    ValueError
+        If a shape or a value does not fit. The message names the argument and states what is needed.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y = x W + b
+
+    Each sum starts with the bias and adds the terms in a fixed order, in blocks. The bits of the result do not depend
+    on the batch size or on the number of threads.
 
     Examples
     --------
@@ -112,23 +143,39 @@ def _forward(function: str, x: Any, W: Any, b: Any) -> tuple[Array, DenseTape]:
 def dense_backward(
     tape: DenseTape, dy: ArrayLike, *, need_dx: bool = True, into: tuple[Array, Array | None] | None = None
 ) -> DenseGrads:
-    """Gradients of `dense_forward`: dx = dy W^T, dW = x^T dy, db = the sum of dy over all but its last axis.
+    """Compute the gradients of `dense_forward`.
 
     Parameters
     ----------
-    tape : DenseTape        from `dense_forward`; not changed, it may be read again
-    dy : (..., O)        gradient of y
-    need_dx : bool        False: dx is None and costs nothing
-    into : (dW, db)        arrays that the gradients are added to, and that are returned; db None where b was
+    tape : DenseTape
+        Tape from `dense_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., O)
+        Gradient of y.
+    need_dx : bool, optional
+        If False, dx is not computed and is None. True by default.
+    into : tuple of ndarray, optional
+        ``(dW, db)``: arrays that the gradients are added to and that are returned. Pass None for db if b was None. New
+        arrays by default.
 
     Returns
     -------
-    DenseGrads        dx (..., I), dW (I, O), db (O,) or None
+    DenseGrads
+        Named tuple of ``dx`` (..., I), ``dW`` (I, O) and ``db`` (O,). ``db`` is None if b was None.
 
     Raises
     ------
-    ValueError        a shape disagrees, or arrays of into overlap
-    TypeError        a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, or if arrays of `into` overlap.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The equations, with sums over all axes but the last::
+
+        dx = dy W^T
+        dW = sum of x^T dy
+        db = sum of dy
 
     Examples
     --------
@@ -175,7 +222,7 @@ def dense_backward(
 
 
 def _targets(function: str, tape: DenseTape, into: Any, dy: Array) -> _arrays.Targets:
-    """The arrays of `into`, which dW and, where there was one, db are added to."""
+    """Check the arrays of `into`, which dW and, if there was a bias, db are added to."""
     x, W = tape._x, tape._W
     _checks.into(function, ("dW", "db"), into, () if tape._bias else ("db",))
     count = 2 if tape._bias else 1

@@ -1,4 +1,4 @@
-"""Dropout whose pattern is a function of the seed alone, forward and backward."""
+"""Dropout, forward and backward. The pattern depends only on the seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class DropoutTape:
-    """What `dropout_backward` reads: no mask is kept, the seed gives it again."""
+    """Tape of `dropout_forward` for `dropout_backward`: opaque, keeps the seed instead of a mask."""
 
     _kernels: Kernels
     _rate: float
@@ -31,27 +31,39 @@ class DropoutTape:
 
 
 def dropout(x: ArrayLike, rate: float, *, seed: int) -> Array:
-    """y = x / (1 - rate) where an element is kept, 0 where it is dropped, which happens with probability `rate`.
+    """Set random elements to 0 and scale the others by 1 / (1 - rate).
+
+    See `dropout_forward` for the equation.
 
     Parameters
     ----------
-    x : (...)        any shape
-    rate : float in [0, 1)
-    seed : int in [0, 2**64)        one seed, one pattern; take another for every call
+    x : array_like
+        Inputs of any shape.
+    rate : float
+        Probability with which an element is dropped, in [0, 1).
+    seed : int
+        Seed of the pattern, in [0, 2**64). The same seed drops the same elements, so use a new one for every call.
 
     Returns
     -------
-    y : (...)        in the type of x; half, bool and integers become float32
+    y : ndarray
+        Outputs, in the shape of x. The result has the dtype of x. float16, bfloat16, bool and integer arrays are
+        converted to float32.
 
     Raises
     ------
-    ValueError        rate or seed is out of range
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If `rate` or `seed` is out of range.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    Element i in C order is word i % 4 of Philox4x32-10 with the key `seed` and the counter i // 4, and is kept where
-    that word is at least floor(rate * 2**32). Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+    The source is Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
+
+    The random numbers come from Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+    Element i, in C order, uses word i % 4 of the generator with the key `seed` and the counter i // 4. It is kept if
+    that word is at least floor(rate * 2**32). The pattern does not depend on the number of threads.
 
     Examples
     --------
@@ -68,20 +80,44 @@ def dropout(x: ArrayLike, rate: float, *, seed: int) -> Array:
 
 
 def dropout_forward(x: ArrayLike, rate: float, *, seed: int) -> tuple[Array, DropoutTape]:
-    """As `dropout`, and the tape for `dropout_backward`.
+    """Apply dropout and keep the tape for `dropout_backward`.
 
     Parameters
     ----------
-    x, rate, seed : as for `dropout`
+    x : array_like
+        Inputs of any shape.
+    rate : float
+        Probability with which an element is dropped, in [0, 1).
+    seed : int
+        Seed of the pattern, in [0, 2**64). The same seed drops the same elements, so use a new one for every call.
 
     Returns
     -------
-    y : (...)
-    DropoutTape        opaque; it keeps the seed, not the mask
+    y : ndarray
+        Outputs, in the shape of x. The result has the dtype of x. float16, bfloat16, bool and integer arrays are
+        converted to float32.
+    DropoutTape
+        Opaque tape for `dropout_backward`. Keeps the seed, from which the backward function computes the pattern again.
 
     Raises
     ------
-    ValueError, TypeError        as `dropout`
+    ValueError
+        If `rate` or `seed` is out of range.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y = x / (1 - rate)    if the element is kept, with probability 1 - rate
+        y = 0                 otherwise
+
+    The source is Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
+
+    The random numbers come from Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+    Element i, in C order, uses word i % 4 of the generator with the key `seed` and the counter i // 4. It is kept if
+    that word is at least floor(rate * 2**32). The pattern does not depend on the number of threads.
 
     Examples
     --------
@@ -99,10 +135,11 @@ def _forward(function: str, x: Any, rate: float, seed: int) -> tuple[Array, Drop
     rate = _checks.fraction(function, "rate", rate)
     seed = _checks.integer(function, "seed", seed, 0, 2**64 - 1, "in [0, 2**64)")
     tape = DropoutTape(_backend.kernels, rate, seed, x.shape, x.dtype)
-    return _scaled(function, tape, x), tape
+    return _drop(function, tape, x), tape
 
 
-def _scaled(function: str, tape: DropoutTape, x: Array) -> Array:
+def _drop(function: str, tape: DropoutTape, x: Array) -> Array:
+    """Return `x` with its dropped elements set to 0 and the others scaled."""
     _checks.sizes(function, "x", *tape._shape)
     y = np.empty(tape._shape, tape._dtype)
     if y.size:
@@ -111,21 +148,33 @@ def _scaled(function: str, tape: DropoutTape, x: Array) -> Array:
 
 
 def dropout_backward(tape: DropoutTape, dy: ArrayLike) -> Array:
-    """Gradient of `dropout_forward`: dx = dy / (1 - rate) where an element was kept, else 0.
+    """Compute the gradient of `dropout_forward`.
 
     Parameters
     ----------
-    tape : DropoutTape        from `dropout_forward`
-    dy : (...)        gradient of y
+    tape : DropoutTape
+        Tape from `dropout_forward`. It is not modified and may be used again.
+    dy : array_like
+        Gradient of y, in the shape of x.
 
     Returns
     -------
-    dx : (...)
+    dx : ndarray
+        Gradient of x.
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If the shape of `dy` does not fit.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The equation is::
+
+        dx = dy / (1 - rate)    if the element was kept
+        dx = 0                  otherwise
 
     Examples
     --------
@@ -140,4 +189,4 @@ def dropout_backward(tape: DropoutTape, dy: ArrayLike) -> Array:
         raise TypeError(f"{function}: tape must be what dropout_forward returned; got {type(tape).__name__}")
     gradient = _arrays.numbers(function, "dy", dy, tape._dtype)
     _checks.shape(function, "dy", "(...)", tape._shape, gradient.shape)
-    return _scaled(function, tape, gradient)
+    return _drop(function, tape, gradient)

@@ -1,4 +1,4 @@
-"""Rows of a table by their numbers, forward and backward."""
+"""Table lookup by row number, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from seqfuse._arrays import Array
     from seqfuse._kernels import Kernels
 
-_ADVICE = "Negative numbers do not count from the end; for padding give any row and mask its steps"
+_ADVICE = "Negative ids do not count from the end. For padding, pass any valid id and mask the step"
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class EmbeddingTape:
-    """What `embedding_backward` reads; opaque."""
+    """Tape of `embedding_forward` for `embedding_backward`: opaque, keeps a copy of ids."""
 
     _kernels: Kernels
-    _ids: Array  # flat int64, a copy: were one changed in between, backward would write outside the table
+    _ids: Array  # flat int64; a copy, because a later change by the caller could make backward write outside the table
     _ids_shape: tuple[int, ...]
     _table_shape: tuple[int, int]
     _dtype: np.dtype[np.floating]
@@ -33,21 +33,29 @@ class EmbeddingTape:
 
 
 def embedding(ids: ArrayLike, E: ArrayLike) -> Array:
-    """y[...] = E[ids[...]]
+    """Look up rows of a table.
+
+    See `embedding_forward` for the equation.
 
     Parameters
     ----------
-    ids : (...)        integers of any type in 0..V-1
-    E : (V, D)        the table
+    ids : array_like of int
+        Row numbers, of any shape and any integer dtype, in 0..V-1.
+    E : array_like, shape (V, D)
+        Table with one row per id.
 
     Returns
     -------
-    y : (..., D)        in the type of E; half, bool and integers become float32
+    y : ndarray, shape (..., D)
+        The rows, with the axes of `ids` first. The dtype is that of E. float16, bfloat16, bool and integer tables are
+        converted to float32.
 
     Raises
     ------
-    ValueError        a shape disagrees, or a number is outside 0..V-1
-    TypeError        ids are not integers, or E a kind of number that is not computed with
+    ValueError
+        If the shape of `E` does not fit, or if an id is outside 0..V-1.
+    TypeError
+        If `ids` are not integers, or if `E` has an unsupported dtype.
 
     Examples
     --------
@@ -61,20 +69,35 @@ def embedding(ids: ArrayLike, E: ArrayLike) -> Array:
 
 
 def embedding_forward(ids: ArrayLike, E: ArrayLike) -> tuple[Array, EmbeddingTape]:
-    """y[...] = E[ids[...]] as `embedding`, and the tape for `embedding_backward`.
+    """Look up rows of a table and keep the tape for `embedding_backward`.
 
     Parameters
     ----------
-    ids, E : as for `embedding`
+    ids : array_like of int
+        Row numbers, of any shape and any integer dtype, in 0..V-1.
+    E : array_like, shape (V, D)
+        Table with one row per id.
 
     Returns
     -------
-    y : (..., D)
-    EmbeddingTape        opaque; it keeps a copy of ids
+    y : ndarray, shape (..., D)
+        The rows, with the axes of `ids` first. The dtype is that of E. float16, bfloat16, bool and integer tables are
+        converted to float32.
+    EmbeddingTape
+        Opaque tape for `embedding_backward`. Keeps a copy of ids.
 
     Raises
     ------
-    ValueError, TypeError        as `embedding`
+    ValueError
+        If the shape of `E` does not fit, or if an id is outside 0..V-1.
+    TypeError
+        If `ids` are not integers, or if `E` has an unsupported dtype.
+
+    Notes
+    -----
+    The equation is::
+
+        y[...] = E[ids[...]]
 
     Examples
     --------
@@ -102,22 +125,34 @@ def _forward(function: str, ids: ArrayLike, E: Any, keep: bool) -> tuple[Array, 
 
 
 def embedding_backward(tape: EmbeddingTape, dy: ArrayLike, *, into: Array | None = None) -> Array:
-    """Gradient of `embedding_forward`: dE[ids[...]] += dy[...], in the order of ids.
+    """Compute the gradient of `embedding_forward` with respect to the table.
 
     Parameters
     ----------
-    tape : EmbeddingTape        from `embedding_forward`; not changed, it may be read again
-    dy : (..., D)        gradient of y
-    into : (V, D)        added to and returned, instead of zeros
+    tape : EmbeddingTape
+        Tape from `embedding_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., D)
+        Gradient of y.
+    into : ndarray, shape (V, D), optional
+        Array that the gradient is added to and that is returned. A new array by default.
 
     Returns
     -------
-    dE : (V, D)
+    dE : ndarray, shape (V, D)
+        Gradient of E.
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        a kind of number that is not computed with, or a wrong type of into
+    ValueError
+        If a shape does not fit.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    Rows are added in the order of ids::
+
+        dE[ids[...]] += dy[...]
 
     Examples
     --------

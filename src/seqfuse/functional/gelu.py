@@ -1,4 +1,4 @@
-"""The Gaussian error linear unit, exact and by tanh, forward and backward."""
+"""Gaussian error linear unit, exact or with tanh, forward and backward."""
 
 from __future__ import annotations
 
@@ -14,34 +14,40 @@ if TYPE_CHECKING:
 
 
 class GELUTape(_pointwise.PointwiseTape):
-    """What `gelu_backward` reads; opaque, refers to x."""
+    """Tape of `gelu_forward` for `gelu_backward`: opaque, keeps a reference to x."""
 
     __slots__ = ()
 
 
 def gelu(x: ArrayLike, *, approximate: bool = False) -> Array:
-    """Weigh every number by the share of a normal distribution that lies below it.
+    """Compute the Gaussian error linear unit of each element.
 
-        y = x Phi(x)                                                    Phi(x) = (1 + erf(x / sqrt(2))) / 2
-        y = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2           approximate
+    See `gelu_forward` for the equations.
 
     Parameters
     ----------
-    x : (...)        any shape
-    approximate : bool        the second form, which is up to 5e-4 away; what GPT-2 was trained with
+    x : array_like
+        Inputs of any shape.
+    approximate : bool, optional
+        If True, compute the tanh approximation, which GPT-2 was trained with and which differs by up to 5e-4. False by
+        default.
 
     Returns
     -------
-    y : (...)        in the type of x; half, bool and integers become float32. 0 at -inf
+    y : ndarray
+        Outputs, in the shape of x. The result has the dtype of x. float16, bfloat16, bool and integer arrays are
+        converted to float32. The value at -inf is 0.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with, approximate is not a flag
+    TypeError
+        If `x` has an unsupported dtype, or if `approximate` is not a bool.
 
     Notes
     -----
-    Hendrycks and Gimpel 2016, "Gaussian error linear units (GELUs)", arXiv:1606.08415. All digits of y are right far
-    into the tail: gelu(-10) is -7.6e-23 in float32 too, where 1 + erf(x / sqrt(2)) has none left from -5.5 on.
+    The source is Hendrycks and Gimpel 2016, "Gaussian error linear units (GELUs)", arXiv:1606.08415. The exact form is
+    accurate to all digits far into the tail: gelu(-10) is -7.6e-23 in float32 too, whereas evaluating 1 + erf(x /
+    sqrt(2)) directly loses all digits below x = -5.5.
 
     Examples
     --------
@@ -53,20 +59,39 @@ def gelu(x: ArrayLike, *, approximate: bool = False) -> Array:
 
 
 def gelu_forward(x: ArrayLike, *, approximate: bool = False) -> tuple[Array, GELUTape]:
-    """As `gelu`, and the tape for `gelu_backward`, which refers to x.
+    """Compute the Gaussian error linear unit and keep the tape for `gelu_backward`.
 
     Parameters
     ----------
-    x, approximate : as for `gelu`
+    x : array_like
+        Inputs of any shape.
+    approximate : bool, optional
+        If True, compute the tanh approximation, which GPT-2 was trained with and which differs by up to 5e-4. False by
+        default.
 
     Returns
     -------
-    y : (...)
-    GELUTape        opaque; changing x before backward has read it changes the gradient
+    y : ndarray
+        Outputs, in the shape of x. The result has the dtype of x. float16, bfloat16, bool and integer arrays are
+        converted to float32. The value at -inf is 0.
+    GELUTape
+        Opaque tape for `gelu_backward`. Keeps a reference to x. Do not modify x before the backward function has run.
 
     Raises
     ------
-    TypeError        as `gelu`
+    TypeError
+        If `x` has an unsupported dtype, or if `approximate` is not a bool.
+
+    Notes
+    -----
+    The equations are::
+
+        y = x * (1 + erf(x / sqrt(2))) / 2                              approximate=False
+        y = x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2       approximate=True
+
+    The source is Hendrycks and Gimpel 2016, "Gaussian error linear units (GELUs)", arXiv:1606.08415. The exact form is
+    accurate to all digits far into the tail: gelu(-10) is -7.6e-23 in float32 too, whereas evaluating 1 + erf(x /
+    sqrt(2)) directly loses all digits below x = -5.5.
 
     Examples
     --------
@@ -85,21 +110,32 @@ def _forward(function: str, x: ArrayLike, approximate: Any) -> tuple[Array, GELU
 
 
 def gelu_backward(tape: GELUTape, dy: ArrayLike) -> Array:
-    """Gradient of `gelu_forward`: dx = dy (F(x) + x F'(x)), where y = x F(x).
+    """Compute the gradient of `gelu_forward`.
 
     Parameters
     ----------
-    tape : GELUTape        from `gelu_forward`; not changed, it may be read again
-    dy : (...)        gradient of y
+    tape : GELUTape
+        Tape from `gelu_forward`. It is not modified and may be used again.
+    dy : array_like
+        Gradient of y, in the shape of x.
 
     Returns
     -------
-    dx : (...)
+    dx : ndarray
+        Gradient of x.
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If the shape of `dy` does not fit.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    With the factor F(x) = y / x, the equation is::
+
+        dx = dy * (F(x) + x F'(x))
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Decoding step by step: keys and values of sequences that grow, kept as the kernels read them."""
+"""Cache of keys and values for attention one step at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _threads
-from seqfuse.functional._scores import Shape, options_of
+from seqfuse.functional._scores import Shape, score_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,34 +18,48 @@ if TYPE_CHECKING:
 
 
 class KVCache:
-    """Keys and values of a batch of sequences, each of a length of its own, for attention step by step.
+    """Keys and values of a batch of growing sequences, for attention one step at a time.
 
-    What `attend` gives for a query has the bits that `attention` gives for it over the whole sequence with
-    causal="bottom_right": decoding token by token and a single pass are the same computation.
-
-    One thread at a time: a call while another is under way raises RuntimeError and changes nothing.
+    Each row of the batch has its own length. The result of `attend` has the same bits as the result of `attention` over
+    the whole sequence with causal="bottom_right", so decoding token by token and a single pass are the same
+    computation.
 
     Parameters
     ----------
-    batch : int        B, rows
-    heads : int        Hk, heads of keys and values
-    dim : int        D, features of a key
-    value_dim : int        Dv, features of a value; D by default
-    capacity : int        keys that each row has room for, at least; it doubles when a row needs more
-    dtype : float32 or float64        what is kept and computed in
+    batch : int
+        Number of rows B.
+    heads : int
+        Number of heads Hk of keys and values.
+    dim : int
+        Number of features D of a key.
+    value_dim : int, optional
+        Number of features Dv of a value. D by default.
+    capacity : int, optional
+        Minimum number of keys per row that memory is allocated for. The capacity doubles when a row needs more. 256 by
+        default.
+    dtype : dtype, optional
+        float32 or float64, for the stored arrays and the computation. float32 by default.
 
     Raises
     ------
-    ValueError        a size is out of range
-    TypeError        a size is not an integer, or dtype not float32 or float64
-    MemoryError        the room cannot be had
+    ValueError
+        If a size is out of range.
+    TypeError
+        If a size is not an integer, or if `dtype` is not float32 or float64.
+    MemoryError
+        If the memory cannot be allocated.
+
+    Notes
+    -----
+    Only one thread may use a cache at a time. A call during a call of another thread raises RuntimeError and changes
+    nothing.
 
     Examples
     --------
     >>> import numpy as np
     >>> from seqfuse import functional as F
     >>> rng = np.random.default_rng(0)
-    >>> q, k, v = rng.standard_normal((3, 1, 2, 5, 8), np.float32)  # a row, 2 heads, 5 steps, 8 features
+    >>> q, k, v = rng.standard_normal((3, 1, 2, 5, 8), np.float32)  # 1 row, 2 heads, 5 steps, 8 features
     >>> cache = F.KVCache(1, 2, 8)
     >>> for t in range(5):
     ...     cache.append(k[:, :, t : t + 1], v[:, :, t : t + 1])
@@ -79,25 +93,32 @@ class KVCache:
             function, "the cache (batch, heads, capacity, dim + value_dim)", batch, heads, capacity, dim + value_dim
         )
         kernels = _backend.kernels
-        kind = kernels.KeyCacheFloat if self._dtype == np.float32 else kernels.KeyCacheDouble
+        kernel_class = kernels.KeyCacheFloat if self._dtype == np.float32 else kernels.KeyCacheDouble
         self._size = batch, heads, dim, value_dim
-        self._kernel = kind(batch, heads, dim, value_dim, capacity)
+        self._kernel = kernel_class(batch, heads, dim, value_dim, capacity)
 
     def append(self, k: ArrayLike, v: ArrayLike, lengths: ArrayLike | None = None) -> None:
-        """Add T keys and values to each row, or to row b the first lengths[b] of them.
+        """Append T keys and values to each row.
 
         Parameters
         ----------
-        k : (B, Hk, T, D)        keys, of no wider type than the cache
-        v : (B, Hk, T, Dv)        values
-        lengths : (B,) integers in 0..T        how many of the T each row takes; all by default
+        k : array_like, shape (B, Hk, T, D)
+            Keys. A float32 cache does not accept float64.
+        v : array_like, shape (B, Hk, T, Dv)
+            Values.
+        lengths : array_like of int, shape (B,), optional
+            Append only the first lengths[b] of the T keys and values to row b. All by default.
 
         Raises
         ------
-        ValueError        a shape disagrees; the cache is as it was
-        TypeError        a kind of number that is not computed with, or float64 for a cache of float32
-        MemoryError        more room cannot be had; the cache is as it was
-        RuntimeError        another thread is using this cache
+        ValueError
+            If a shape or a value does not fit. The cache is not changed.
+        TypeError
+            If an array has an unsupported dtype, or is float64 and the cache is float32.
+        MemoryError
+            If the memory cannot be allocated. The cache is not changed.
+        RuntimeError
+            If another thread is using this cache.
         """
         function, (B, Hk, D, Dv) = "cache.append", self._size
         keys, values = self._numbers(function, "k", k), self._numbers(function, "v", v)
@@ -109,8 +130,8 @@ class KVCache:
         if lengths is None:
             counts = np.full(B, T, np.int64)
         else:
-            counts, given = _checks.indices(function, "lengths", lengths, "0..T", T, copy=True)
-            _checks.shape(function, "lengths", "(B,)", (B,), given)
+            counts, lengths_shape = _checks.indices(function, "lengths", lengths, "0..T", T, copy=True)
+            _checks.shape(function, "lengths", "(B,)", (B,), lengths_shape)
         self._kernel.append(keys, values, counts)
 
     def attend(
@@ -122,26 +143,39 @@ class KVCache:
         softcap: float | None = None,
         mask: ArrayLike | None = None,
     ) -> Array:
-        """Attention of the last Tq positions of each row over all its keys so far.
+        """Compute the attention of the last Tq positions of each row over all its keys.
 
-        Query i of row b stands at position p = lengths[b] - Tq + i and attends to keys j <= p: append first, then
-        attend. A query before the first key gives zeros.
+        Query i of row b is at position p = lengths[b] - Tq + i and attends to the keys j <= p. Append the keys of the
+        new positions first.
 
         Parameters
         ----------
-        q : (B, Hq, Tq, D)        queries, of no wider type than the cache; Hq is a multiple of Hk
-        scale, window, softcap : as for `attention`
-        mask : broadcastable to (B, Hq, Tq, Tk), Tk the greatest length        as for `attention`
+        q : array_like, shape (B, Hq, Tq, D)
+            Queries. Hq must be a multiple of Hk. A float32 cache does not accept float64.
+        scale : float, optional
+            Factor of the scores. 1 / sqrt(D) by default.
+        window : tuple of (int or None), optional
+            ``(left, right)``: the query at position p attends only to the keys p - left <= j <= p + right. None means
+            no limit.
+        softcap : float, optional
+            Limit the scores to -softcap..softcap, as in `attention`. No limit by default.
+        mask : array_like, optional
+            Array of 2 to 4 axes that broadcasts to (B, Hq, Tq, Tk), where Tk is the greatest length. A bool mask is
+            True where a query may attend to a key. Other masks are added to the scores; -inf excludes a key.
 
         Returns
         -------
-        y : (B, Hq, Tq, Dv)        in the type of the cache
+        y : ndarray, shape (B, Hq, Tq, Dv)
+            Outputs, in the dtype of the cache. 0 for a query without keys.
 
         Raises
         ------
-        ValueError        a shape or a value disagrees
-        TypeError        a kind of number that is not computed with, or float64 for a cache of float32
-        RuntimeError        another thread is using this cache
+        ValueError
+            If a shape or a value does not fit.
+        TypeError
+            If an array has an unsupported dtype, or is float64 and the cache is float32.
+        RuntimeError
+            If another thread is using this cache.
         """
         function, (B, Hk, D, Dv) = "cache.attend", self._size
         queries = self._numbers(function, "q", q)
@@ -154,35 +188,51 @@ class KVCache:
             )
         _checks.sizes(function, "y (B, Hq, Tq, Dv)", B, Hq, Tq, Dv)
         shape = Shape(B, Hq, Hk, Tq, self._kernel.longest(), D, Dv)
-        given = mask, "bottom_right", scale, window, softcap, None, 0.0, None
-        options = options_of(function, shape, self._dtype, *given)
+        option_values = mask, "bottom_right", scale, window, softcap, None, 0.0, None
+        options = score_options(function, shape, self._dtype, *option_values)
         y = np.empty((B, Hq, Tq, Dv), self._dtype)
         self._kernel.attend(queries, shape.Tk, options, y, _threads.current())
         return y
 
     def reset(self, rows: ArrayLike | None = None) -> None:
-        """Empty every row, or the rows given by their numbers or as bool (batch,); the room stays.
+        """Remove the keys and values of all rows or of some rows.
+
+        The capacity does not change.
+
+        Parameters
+        ----------
+        rows : array_like of int, or of bool with shape (batch,), optional
+            Rows to empty, by number or as a mask. All rows by default.
 
         Raises
         ------
-        ValueError        a number is out of range
-        TypeError        rows are not integers or bool
-        RuntimeError        another thread is using this cache
+        ValueError
+            If a row number is out of range.
+        TypeError
+            If `rows` are not integers or bool.
+        RuntimeError
+            If another thread is using this cache.
         """
         self._kernel.reset(None if rows is None else _checks.rows_of_batch("cache.reset", rows, self._size[0]))
 
     @property
     def lengths(self) -> Array:
-        """How many keys each row has, (B,) int64: a copy."""
+        """Number of keys of each row: a new int64 array of shape (B,)."""
         return self._kernel.lengths()
 
     @property
     def capacity(self) -> int:
-        """How many keys each row has room for."""
+        """Number of keys per row that memory is allocated for."""
         return self._kernel.capacity()
 
     def copy(self) -> KVCache:
-        """Another cache with the same keys and values, which goes its own way from here: a beam, or a shared prompt."""
+        """Return an independent copy, for example for each hypothesis of a beam search, or to reuse a prompt.
+
+        Returns
+        -------
+        KVCache
+            Cache with copies of the keys and values.
+        """
         other = KVCache.__new__(KVCache)
         other._dtype, other._size, other._kernel = self._dtype, self._size, self._kernel.copy()
         return other
@@ -194,18 +244,17 @@ class KVCache:
         return self.copy()
 
     def _numbers(self, function: str, name: str, value: ArrayLike) -> Array:
-        needed = "float32, as the cache is"
+        """Return the value in the dtype of the cache. Refuse float64 for a float32 cache."""
+        needed = "float32, the dtype of the cache"
         return _arrays.no_wider(function, name, value, self._dtype, needed, "Pass dtype=float64 to KVCache")
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "KVCache: a cache must stay in the process that made it. Keep the keys and values and append them again"
-        )
+        raise TypeError("KVCache: a cache cannot be pickled. Save the keys and values and append them to a new cache")
 
     def __repr__(self) -> str:
         B, Hk, D, Dv = self._size
         try:
-            room = f"longest={self._kernel.longest()} capacity={self.capacity}"
-        except RuntimeError:  # another thread is using it
-            room = "in use"
-        return f"<KVCache batch={B} heads={Hk} dim={D} value_dim={Dv} {self._dtype} {room}>"
+            state = f"longest={self._kernel.longest()} capacity={self.capacity}"
+        except RuntimeError:  # another thread is using the cache
+            state = "in use"
+        return f"<KVCache batch={B} heads={Hk} dim={D} value_dim={Dv} {self._dtype} {state}>"

@@ -1,4 +1,4 @@
-"""Layer normalisation, forward and backward: every row moved to mean 0 and scaled to variance 1."""
+"""Layer normalization, forward and backward."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LayerNormTape(_normalize.NormalizeTape):
-    """What `layer_norm_backward` reads; opaque, refers to x and gamma."""
+    """Tape of `layer_norm_forward` for `layer_norm_backward`: opaque, keeps references to x and gamma."""
 
     __slots__ = ()
 
@@ -22,29 +22,38 @@ class LayerNormTape(_normalize.NormalizeTape):
 def layer_norm(
     x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, *, epsilon: float = 1e-3
 ) -> Array:
-    """Normalise every row, the last axis of x.
+    """Apply layer normalization over the last axis.
 
-        h = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)
-        y = h * gamma + beta
+    Each row is normalized to mean 0 and variance 1, then scaled by gamma and shifted by beta. See `layer_norm_forward`
+    for the equations.
 
     Parameters
     ----------
-    x : (..., D)        inputs
-    gamma, beta : (D,)        ones and zeros by default
-    epsilon : float        at least 0; the default is that of Keras, PyTorch's is 1e-5
+    x : array_like, shape (..., D)
+        Inputs. Each row along the last axis is normalized.
+    gamma : array_like, shape (D,), optional
+        Scale. Ones by default.
+    beta : array_like, shape (D,), optional
+        Shift. Zeros by default.
+    epsilon : float, optional
+        Constant added to the variance. At least 0. The default is the default of Keras; PyTorch uses 1e-5.
 
     Returns
     -------
-    y : (..., D)        in the widest type of x, gamma and beta; half, bool and integers count as float32
+    y : ndarray, shape (..., D)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
 
     Raises
     ------
-    ValueError        a shape disagrees, or epsilon is below 0
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape does not fit, or if `epsilon` is negative.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    Ba, Kiros and Hinton 2016, "Layer normalization", arXiv:1607.06450.
+    The source is Ba, Kiros and Hinton 2016, "Layer normalization", arXiv:1607.06450.
 
     Examples
     --------
@@ -58,20 +67,44 @@ def layer_norm(
 def layer_norm_forward(
     x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, *, epsilon: float = 1e-3
 ) -> tuple[Array, LayerNormTape]:
-    """As `layer_norm`, and the tape for `layer_norm_backward`, which refers to x and gamma.
+    """Apply layer normalization over the last axis and keep the tape for `layer_norm_backward`.
 
     Parameters
     ----------
-    x, gamma, beta, epsilon : as for `layer_norm`
+    x : array_like, shape (..., D)
+        Inputs. Each row along the last axis is normalized.
+    gamma : array_like, shape (D,), optional
+        Scale. Ones by default.
+    beta : array_like, shape (D,), optional
+        Shift. Zeros by default.
+    epsilon : float, optional
+        Constant added to the variance. At least 0. The default is the default of Keras; PyTorch uses 1e-5.
 
     Returns
     -------
-    y : (..., D)
-    LayerNormTape        opaque; it keeps the mean and the scale of each row
+    y : ndarray, shape (..., D)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
+    LayerNormTape
+        Opaque tape for `layer_norm_backward`. Keeps references to x and gamma, which must not be modified before the
+        backward function has run, and the mean and rstd of each row.
 
     Raises
     ------
-    ValueError, TypeError        as `layer_norm`
+    ValueError
+        If a shape does not fit, or if `epsilon` is negative.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equations are::
+
+        rstd = 1 / sqrt(mean((x - mean(x))^2) + epsilon)
+        h = (x - mean(x)) * rstd
+        y = h * gamma + beta
+
+    The source is Ba, Kiros and Hinton 2016, "Layer normalization", arXiv:1607.06450.
 
     Examples
     --------
@@ -87,27 +120,39 @@ def layer_norm_forward(
 def layer_norm_backward(
     tape: LayerNormTape, dy: ArrayLike, *, into: tuple[Array | None, Array | None] | None = None
 ) -> LayerNormGrads:
-    """Gradients of `layer_norm_forward`.
-
-        g = dy * gamma
-        dx = (g - mean(g) - h * mean(g * h)) / sqrt(mean((x - mean(x))^2) + epsilon)
-        dgamma, dbeta = dy * h, dy              summed over all axes but the last
+    """Compute the gradients of `layer_norm_forward`.
 
     Parameters
     ----------
-    tape : LayerNormTape        from `layer_norm_forward`; not changed, it may be read again
-    dy : (..., D)        gradient of y
-    into : (dgamma, dbeta)        arrays that the gradients are added to, and that are returned; None where gamma and
-        beta were
+    tape : LayerNormTape
+        Tape from `layer_norm_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., D)
+        Gradient of y.
+    into : tuple of ndarray, optional
+        ``(dgamma, dbeta)``: arrays that the gradients are added to and that are returned. Pass None for a parameter
+        that was None. New arrays by default.
 
     Returns
     -------
-    LayerNormGrads        dx (..., D), dgamma (D,), dbeta (D,); None for what was None
+    LayerNormGrads
+        Named tuple of ``dx`` (..., D), ``dgamma`` (D,) and ``dbeta`` (D,). The gradient of a parameter that was None is
+        None.
 
     Raises
     ------
-    ValueError        a shape disagrees, or arrays of into overlap
-    TypeError        a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, or if arrays of `into` overlap.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The equations, with h and rstd as in `layer_norm_forward` and sums over all axes but the last::
+
+        g = dy * gamma
+        dx = (g - mean(g) - h * mean(g * h)) * rstd
+        dgamma = sum of dy * h
+        dbeta = sum of dy
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Multi-head attention, forward and backward: four products of `dense` around one `attention`; nothing is copied."""
+"""Multi-head attention, forward and backward: four dense products around one attention, without copies."""
 
 from __future__ import annotations
 
@@ -39,49 +39,76 @@ def multi_head_attention(
     dropout: float = 0.0,
     seed: int | None = None,
 ) -> Array:
-    """Every step of query attends to the steps of key, with several heads at once.
+    """Compute attention with several heads, including the projections.
 
-        q = query Wq + bq;    k = key Wk + bk;    v = value Wv + bv        each head with its own columns of W and b
-        q, k = turned by rope
-        y = (the heads of attention(q, k, v), side by side) Wo + bo
+    See `multi_head_attention_forward` for the equations.
 
     Parameters
     ----------
-    query : (B, Tq, E)
-    Wq : (E, Hq, D)        weights, in the shapes of Keras; `multi_head_attention_weights` makes them of PyTorch's
-    Wk, Wv : (Ek, Hk, D), (Ev, Hk, Dv)        Hq is a multiple of Hk: query head h attends to key head h // (Hq // Hk)
-    Wo : (Hq, Dv, O)
-    bq, bk, bv, bo : (Hq, D), (Hk, D), (Hk, Dv), (O,)        biases, zeros by default
-    key : (B, Tk, Ek)        query by default: self-attention
-    value : (B, Tk, Ev)        key by default
-    rope : (cos, sin) or (cos, sin, "interleaved")        tables of `rotary_tables`, by which `rotary` turns keys and
-        queries, with "interleaved" neighbours and else halves: key j by row j, query i by row p, its position as
-        `causal` has it; one below 0, of a query that attends to nothing, counts as 0
-    mask : broadcastable to (B, Hq, Tq, Tk), 2 to 4 axes        as for `attention`, as all that follows
-    causal : bool, "top_left" or "bottom_right"        query i attends to keys j <= p alone; its position p is i, but
-        for "bottom_right" i + lengths[b] - Tq, without lengths i + Tk - Tq
-    scale : float        1 / sqrt(D) by default
-    window : (left, right)        keys p - left <= j <= p + right alone
-    softcap : float > 0        keeps scores between -softcap and softcap
-    lengths : (B,) integers in 0..Tk        keys j < lengths[b] alone
-    dropout : float in [0, 1)        the share of the weights of attention that is dropped
-    seed : int in [0, 2**64)        of what is dropped; needed where dropout is not 0
+    query : array_like, shape (B, Tq, E)
+        Inputs of the queries.
+    Wq : array_like, shape (E, Hq, D)
+        Weights of the queries, in the layout of Keras. `multi_head_attention_weights_from_torch` converts the weights
+        of PyTorch.
+    Wk : array_like, shape (Ek, Hk, D)
+        Weights of the keys. Hq must be a multiple of Hk. Query head h attends to key head h // (Hq // Hk).
+    Wv : array_like, shape (Ev, Hk, Dv)
+        Weights of the values.
+    Wo : array_like, shape (Hq, Dv, O)
+        Weights of the output.
+    bq, bk, bv, bo : array_like, shapes (Hq, D), (Hk, D), (Hk, Dv) and (O,), optional
+        Biases. Zeros by default.
+    key : array_like, shape (B, Tk, Ek), optional
+        Inputs of the keys. `query` by default, which is self-attention.
+    value : array_like, shape (B, Tk, Ev), optional
+        Inputs of the values. `key` by default.
+    rope : tuple, optional
+        ``(cos, sin)`` or ``(cos, sin, "interleaved")``: apply `rotary` with these tables, from `rotary_tables`, to
+        queries and keys. Key j uses row j of the tables. The query at position p, as defined for `causal`, uses row p,
+        or row 0 if p is negative. With "interleaved", neighboring features are rotated together. No rotation by
+        default.
+    mask : array_like, optional
+        Array of 2 to 4 axes that broadcasts to (B, Hq, Tq, Tk). A bool mask is True where a query may attend to a key.
+        Other masks are added to the scores; -inf excludes a key.
+    causal : {False, True, "top_left", "bottom_right"}, optional
+        Let the query at position p attend only to the keys j <= p. With "top_left", query i is at position p = i. With
+        "bottom_right", the last query is at the last key: p = i + lengths[b] - Tq, or p = i + Tk - Tq without lengths.
+        True means "top_left" and requires Tq == Tk. False by default.
+    scale : float, optional
+        Factor of the scores, a finite number. 1 / sqrt(D) by default.
+    window : tuple of (int or None), optional
+        ``(left, right)``: let the query at position p attend only to the keys p - left <= j <= p + right. None means no
+        limit. No limits by default.
+    softcap : float, optional
+        Limit the scores to -softcap..softcap with tanh. Must be greater than 0. No limit by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid keys of each row of the batch, in 0..Tk. Row b attends only to the keys j < lengths[b]. All keys
+        by default.
+    dropout : float, optional
+        Probability with which an attention weight is dropped, in [0, 1). 0 by default.
+    seed : int, optional
+        Seed of the dropout pattern, in [0, 2**64). Required if `dropout` is not 0.
 
     Returns
     -------
-    y : (B, Tq, O)        in the widest type of inputs, weights and biases; half, bool and integers count as float32. bo
-        where a query has nothing to attend to
+    y : ndarray, shape (B, Tq, O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32. A query without keys has y = bo.
 
     Raises
     ------
-    ValueError        a shape or a value disagrees
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape or a value does not fit. The message names the argument and states what is needed.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2; grouped heads: Ainslie et al. 2023, arXiv:2305.13245; rope: Su
-    et al. 2021, arXiv:2104.09864. The bits of a row of y depend on no other row of the batch, and not on the number of
-    threads (with dropout, on the row's place in the batch).
+    The bits of a row of y do not depend on the other rows of the batch or on the number of threads. With dropout they
+    depend on the position of the row in the batch.
+
+    The sources are Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2; for grouped heads, Ainslie et al. 2023,
+    arXiv:2305.13245; and for rope, Su et al. 2021, arXiv:2104.09864.
 
     Examples
     --------
@@ -93,12 +120,12 @@ def multi_head_attention(
     >>> F.multi_head_attention(x, Wq, Wk, Wv, Wo, rope=F.rotary_tables(10, 4), causal=True).shape
     (2, 10, 32)
     """
-    given = {
+    arrays = {
         "query": query, "Wq": Wq, "Wk": Wk, "Wv": Wv, "Wo": Wo, "bq": bq, "bk": bk, "bv": bv, "bo": bo, "key": key,
         "value": value,
     }  # fmt: skip
     options = mask, causal, scale, window, softcap, lengths, dropout, seed
-    return forward("multi_head_attention", given, rope, options, False)[0]
+    return forward("multi_head_attention", arrays, rope, options, False)[0]
 
 
 def multi_head_attention_forward(
@@ -124,21 +151,86 @@ def multi_head_attention_forward(
     dropout: float = 0.0,
     seed: int | None = None,
 ) -> tuple[Array, MultiHeadAttentionTape]:
-    """As `multi_head_attention`, and the tape for `multi_head_attention_backward`.
+    """Compute multi-head attention and keep the tape for `multi_head_attention_backward`.
 
     Parameters
     ----------
-    all : as for `multi_head_attention`
+    query : array_like, shape (B, Tq, E)
+        Inputs of the queries.
+    Wq : array_like, shape (E, Hq, D)
+        Weights of the queries, in the layout of Keras. `multi_head_attention_weights_from_torch` converts the weights
+        of PyTorch.
+    Wk : array_like, shape (Ek, Hk, D)
+        Weights of the keys. Hq must be a multiple of Hk. Query head h attends to key head h // (Hq // Hk).
+    Wv : array_like, shape (Ev, Hk, Dv)
+        Weights of the values.
+    Wo : array_like, shape (Hq, Dv, O)
+        Weights of the output.
+    bq, bk, bv, bo : array_like, shapes (Hq, D), (Hk, D), (Hk, Dv) and (O,), optional
+        Biases. Zeros by default.
+    key : array_like, shape (B, Tk, Ek), optional
+        Inputs of the keys. `query` by default, which is self-attention.
+    value : array_like, shape (B, Tk, Ev), optional
+        Inputs of the values. `key` by default.
+    rope : tuple, optional
+        ``(cos, sin)`` or ``(cos, sin, "interleaved")``: apply `rotary` with these tables, from `rotary_tables`, to
+        queries and keys. Key j uses row j of the tables. The query at position p, as defined for `causal`, uses row p,
+        or row 0 if p is negative. With "interleaved", neighboring features are rotated together. No rotation by
+        default.
+    mask : array_like, optional
+        Array of 2 to 4 axes that broadcasts to (B, Hq, Tq, Tk). A bool mask is True where a query may attend to a key.
+        Other masks are added to the scores; -inf excludes a key.
+    causal : {False, True, "top_left", "bottom_right"}, optional
+        Let the query at position p attend only to the keys j <= p. With "top_left", query i is at position p = i. With
+        "bottom_right", the last query is at the last key: p = i + lengths[b] - Tq, or p = i + Tk - Tq without lengths.
+        True means "top_left" and requires Tq == Tk. False by default.
+    scale : float, optional
+        Factor of the scores, a finite number. 1 / sqrt(D) by default.
+    window : tuple of (int or None), optional
+        ``(left, right)``: let the query at position p attend only to the keys p - left <= j <= p + right. None means no
+        limit. No limits by default.
+    softcap : float, optional
+        Limit the scores to -softcap..softcap with tanh. Must be greater than 0. No limit by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid keys of each row of the batch, in 0..Tk. Row b attends only to the keys j < lengths[b]. All keys
+        by default.
+    dropout : float, optional
+        Probability with which an attention weight is dropped, in [0, 1). 0 by default.
+    seed : int, optional
+        Seed of the dropout pattern, in [0, 2**64). Required if `dropout` is not 0.
 
     Returns
     -------
-    y : (B, Tq, O)
-    MultiHeadAttentionTape        opaque; it refers to inputs, weights and mask, and changing them before backward has
-        read it changes the gradients
+    y : ndarray, shape (B, Tq, O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32. A query without keys has y = bo.
+    MultiHeadAttentionTape
+        Opaque tape for `multi_head_attention_backward`. Keeps references to inputs, weights and mask. Do not modify
+        them before the backward function has run.
 
     Raises
     ------
-    ValueError, TypeError        as `multi_head_attention`
+    ValueError
+        If a shape or a value does not fit. The message names the argument and states what is needed.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equations are::
+
+        q = query Wq + bq;  k = key Wk + bk;  v = value Wv + bv        per head
+        q = rotary(q);  k = rotary(k)                                  with rope
+        heads = attention(q, k, v)
+        y = (heads, side by side) Wo + bo
+
+    See `attention_forward` for the equations of attention.
+
+    The bits of a row of y do not depend on the other rows of the batch or on the number of threads. With dropout they
+    depend on the position of the row in the batch.
+
+    The sources are Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2; for grouped heads, Ainslie et al. 2023,
+    arXiv:2305.13245; and for rope, Su et al. 2021, arXiv:2104.09864.
 
     Examples
     --------
@@ -148,12 +240,12 @@ def multi_head_attention_forward(
     >>> tape
     <MultiHeadAttentionTape B=2 Hq=4 Hk=4 Tq=5 Tk=5 D=1 Dv=1 float64>
     """
-    given = {
+    arrays = {
         "query": query, "Wq": Wq, "Wk": Wk, "Wv": Wv, "Wo": Wo, "bq": bq, "bk": bk, "bv": bv, "bo": bo, "key": key,
         "value": value,
     }  # fmt: skip
     options = mask, causal, scale, window, softcap, lengths, dropout, seed
-    y, tape = forward("multi_head_attention_forward", given, rope, options, True)
+    y, tape = forward("multi_head_attention_forward", arrays, rope, options, True)
     assert tape is not None
     return y, tape
 
@@ -166,35 +258,49 @@ def multi_head_attention_backward(
     need_dmask: bool = False,
     into: tuple[Array | None, ...] | None = None,
 ) -> MultiHeadAttentionGrads:
-    """Gradients of `multi_head_attention_forward`: its steps in the opposite order.
-
-        dheads = dy Wo^T;    dq, dk, dv = those of attention, turned back
-        dquery, dkey, dvalue = dq Wq^T, dk Wk^T, dv Wv^T
-        dWq, dWk, dWv, dWo = query^T dq, key^T dk, value^T dv, heads^T dy
-        dbq, dbk, dbv, dbo = the sums of dq, dk, dv, dy over all but their last axes
-
-    A row of query that attends to nothing, and one of key and value that nobody attends to, have no part in the
-    gradients, whatever they hold, NaN included.
+    """Compute the gradients of `multi_head_attention_forward`.
 
     Parameters
     ----------
-    tape : MultiHeadAttentionTape        from `multi_head_attention_forward`; not changed, it may be read again
-    dy : (B, Tq, O)        gradient of y
-    need_dx : bool        False: dquery, dkey and dvalue are None and cost nothing
-    need_dmask : bool        True: the gradient of a mask of numbers too. It takes O(B Hq Tq Tk) of memory
-    into : (dWq, dWk, dWv, dWo, dbq, dbk, dbv, dbo)        arrays that the gradients are added to, and that are
-        returned; None for a bias that was None
+    tape : MultiHeadAttentionTape
+        Tape from `multi_head_attention_forward`. It is not modified and may be used again.
+    dy : array_like, shape (B, Tq, O)
+        Gradient of y.
+    need_dx : bool, optional
+        If False, dquery, dkey and dvalue are not computed and are None. True by default.
+    need_dmask : bool, optional
+        If True, also compute the gradient of an additive mask, which needs memory O(B Hq Tq Tk). False by default.
+    into : tuple of ndarray, optional
+        ``(dWq, dWk, dWv, dWo, dbq, dbk, dbv, dbo)``: arrays that the gradients are added to and that are returned. Pass
+        None for the gradient of a bias that was None. New arrays by default.
 
     Returns
     -------
-    MultiHeadAttentionGrads        dquery (B, Tq, E), which holds all that comes back to query: through k and v too
-        where key was None. dkey (B, Tk, Ek), likewise where value was None; dvalue (B, Tk, Ev). None for what was None.
-        The gradients of weights and biases in their shapes; dmask in the shape of mask, or None
+    MultiHeadAttentionGrads
+        Named tuple of ``dquery`` (B, Tq, E), ``dkey`` (B, Tk, Ek), ``dvalue`` (B, Tk, Ev), the gradients of weights and
+        biases in the order of `into`, and ``dmask`` in the shape of mask. The gradient of an argument that was None is
+        None. If key was None, dquery is the total gradient of query, including the paths through k and v. If value was
+        None, dkey includes the path through v.
 
     Raises
     ------
-    ValueError        a shape disagrees, arrays of into overlap, or need_dmask without a mask that is added
-    TypeError        a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, if arrays of `into` overlap, or if need_dmask is True and there is no additive mask.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The steps of the forward function in reverse order::
+
+        dheads = dy Wo^T
+        dq, dk, dv = gradients of attention, with dq and dk rotated back
+        dquery = dq Wq^T;  dkey = dk Wk^T;  dvalue = dv Wv^T
+        dWq = query^T dq;  dWk = key^T dk;  dWv = value^T dv;  dWo = heads^T dy
+        dbq, dbk, dbv, dbo = sums of dq, dk, dv and dy over all rows
+
+    A row of query that attends to no key, and a row of key or value that no query attends to, do not affect the
+    gradients, even if they contain NaN.
 
     Examples
     --------

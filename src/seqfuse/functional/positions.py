@@ -1,6 +1,6 @@
-"""Where in a sequence a row stands, as numbers: sinusoidal position embeddings, and the tables of rotary ones.
+"""Sinusoidal position embeddings and the tables of rotary position embeddings.
 
-They are made once for a model, in NumPy, and have no gradient.
+They are computed once per model, in NumPy, and have no gradient.
 """
 
 from __future__ import annotations
@@ -26,32 +26,44 @@ def sinusoidal_positions(
     interleaved: bool = True,
     dtype: DTypeLike = np.float32,
 ) -> Array:
-    """Position embeddings that are added to the inputs of a network.
-
-        p[t, 2i] = sin((t + offset) base^(-2i/D))        p[t, 2i+1] = cos((t + offset) base^(-2i/D))
+    """Return sinusoidal position embeddings, to be added to the inputs of a network.
 
     Parameters
     ----------
-    T : int        steps
-    D : int        features; an odd number ends with a sine
-    base : float        at least 1; wavelengths go from 2 pi to just below 2 pi base
-    offset : int        position of the first step, in 0..2**53
-    interleaved : bool        True: as above, as Keras and PyTorch's tutorials have it; False: all sines first, then all
-        cosines, of the same angles
-    dtype : dtype        float32 or float64; computed in float64 and then rounded
+    T : int
+        Number of steps.
+    D : int
+        Number of features. If it is odd, the last feature is a sine.
+    base : float, optional
+        At least 1. The wavelengths range from 2 pi to just below 2 pi base. 10000 by default.
+    offset : int, optional
+        Position of the first step, in 0..2**53. 0 by default.
+    interleaved : bool, optional
+        If True, sines and cosines alternate, as in Keras and in the tutorials of PyTorch. If False, all sines precede
+        all cosines of the same angles. True by default.
+    dtype : dtype, optional
+        float32 or float64. The values are computed in float64 and then rounded. float32 by default.
 
     Returns
     -------
-    p : (T, D)
+    p : ndarray, shape (T, D)
+        Position embeddings.
 
     Raises
     ------
-    ValueError        a number is out of range, or the size
-    TypeError        not a number, or another dtype
+    ValueError
+        If a number or the size of the result is out of range.
+    TypeError
+        If an argument is not a number, or if `dtype` is not float32 or float64.
 
     Notes
     -----
-    Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, section 3.5.
+    The equations, for interleaved=True::
+
+        p[t, 2i] = sin((t + offset) * base^(-2i/D))
+        p[t, 2i+1] = cos((t + offset) * base^(-2i/D))
+
+    The source is Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, section 3.5.
 
     Examples
     --------
@@ -64,44 +76,57 @@ def sinusoidal_positions(
     """
     function = "sinusoidal_positions"
     (interleaved,) = _checks.flags(function, ("interleaved",), (interleaved,))
-    to = _checks.float_dtype(function, dtype)
+    result_dtype = _checks.float_dtype(function, dtype)
     angle = _angles(function, "p (T, D)", T, D, base, offset, even=False)
     sines = angle.shape[1]
-    p = np.empty((T, D), to)
-    of_sin, of_cos = (p[:, 0::2], p[:, 1::2]) if interleaved else (p[:, :sines], p[:, sines:])
-    of_sin[...] = np.sin(angle)
-    of_cos[...] = np.cos(angle[:, : D // 2])
+    p = np.empty((T, D), result_dtype)
+    sin_columns, cos_columns = (p[:, 0::2], p[:, 1::2]) if interleaved else (p[:, :sines], p[:, sines:])
+    sin_columns[...] = np.sin(angle)
+    cos_columns[...] = np.cos(angle[:, : D // 2])
     return p
 
 
 def rotary_tables(
     T: int, D: int, *, base: float = 10000.0, offset: int = 0, dtype: DTypeLike = np.float32
 ) -> tuple[Array, Array]:
-    """The cosines and sines that `rotary` turns by.
-
-        angle[t, i] = (t + offset) base^(-2i/D)        0 <= i < D/2
+    """Return the cosines and sines for `rotary`.
 
     Parameters
     ----------
-    T : int        positions
-    D : int        how many features are turned, an even number: the D of a head, or less
-    base : float        at least 1
-    offset : int        position of the first row, in 0..2**53
-    dtype : dtype        float32 or float64, best that of what is turned; computed in float64 and then rounded
+    T : int
+        Number of positions.
+    D : int
+        Number of features to rotate, an even number: the D of a head, or less.
+    base : float, optional
+        At least 1. 10000 by default.
+    offset : int, optional
+        Position of the first row, in 0..2**53. 0 by default.
+    dtype : dtype, optional
+        float32 or float64, preferably the dtype of the rotated array. The values are computed in float64 and then
+        rounded. float32 by default.
 
     Returns
     -------
-    cos, sin : (T, D/2)        each angle once, whichever features are its pair
+    cos : ndarray, shape (T, D/2)
+        Cosines. Each angle occurs once, although it rotates two features.
+    sin : ndarray, shape (T, D/2)
+        Sines of the same angles.
 
     Raises
     ------
-    ValueError        a number is out of range, or the size
-    TypeError        not a number, or another dtype
+    ValueError
+        If a number or the size of the result is out of range.
+    TypeError
+        If an argument is not a number, or if `dtype` is not float32 or float64.
 
     Notes
     -----
-    Su et al. 2021, "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864. Where a model
-    scales its angles, make tables with NumPy: `rotary` takes any.
+    The angles are::
+
+        angle[t, i] = (t + offset) * base^(-2i/D)        0 <= i < D/2
+
+    The source is Su et al. 2021, "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864. If
+    a model scales its angles, compute the tables with NumPy: `rotary` accepts any tables.
 
     Examples
     --------
@@ -112,12 +137,13 @@ def rotary_tables(
            [0.8415, 0.01  ]], dtype=float32)
     """
     function = "rotary_tables"
-    to = _checks.float_dtype(function, dtype)
+    result_dtype = _checks.float_dtype(function, dtype)
     angle = _angles(function, "cos (T, D/2)", T, D, base, offset, even=True)
-    return np.cos(angle).astype(to), np.sin(angle).astype(to)
+    return np.cos(angle).astype(result_dtype), np.sin(angle).astype(result_dtype)
 
 
 def _angles(function: str, what: str, T: int, D: int, base: float, offset: int, even: bool) -> NDArray[np.float64]:
+    """Return the angles (T, ceil(D/2)) of all positions in float64."""
     steps, features = _checks.integer(function, "T", T, 0), _checks.integer(function, "D", D, 0)
     if even and features % 2:
         raise ValueError(f"{function}: D must be even; got {features}")

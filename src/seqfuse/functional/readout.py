@@ -1,4 +1,4 @@
-"""What a network says of its state, forward and backward: a dense layer of h, with a skip from the input."""
+"""Readout of a network, forward and backward: a dense layer with a skip connection from the inputs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class ReadoutTape:
-    """What `readout_backward` reads; opaque, refers to h, x, W and V."""
+    """Tape of `readout_forward` for `readout_backward`: opaque, keeps references to h, x, W and V."""
 
     _kernels: Kernels
     _h: Array
     _x: Array | None
     _W: Array
     _V: Array | None
-    _bias: bool
-    _slope: Array | None  # (..., O), of the activation; None: linear
+    _bias: bool  # whether there is a c
+    _slope: Array | None  # (..., O), slope of the activation; None if it is linear
 
     def __repr__(self) -> str:
         skip = "" if self._V is None else f" V={self._V.shape}"
@@ -45,28 +45,42 @@ def readout(
     c: ArrayLike | None = None,
     activation: ActivationLike = LINEAR,
 ) -> Array:
-    """y = g(h W + x V + c), over the last axes of h and x.
+    """Compute the outputs of a network from its hidden states and inputs.
+
+    See `readout_forward` for the equation.
 
     Parameters
     ----------
-    h : (..., H)        states, such as y of `lstm`
-    x : (..., I)        inputs of the network, which skip it; None where V is None
-    W, V : (H, O), (I, O)        weights; V None: y = g(h W + c)
-    c : (O,)        bias, zeros by default
-    activation : str or tuple        g: a name, or a name and its constants, as in `lstm`
+    h : array_like, shape (..., H)
+        Hidden states, such as the y of `lstm`.
+    x : array_like, shape (..., I), or None
+        Inputs of the network, for a skip connection. None if V is None.
+    W : array_like, shape (H, O)
+        Weights of the hidden states.
+    V : array_like, shape (I, O), optional
+        Weights of the skip connection. Without V there is no skip connection.
+    c : array_like, shape (O,), optional
+        Bias. Zeros by default.
+    activation : str or tuple, optional
+        Activation g: a name, or a tuple of a name and its constants, as in `lstm`. "linear" by default.
 
     Returns
     -------
-    y : (..., O)        in the widest type of h, x, W, V and c; half, bool and integers count as float32
+    y : ndarray, shape (..., O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
 
     Raises
     ------
-    ValueError        a shape or a value disagrees, or one of x and V is given without the other
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape or a value does not fit, or if only one of x and V is given.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    A sum is the bias, the terms of h and those of x in order, cut into blocks, whatever the batch and the threads.
+    Each sum starts with the bias, then adds the terms of h, then the terms of x, in a fixed order and in blocks. The
+    bits of the result do not depend on the batch size or on the number of threads.
 
     Examples
     --------
@@ -87,20 +101,47 @@ def readout_forward(
     c: ArrayLike | None = None,
     activation: ActivationLike = LINEAR,
 ) -> tuple[Array, ReadoutTape]:
-    """y = g(h W + x V + c) as `readout`, and the tape for `readout_backward`, which refers to h, x, W and V.
+    """Compute the outputs of a network and keep the tape for `readout_backward`.
 
     Parameters
     ----------
-    h, x, W, V, c, activation : as for `readout`
+    h : array_like, shape (..., H)
+        Hidden states, such as the y of `lstm`.
+    x : array_like, shape (..., I), or None
+        Inputs of the network, for a skip connection. None if V is None.
+    W : array_like, shape (H, O)
+        Weights of the hidden states.
+    V : array_like, shape (I, O), optional
+        Weights of the skip connection. Without V there is no skip connection.
+    c : array_like, shape (O,), optional
+        Bias. Zeros by default.
+    activation : str or tuple, optional
+        Activation g: a name, or a tuple of a name and its constants, as in `lstm`. "linear" by default.
 
     Returns
     -------
-    y : (..., O)
-    ReadoutTape        opaque; changing h, x, W or V before backward has read it changes the gradients
+    y : ndarray, shape (..., O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
+    ReadoutTape
+        Opaque tape for `readout_backward`. Keeps references to h, x, W and V. Do not modify them before the backward
+        function has run.
 
     Raises
     ------
-    ValueError, TypeError        as `readout`
+    ValueError
+        If a shape or a value does not fit, or if only one of x and V is given.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y = g(h W + x V + c)
+
+    Each sum starts with the bias, then adds the terms of h, then the terms of x, in a fixed order and in blocks. The
+    bits of the result do not depend on the batch size or on the number of threads.
 
     Examples
     --------
@@ -124,18 +165,18 @@ def _forward(
             f"{function}: x must be (..., I), because V is given; got None. Pass None for V to leave it out"
         )
     given = {"h": h, "W": W, "x": x, "V": V, "c": c}
-    there = {name: value for name, value in given.items() if value is not None or name in ("h", "W")}
-    *arrays, _ = _arrays.widest(function, tuple(there), tuple(there.values()))
-    h, W, x, V, c = (dict(zip(there, arrays)).get(name) for name in given)
+    present = {name: value for name, value in given.items() if value is not None or name in ("h", "W")}
+    *arrays, _ = _arrays.widest(function, tuple(present), tuple(present.values()))
+    h, W, x, V, c = (dict(zip(present, arrays)).get(name) for name in given)
     if h.ndim == 0:
         raise ValueError(f"{function}: h must be (..., H); got ()")
     leading = h.shape[:-1]
-    _fit(function, "W", "(H, O)", h.shape[-1], W)
+    _check_rows(function, "W", "(H, O)", h.shape[-1], W)
     outputs = W.shape[1]
     if x is not None:
         if x.shape[:-1] != leading or x.ndim == 0:
             _checks.refuse_shape(function, "x", f"(..., I) = {(*leading, 'I')}".replace("'", ""), None, x.shape)
-        _fit(function, "V", "(I, O)", x.shape[-1], V)
+        _check_rows(function, "V", "(I, O)", x.shape[-1], V)
         _checks.shape(function, "V", "(I, O)", (x.shape[-1], outputs), V.shape)
     if c is not None:
         _checks.shape(function, "c", "(O,)", (outputs,), c.shape)
@@ -153,8 +194,8 @@ def _forward(
     return y, ReadoutTape(kernels, h, x, W, V, c is not None, slope)
 
 
-def _fit(function: str, name: str, symbols: str, rows: int, weights: Array) -> None:
-    """Refuse weights (rows, O) of another number of rows."""
+def _check_rows(function: str, name: str, symbols: str, rows: int, weights: Array) -> None:
+    """Refuse weights whose number of rows is not `rows`."""
     if weights.ndim != 2 or weights.shape[0] != rows:
         transposed = weights.ndim == 2 and weights.shape[1] == rows
         advice = "PyTorch stores weights transposed: pass weight.T" if transposed else ""
@@ -168,28 +209,43 @@ def readout_backward(
     need_dx: bool = True,
     into: tuple[Array, Array | None, Array | None] | None = None,
 ) -> ReadoutGrads:
-    """Gradients of `readout_forward`.
-
-        dz = dy * g'(h W + x V + c)
-        dh, dx = dz W^T, dz V^T
-        dW, dV, dc = h^T dz, x^T dz, dz              summed over all axes but the last
+    """Compute the gradients of `readout_forward`.
 
     Parameters
     ----------
-    tape : ReadoutTape        from `readout_forward`; not changed, it may be read again
-    dy : (..., O)        gradient of y
-    need_dx : bool        False: dx is None and costs nothing
-    into : (dW, dV, dc)        arrays that the gradients are added to, and that are returned; None for dV and dc where V
-        and c were
+    tape : ReadoutTape
+        Tape from `readout_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., O)
+        Gradient of y.
+    need_dx : bool, optional
+        If False, dx is not computed and is None. True by default.
+    into : tuple of ndarray, optional
+        ``(dW, dV, dc)``: arrays that the gradients are added to and that are returned. Pass None for the gradient of an
+        argument that was None. New arrays by default.
 
     Returns
     -------
-    ReadoutGrads        dh (..., H), dx (..., I), dW (H, O), dV (I, O), dc (O,); None for what was None
+    ReadoutGrads
+        Named tuple of ``dh`` (..., H), ``dx`` (..., I), ``dW`` (H, O), ``dV`` (I, O) and ``dc`` (O,). The gradient of
+        an argument that was None is None.
 
     Raises
     ------
-    ValueError        a shape disagrees, or arrays of into overlap
-    TypeError        a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, or if arrays of `into` overlap.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The equations, with sums over all axes but the last::
+
+        dz = dy * g'(h W + x V + c)
+        dh = dz W^T
+        dx = dz V^T
+        dW = sum of h^T dz
+        dV = sum of x^T dz
+        dc = sum of dz
 
     Examples
     --------
@@ -215,29 +271,31 @@ def readout_backward(
     dV = None if V is None else np.zeros(V.shape, dtype)
     dc = np.zeros(outputs, dtype) if tape._bias else None
     if dz.size:
-        rows, threads = _arrays.rows(dz), _threads.current()
-        tape._kernels.dense_backward(_arrays.rows(h), W, rows, _arrays.rows(dh), dW, dc, False, threads)
+        dz_rows, threads = _arrays.rows(dz), _threads.current()
+        tape._kernels.dense_backward(_arrays.rows(h), W, dz_rows, _arrays.rows(dh), dW, dc, False, threads)
         if x is not None and V is not None and dV is not None:
-            of_x = None if dx is None else _arrays.rows(dx)
-            tape._kernels.dense_backward(_arrays.rows(x), V, rows, of_x, dV, None, False, threads)
+            dx_rows = None if dx is None else _arrays.rows(dx)
+            tape._kernels.dense_backward(_arrays.rows(x), V, dz_rows, dx_rows, dV, None, False, threads)
     if targets is None:
         return ReadoutGrads(dh, dx, dW, dV, dc)
-    # Added at the end, so that Ctrl-C between the products leaves `into` as it was.
+    # `into` is changed only at the end, so that Ctrl-C between the products leaves it unchanged.
     for work, gradient in zip(targets.work, (g for g in (dW, dV, dc) if g is not None)):
         work += gradient
     targets.store()
-    left = iter(targets.given)
-    into_each: list[Any] = [None if gradient is None else next(left) for gradient in (dW, dV, dc)]
-    return ReadoutGrads(dh, dx, *into_each)
+    given = iter(targets.given)
+    accumulated: list[Any] = [None if gradient is None else next(given) for gradient in (dW, dV, dc)]
+    return ReadoutGrads(dh, dx, *accumulated)
 
 
 def _targets(function: str, tape: ReadoutTape, into: Any, dy: Array) -> _arrays.Targets:
-    """The arrays of `into`, as far as there are such weights."""
+    """Check the arrays of `into`, one per gradient of weights that exist."""
     h, x, W, V = tape._h, tape._x, tape._W, tape._V
     shapes = {"dW": W.shape, "dV": None if V is None else V.shape, "dc": W.shape[1:] if tape._bias else None}
     absent = [name for name, shape in shapes.items() if shape is None]
     _checks.into(function, tuple(shapes), into, absent)
     symbols = {"dW": "(H, O)", "dV": "(I, O)", "dc": "(O,)"}
-    there = {name: (array, symbols[name], shape) for (name, shape), array in zip(shapes.items(), into) if shape}
-    given, of, needed = zip(*there.values())
-    return _arrays.Targets(function, tuple(there), given, of, needed, W.dtype, (h, x, W, V, dy, tape._slope))
+    present = {name: (array, symbols[name], shape) for (name, shape), array in zip(shapes.items(), into) if shape}
+    given, symbols_present, needed = zip(*present.values())
+    return _arrays.Targets(
+        function, tuple(present), given, symbols_present, needed, W.dtype, (h, x, W, V, dy, tape._slope)
+    )

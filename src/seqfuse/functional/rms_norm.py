@@ -1,4 +1,4 @@
-"""RMS normalisation, forward and backward: every row scaled to a mean square of 1."""
+"""RMS normalization, forward and backward."""
 
 from __future__ import annotations
 
@@ -14,35 +14,42 @@ if TYPE_CHECKING:
 
 
 class RMSNormTape(_normalize.NormalizeTape):
-    """What `rms_norm_backward` reads; opaque, refers to x and gamma."""
+    """Tape of `rms_norm_forward` for `rms_norm_backward`: opaque, keeps references to x and gamma."""
 
     __slots__ = ()
 
 
 def rms_norm(x: ArrayLike, gamma: ArrayLike | None = None, *, epsilon: float = 1e-6) -> Array:
-    """Scale every row, the last axis of x, by its root mean square.
+    """Apply RMS normalization over the last axis.
 
-        h = x / sqrt(mean(x^2) + epsilon)
-        y = h * gamma
+    Each row is divided by its root mean square, then scaled by gamma. See `rms_norm_forward` for the equations.
 
     Parameters
     ----------
-    x : (..., D)        inputs
-    gamma : (D,)        ones by default
-    epsilon : float        at least 0; the default is that of Keras, PyTorch's is 2^-23 in float32
+    x : array_like, shape (..., D)
+        Inputs. Each row along the last axis is normalized.
+    gamma : array_like, shape (D,), optional
+        Scale. Ones by default.
+    epsilon : float, optional
+        Constant added to the mean square. At least 0. The default is the default of Keras; PyTorch uses 2**-23 in
+        float32.
 
     Returns
     -------
-    y : (..., D)        in the wider type of x and gamma; half, bool and integers count as float32
+    y : ndarray, shape (..., D)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
 
     Raises
     ------
-    ValueError        a shape disagrees, or epsilon is below 0
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape does not fit, or if `epsilon` is negative.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    Zhang and Sennrich 2019, "Root mean square layer normalization", arXiv:1910.07467.
+    The source is Zhang and Sennrich 2019, "Root mean square layer normalization", arXiv:1910.07467.
 
     Examples
     --------
@@ -56,20 +63,43 @@ def rms_norm(x: ArrayLike, gamma: ArrayLike | None = None, *, epsilon: float = 1
 def rms_norm_forward(
     x: ArrayLike, gamma: ArrayLike | None = None, *, epsilon: float = 1e-6
 ) -> tuple[Array, RMSNormTape]:
-    """As `rms_norm`, and the tape for `rms_norm_backward`, which refers to x and gamma.
+    """Apply RMS normalization over the last axis and keep the tape for `rms_norm_backward`.
 
     Parameters
     ----------
-    x, gamma, epsilon : as for `rms_norm`
+    x : array_like, shape (..., D)
+        Inputs. Each row along the last axis is normalized.
+    gamma : array_like, shape (D,), optional
+        Scale. Ones by default.
+    epsilon : float, optional
+        Constant added to the mean square. At least 0. The default is the default of Keras; PyTorch uses 2**-23 in
+        float32.
 
     Returns
     -------
-    y : (..., D)
-    RMSNormTape        opaque; it keeps the scale of each row
+    y : ndarray, shape (..., D)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
+    RMSNormTape
+        Opaque tape for `rms_norm_backward`. Keeps references to x and gamma, which must not be modified before the
+        backward function has run, and rstd of each row.
 
     Raises
     ------
-    ValueError, TypeError        as `rms_norm`
+    ValueError
+        If a shape does not fit, or if `epsilon` is negative.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equations are::
+
+        rstd = 1 / sqrt(mean(x^2) + epsilon)
+        h = x * rstd
+        y = h * gamma
+
+    The source is Zhang and Sennrich 2019, "Root mean square layer normalization", arXiv:1910.07467.
 
     Examples
     --------
@@ -83,26 +113,37 @@ def rms_norm_forward(
 
 
 def rms_norm_backward(tape: RMSNormTape, dy: ArrayLike, *, into: tuple[Array | None] | None = None) -> RMSNormGrads:
-    """Gradients of `rms_norm_forward`.
-
-        g = dy * gamma
-        dx = (g - h * mean(g * h)) / sqrt(mean(x^2) + epsilon)
-        dgamma = dy * h              summed over all axes but the last
+    """Compute the gradients of `rms_norm_forward`.
 
     Parameters
     ----------
-    tape : RMSNormTape        from `rms_norm_forward`; not changed, it may be read again
-    dy : (..., D)        gradient of y
-    into : (dgamma,)        an array that the gradient is added to, and that is returned; None where gamma was
+    tape : RMSNormTape
+        Tape from `rms_norm_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., D)
+        Gradient of y.
+    into : tuple of ndarray, optional
+        ``(dgamma,)``: an array that the gradient is added to and that is returned. Pass ``(None,)`` if gamma was None.
+        A new array by default.
 
     Returns
     -------
-    RMSNormGrads        dx (..., D), dgamma (D,) or None
+    RMSNormGrads
+        Named tuple of ``dx`` (..., D) and ``dgamma`` (D,). ``dgamma`` is None if gamma was None.
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, or if arrays of `into` overlap.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The equations, with h and rstd as in `rms_norm_forward` and sums over all axes but the last::
+
+        g = dy * gamma
+        dx = (g - h * mean(g * h)) * rstd
+        dgamma = sum of dy * h
 
     Examples
     --------

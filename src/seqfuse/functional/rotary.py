@@ -1,4 +1,4 @@
-"""Rotary position embeddings, forward and backward: pairs of features turned by an angle that the position gives."""
+"""Rotary position embeddings, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,59 +15,67 @@ if TYPE_CHECKING:
     from seqfuse._arrays import Array
     from seqfuse._kernels import Kernels
 
-_ADVICE = "Make tables of more positions"
+_ADVICE = "Make tables with more positions"
 _C_ORDER = (0, 1, 2, 3)
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RotaryTape:
-    """What `rotary_backward` reads; opaque, refers to cos and sin."""
+    """Tape of `rotary_forward` for `rotary_backward`: opaque, keeps references to cos and sin."""
 
     _kernels: Kernels
     _cos: Array
     _sin: Array
     _positions: Array | None  # flat int64, a copy
     _interleaved: bool
-    _shape: tuple[int, ...]  # of x
-    _order: tuple[int, ...]  # in which the axes of x follow each other in memory
+    _shape: tuple[int, ...]  # shape of x
+    _order: tuple[int, ...]  # axes of x in the order in which they follow each other in memory
 
     def __repr__(self) -> str:
-        pairs = " interleaved" if self._interleaved else ""
-        return f"<RotaryTape x={self._shape} cos={self._cos.shape}{pairs} {self._cos.dtype}>"
+        layout = " interleaved" if self._interleaved else ""
+        return f"<RotaryTape x={self._shape} cos={self._cos.shape}{layout} {self._cos.dtype}>"
 
 
 def rotary(
     x: ArrayLike, cos: ArrayLike, sin: ArrayLike, *, positions: ArrayLike | None = None, interleaved: bool = False
 ) -> Array:
-    """Turn the first R features of every row, a pair at a time, by the angles of its position.
+    """Apply rotary position embeddings to queries or keys.
 
-        y[i] = x[i] cos[i] - x[j] sin[i]        y[j] = x[j] cos[i] + x[i] sin[i]        0 <= i < R/2
-
-    where j = i + R/2; with `interleaved` the pair is (2i, 2i + 1) in place of (i, j).
+    See `rotary_forward` for the equations.
 
     Parameters
     ----------
-    x : (B, H, T, D)        queries or keys; any strides with a contiguous last axis are read in place, such as those of
-        `x.swapaxes(1, 2)` of a (B, T, H, D) array
-    cos, sin : (P, R/2)        of `rotary_tables(P, R)`, or any others; R is at most D, and the features behind the
-        first R pass
-    positions : (T,) or (B, T)        rows of the tables, integers of any type in 0..P-1; by default step t takes row t
-    interleaved : bool        False: pairs are halves, as in GPT-NeoX and Hugging Face's Llama; True: neighbours, as in
-        RoFormer, GPT-J, Meta's Llama and ONNX's interleaved=1
+    x : array_like, shape (B, H, T, D)
+        Queries or keys. Any strides; no copy if the last axis is contiguous. A view such as ``x.swapaxes(1, 2)`` of an
+        array (B, T, H, D) is read in place.
+    cos : array_like, shape (P, R/2)
+        Cosines, from `rotary_tables(P, R)` or any others, with R <= D. The features after the first R are copied.
+    sin : array_like, shape (P, R/2)
+        Sines of the same angles.
+    positions : array_like of int, shape (T,) or (B, T), optional
+        Position of each step: its row of the tables, in 0..P-1. Step t uses row t by default.
+    interleaved : bool, optional
+        If False, feature i is rotated with feature i + R/2, as in GPT-NeoX and in the Llama of Hugging Face. If True,
+        feature 2i is rotated with feature 2i + 1, as in RoFormer, GPT-J, the Llama of Meta and ONNX with interleaved=1.
+        False by default.
 
     Returns
     -------
-    y : (B, H, T, D)        in the type of x, half, bool and integers as float32; its axes lie in memory as those of x
+    y : ndarray, shape (B, H, T, D)
+        Rotated array, with the memory order of x. The result has the dtype of x. float16, bfloat16, bool and integer
+        arrays are converted to float32.
 
     Raises
     ------
-    ValueError        a shape disagrees, or a position is outside 0..P-1
-    TypeError        a kind of number that is not computed with; positions are not integers
+    ValueError
+        If a shape does not fit, or if a position is outside 0..P-1.
+    TypeError
+        If an array has an unsupported dtype, or if `positions` are not integers.
 
     Notes
     -----
-    Su et al. 2021, "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864. x says what is
-    computed in, the tables are rounded to it.
+    The source is Su et al. 2021, "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864. The
+    tables are converted to the dtype of the result.
 
     Examples
     --------
@@ -85,20 +93,51 @@ def rotary(
 def rotary_forward(
     x: ArrayLike, cos: ArrayLike, sin: ArrayLike, *, positions: ArrayLike | None = None, interleaved: bool = False
 ) -> tuple[Array, RotaryTape]:
-    """As `rotary`, and the tape for `rotary_backward`, which refers to cos and sin.
+    """Apply rotary position embeddings and keep the tape for `rotary_backward`.
 
     Parameters
     ----------
-    x, cos, sin, positions, interleaved : as for `rotary`
+    x : array_like, shape (B, H, T, D)
+        Queries or keys. Any strides; no copy if the last axis is contiguous. A view such as ``x.swapaxes(1, 2)`` of an
+        array (B, T, H, D) is read in place.
+    cos : array_like, shape (P, R/2)
+        Cosines, from `rotary_tables(P, R)` or any others, with R <= D. The features after the first R are copied.
+    sin : array_like, shape (P, R/2)
+        Sines of the same angles.
+    positions : array_like of int, shape (T,) or (B, T), optional
+        Position of each step: its row of the tables, in 0..P-1. Step t uses row t by default.
+    interleaved : bool, optional
+        If False, feature i is rotated with feature i + R/2, as in GPT-NeoX and in the Llama of Hugging Face. If True,
+        feature 2i is rotated with feature 2i + 1, as in RoFormer, GPT-J, the Llama of Meta and ONNX with interleaved=1.
+        False by default.
 
     Returns
     -------
-    y : (B, H, T, D)
-    RotaryTape        opaque; it keeps a copy of positions, and not x
+    y : ndarray, shape (B, H, T, D)
+        Rotated array, with the memory order of x. The result has the dtype of x. float16, bfloat16, bool and integer
+        arrays are converted to float32.
+    RotaryTape
+        Opaque tape for `rotary_backward`. Keeps references to cos and sin, which must not be modified before the
+        backward function has run, and a copy of positions.
 
     Raises
     ------
-    ValueError, TypeError        as `rotary`
+    ValueError
+        If a shape does not fit, or if a position is outside 0..P-1.
+    TypeError
+        If an array has an unsupported dtype, or if `positions` are not integers.
+
+    Notes
+    -----
+    Two features i and j of a row are rotated by the angle of its position::
+
+        y[i] = x[i] * cos[i] - x[j] * sin[i]        0 <= i < R/2
+        y[j] = x[j] * cos[i] + x[i] * sin[i]        j = i + R/2
+
+    With interleaved=True, features 2i and 2i + 1 take the place of i and j.
+
+    The source is Su et al. 2021, "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864. The
+    tables are converted to the dtype of the result.
 
     Examples
     --------
@@ -112,7 +151,7 @@ def rotary_forward(
 
 
 def _forward(
-    function: str, x: Any, cos: ArrayLike, sin: ArrayLike, positions: Any, interleaved: Any, keep: bool
+    function: str, x: Any, cos: ArrayLike, sin: ArrayLike, positions: Any, interleaved: Any, copy_positions: bool
 ) -> tuple[Array, RotaryTape]:
     if type(interleaved) is not bool:
         (interleaved,) = _checks.flags(function, ("interleaved",), (interleaved,))
@@ -121,63 +160,80 @@ def _forward(
         advice = "For one head pass x[:, None]" if x.ndim == 3 else ""
         _checks.refuse_shape(function, "x", "(B, H, T, D)", None, x.shape, advice)
     batch, _, steps, features = x.shape
-    of_cos = _arrays.numbers(function, "cos", cos, x.dtype)
-    of_sin = _arrays.numbers(function, "sin", sin, x.dtype)
-    if of_cos.ndim != 2 or 2 * of_cos.shape[1] > features:
+    cos_table = _arrays.numbers(function, "cos", cos, x.dtype)
+    sin_table = _arrays.numbers(function, "sin", sin, x.dtype)
+    if cos_table.ndim != 2 or 2 * cos_table.shape[1] > features:
         advice = ""
-        if of_cos.ndim == 2 and of_cos.shape[1] <= features:
-            once = "::2" if interleaved else f":{of_cos.shape[1] // 2}"
-            advice = f"If every angle is there twice, pass cos[:, {once}] and sin[:, {once}]"
+        if cos_table.ndim == 2 and cos_table.shape[1] <= features:
+            half = "::2" if interleaved else f":{cos_table.shape[1] // 2}"
+            advice = f"If each angle is stored twice, pass cos[:, {half}] and sin[:, {half}]"
         needed = f"(P, R/2) with R at most D = {features}"
-        _checks.refuse_shape(function, "cos", needed, None, of_cos.shape, advice)
-    _checks.shape(function, "sin", "the shape of cos", of_cos.shape, of_sin.shape)
+        _checks.refuse_shape(function, "cos", needed, None, cos_table.shape, advice)
+    _checks.shape(function, "sin", "the shape of cos", cos_table.shape, sin_table.shape)
     rows = None
     if positions is not None:
-        last = of_cos.shape[0] - 1
-        rows, shape = _checks.indices(function, "positions", positions, "0..P-1", last, keep, _ADVICE)
+        last = cos_table.shape[0] - 1
+        rows, shape = _checks.indices(function, "positions", positions, "0..P-1", last, copy_positions, _ADVICE)
         if shape not in ((steps,), (batch, steps)):
             _checks.refuse_shape(function, "positions", f"(T,) or (B, T) = {(batch, steps)}", None, shape)
-    elif of_cos.shape[0] < steps:
-        _checks.refuse_shape(function, "cos", f"(P, R/2) with P at least T = {steps}", None, of_cos.shape, _ADVICE)
-    tape = RotaryTape(_backend.kernels, of_cos, of_sin, rows, interleaved, x.shape, _order(x))
-    return _turned(tape, x, False), tape
+    elif cos_table.shape[0] < steps:
+        _checks.refuse_shape(function, "cos", f"(P, R/2) with P at least T = {steps}", None, cos_table.shape, _ADVICE)
+    tape = RotaryTape(_backend.kernels, cos_table, sin_table, rows, interleaved, x.shape, _memory_order(x))
+    return _rotate(tape, x, False), tape
 
 
-def _order(x: Array) -> tuple[int, ...]:
-    """The axes of x as they follow each other in memory, the last one, which is contiguous, at the end."""
+def _memory_order(x: Array) -> tuple[int, ...]:
+    """Return the axes of x in their order in memory.
+
+    The last axis is contiguous and stays last.
+    """
     if x.flags.c_contiguous:
         return _C_ORDER
     return *sorted(range(3), key=lambda axis: -abs(x.strides[axis])), 3
 
 
-def _turned(tape: RotaryTape, x: Array, back: bool) -> Array:
+def _rotate(tape: RotaryTape, x: Array, inverse: bool) -> Array:
+    """Return x rotated by the angles of the tape, or by their negatives if `inverse` is True.
+
+    The result has the memory order of the tape.
+    """
     y = np.empty([tape._shape[axis] for axis in tape._order], x.dtype)
     if tape._order is not _C_ORDER:
         y = y.transpose(np.argsort(tape._order))
     if y.size:
         threads = _threads.current()
-        tape._kernels.rotary(x, y, tape._cos, tape._sin, tape._positions, tape._interleaved, back, threads)
+        tape._kernels.rotary(x, y, tape._cos, tape._sin, tape._positions, tape._interleaved, inverse, threads)
     return y
 
 
 def rotary_backward(tape: RotaryTape, dy: ArrayLike) -> Array:
-    """Gradient of `rotary_forward`: dy turned back, by the negative angles.
-
-        dx[i] = dy[i] cos[i] + dy[j] sin[i]        dx[j] = dy[j] cos[i] - dy[i] sin[i]
+    """Compute the gradient of `rotary_forward`.
 
     Parameters
     ----------
-    tape : RotaryTape        from `rotary_forward`; not changed, it may be read again
-    dy : (B, H, T, D)        gradient of y
+    tape : RotaryTape
+        Tape from `rotary_forward`. It is not modified and may be used again.
+    dy : array_like, shape (B, H, T, D)
+        Gradient of y.
 
     Returns
     -------
-    dx : (B, H, T, D)        its axes lie in memory as those of x: of `x.swapaxes(1, 2)` it is a view of (B, T, H, D)
+    dx : ndarray, shape (B, H, T, D)
+        Gradient of x, with the memory order of x. For ``x.swapaxes(1, 2)`` it is a view of an array (B, T, H, D).
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If the shape of `dy` does not fit.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    dy is rotated by the negative angles::
+
+        dx[i] = dy[i] * cos[i] + dy[j] * sin[i]
+        dx[j] = dy[j] * cos[i] - dy[i] * sin[i]
 
     Examples
     --------
@@ -193,4 +249,4 @@ def rotary_backward(tape: RotaryTape, dy: ArrayLike) -> Array:
         raise TypeError(f"{function}: tape must be what rotary_forward returned; got {type(tape).__name__}")
     gradient = _arrays.numbers(function, "dy", dy, tape._cos.dtype)
     _checks.shape(function, "dy", "(B, H, T, D)", tape._shape, gradient.shape)
-    return _turned(tape, gradient, True)
+    return _rotate(tape, gradient, True)

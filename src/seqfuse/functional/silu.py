@@ -1,4 +1,4 @@
-"""The sigmoid linear unit, also known as swish, forward and backward."""
+"""Sigmoid linear unit, also known as swish, forward and backward."""
 
 from __future__ import annotations
 
@@ -13,30 +13,36 @@ if TYPE_CHECKING:
 
 
 class SiLUTape(_pointwise.PointwiseTape):
-    """What `silu_backward` reads; opaque, refers to x."""
+    """Tape of `silu_forward` for `silu_backward`: opaque, keeps a reference to x."""
 
     __slots__ = ()
 
 
 def silu(x: ArrayLike) -> Array:
-    """Weigh every number by its sigmoid: y = x sigmoid(x).
+    """Compute the sigmoid linear unit of each element.
+
+    See `silu_forward` for the equation.
 
     Parameters
     ----------
-    x : (...)        any shape
+    x : array_like
+        Inputs of any shape.
 
     Returns
     -------
-    y : (...)        in the type of x; half, bool and integers become float32. 0 at -inf
+    y : ndarray
+        Outputs, in the shape of x. The result has the dtype of x. float16, bfloat16, bool and integer arrays are
+        converted to float32. The value at -inf is 0.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    Elfwing, Uchibe and Doya 2017, "Sigmoid-weighted linear units", arXiv:1702.03118; as swish: Ramachandran, Zoph and
-    Le 2017, arXiv:1710.05941.
+    The sources are Elfwing, Uchibe and Doya 2017, "Sigmoid-weighted linear units", arXiv:1702.03118, and, under the
+    name swish, Ramachandran, Zoph and Le 2017, arXiv:1710.05941.
 
     Examples
     --------
@@ -48,20 +54,34 @@ def silu(x: ArrayLike) -> Array:
 
 
 def silu_forward(x: ArrayLike) -> tuple[Array, SiLUTape]:
-    """As `silu`, and the tape for `silu_backward`, which refers to x.
+    """Compute the sigmoid linear unit and keep the tape for `silu_backward`.
 
     Parameters
     ----------
-    x : as for `silu`
+    x : array_like
+        Inputs of any shape.
 
     Returns
     -------
-    y : (...)
-    SiLUTape        opaque; changing x before backward has read it changes the gradient
+    y : ndarray
+        Outputs, in the shape of x. The result has the dtype of x. float16, bfloat16, bool and integer arrays are
+        converted to float32. The value at -inf is 0.
+    SiLUTape
+        Opaque tape for `silu_backward`. Keeps a reference to x. Do not modify x before the backward function has run.
 
     Raises
     ------
-    TypeError        as `silu`
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y = x * sigmoid(x)
+
+    The sources are Elfwing, Uchibe and Doya 2017, "Sigmoid-weighted linear units", arXiv:1702.03118, and, under the
+    name swish, Ramachandran, Zoph and Le 2017, arXiv:1710.05941.
 
     Examples
     --------
@@ -75,21 +95,32 @@ def silu_forward(x: ArrayLike) -> tuple[Array, SiLUTape]:
 
 
 def silu_backward(tape: SiLUTape, dy: ArrayLike) -> Array:
-    """Gradient of `silu_forward`: dx = dy sigmoid(x) (1 + x (1 - sigmoid(x))).
+    """Compute the gradient of `silu_forward`.
 
     Parameters
     ----------
-    tape : SiLUTape        from `silu_forward`; not changed, it may be read again
-    dy : (...)        gradient of y
+    tape : SiLUTape
+        Tape from `silu_forward`. It is not modified and may be used again.
+    dy : array_like
+        Gradient of y, in the shape of x.
 
     Returns
     -------
-    dx : (...)
+    dx : ndarray
+        Gradient of x.
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If the shape of `dy` does not fit.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The equation is::
+
+        dx = dy * sigmoid(x) * (1 + x * (1 - sigmoid(x)))
 
     Examples
     --------

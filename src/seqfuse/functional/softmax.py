@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class SoftmaxTape:
-    """What `softmax_backward` reads; opaque, refers to y."""
+    """Tape of `softmax_forward` for `softmax_backward`: opaque, keeps a reference to y."""
 
     _kernels: Kernels
     _y: Array
@@ -28,28 +28,33 @@ class SoftmaxTape:
 
 
 def softmax(x: ArrayLike) -> Array:
-    """Turn every row, the last axis of x, into shares that add up to 1.
+    """Compute the softmax over the last axis.
 
-        y[d] = exp(x[d]) / (sum over k of exp(x[k]))
+    See `softmax_forward` for the equation.
 
     Parameters
     ----------
-    x : (..., D)        scores, however large; -inf has a share of 0
+    x : array_like, shape (..., D)
+        Scores of any size. An entry of -inf has probability 0.
 
     Returns
     -------
-    y : (..., D)        in the type of x; half, bool and integers become float32. NaN in a row of -inf alone, and in one
-        with inf or NaN
+    y : ndarray, shape (..., D)
+        Probabilities. The result has the dtype of x. float16, bfloat16, bool and integer arrays are converted to
+        float32. A row is NaN if it contains NaN or inf, or if all its entries are -inf.
 
     Raises
     ------
-    ValueError        x has no axis
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If `x` has no axis.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs". For the loss of a
-    classifier take `softmax_cross_entropy`, for attention `attention`: both do without an array of shares.
+    The source is Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs". For the
+    loss of a classifier, use `softmax_cross_entropy`, and for attention, use `attention`. Both work without an array of
+    probabilities.
 
     Examples
     --------
@@ -62,20 +67,36 @@ def softmax(x: ArrayLike) -> Array:
 
 
 def softmax_forward(x: ArrayLike) -> tuple[Array, SoftmaxTape]:
-    """As `softmax`, and the tape for `softmax_backward`, which refers to y.
+    """Compute the softmax over the last axis and keep the tape for `softmax_backward`.
 
     Parameters
     ----------
-    x : as for `softmax`
+    x : array_like, shape (..., D)
+        Scores of any size. An entry of -inf has probability 0.
 
     Returns
     -------
-    y : (..., D)
-    SoftmaxTape        opaque; changing y before backward has read it changes the gradient
+    y : ndarray, shape (..., D)
+        Probabilities. The result has the dtype of x. float16, bfloat16, bool and integer arrays are converted to
+        float32. A row is NaN if it contains NaN or inf, or if all its entries are -inf.
+    SoftmaxTape
+        Opaque tape for `softmax_backward`. Keeps a reference to y. Do not modify y before the backward function has
+        run.
 
     Raises
     ------
-    ValueError, TypeError        as `softmax`
+    ValueError
+        If `x` has no axis.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y[d] = exp(x[d]) / (sum over k of exp(x[k]))
+
+    The maximum of each row is subtracted first, so that no exponential overflows.
 
     Examples
     --------
@@ -99,21 +120,32 @@ def _forward(function: str, x: Any) -> tuple[Array, SoftmaxTape]:
 
 
 def softmax_backward(tape: SoftmaxTape, dy: ArrayLike) -> Array:
-    """Gradient of `softmax_forward`: dx[d] = y[d] (dy[d] - sum over k of y[k] dy[k]).
+    """Compute the gradient of `softmax_forward`.
 
     Parameters
     ----------
-    tape : SoftmaxTape        from `softmax_forward`; not changed, it may be read again
-    dy : (..., D)        gradient of y
+    tape : SoftmaxTape
+        Tape from `softmax_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., D)
+        Gradient of y.
 
     Returns
     -------
-    dx : (..., D)
+    dx : ndarray, shape (..., D)
+        Gradient of x.
 
     Raises
     ------
-    ValueError        a shape disagrees
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If the shape of `dy` does not fit.
+    TypeError
+        If `tape` comes from another function, or if an array has an unsupported dtype.
+
+    Notes
+    -----
+    The equation is::
+
+        dx[d] = y[d] * (dy[d] - sum over k of y[k] dy[k])
 
     Examples
     --------

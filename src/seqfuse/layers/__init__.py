@@ -1,4 +1,4 @@
-"""Layers with Keras's names, arguments and numbers: a forward that returns its tape, a backward that reads it."""
+"""Layers with the names and arguments of Keras. `forward` returns outputs and a tape; `backward` reads the tape."""
 
 from seqfuse._registry import register
 from seqfuse.layers import activations, weight
@@ -6,6 +6,7 @@ from seqfuse.layers._activation import Activation, ReLU, Softmax
 from seqfuse.layers._additive_attention import AdditiveAttention
 from seqfuse.layers._attention import Attention
 from seqfuse.layers._bidirectional import Bidirectional
+from seqfuse.layers._concatenate import Concatenate
 from seqfuse.layers._conv1d import Conv1D
 from seqfuse.layers._dense import Dense
 from seqfuse.layers._dropout import Dropout
@@ -16,7 +17,7 @@ from seqfuse.layers._layer import Layer
 from seqfuse.layers._layer_normalization import LayerNormalization
 from seqfuse.layers._lstm import LSTM
 from seqfuse.layers._masking import Masking
-from seqfuse.layers._merging import Add, Average, Concatenate, Maximum, Multiply, Subtract
+from seqfuse.layers._merging import Add, Average, Maximum, Multiply, Subtract
 from seqfuse.layers._multi_head_attention import MultiHeadAttention
 from seqfuse.layers._pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
 from seqfuse.layers._positions import PositionEmbedding, SinePositionEncoding

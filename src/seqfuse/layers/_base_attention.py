@@ -1,4 +1,4 @@
-"""The base of the attention layers: several sequences in, which must fit together; the mask of the queries out."""
+"""Base class of the attention layers: checks of query, value and key; the output has the mask of the query."""
 
 from __future__ import annotations
 
@@ -12,26 +12,38 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seqfuse._arrays import Array
+    from seqfuse.layers._argument_types import Inputs, Masks, ShapeLike
     from seqfuse.layers._tensor import Node
 
 NAMES = ("query", "value", "key")
 
 
 class BaseAttention(Layer):
-    """A layer of [query, value] or [query, value, key]; see `Attention` and `MultiHeadAttention`."""
+    """Base class of the layers that are called on [query, value] or [query, value, key]."""
 
     supports_masking = True
-    not_stepwise = "it looks at other steps; see seqfuse.functional.KVCache"
+    not_stepwise = "it needs other steps; see seqfuse.functional.KVCache"
     ranks = (3,)
     symbols = "(batch, T, I)"
 
     def sequences(self, x: Any) -> list[Array]:
-        """The inputs in the type that the layer computes in, checked; one that is given twice stays one array."""
+        """Convert and check the inputs; build the layer if needed.
+
+        Parameters
+        ----------
+        x : list of array_like
+            [query, value] or [query, value, key]. An object that occurs twice is converted once.
+
+        Returns
+        -------
+        list of ndarray
+            The inputs in the layer's dtype.
+        """
         self._check_number(x if isinstance(x, (list, tuple)) else None)
         arrays: list[Array] = []
-        for i, (name, one) in enumerate(zip(NAMES, x)):
-            twin = next((array for array, before in zip(arrays, x[:i]) if before is one), None)
-            arrays.append(self.cast(one, name) if twin is None else twin)
+        for i, (name, each) in enumerate(zip(NAMES, x)):
+            same = next((array for array, earlier in zip(arrays, x[:i]) if earlier is each), None)
+            arrays.append(self.cast(each, name) if same is None else same)
         shapes = [array.shape for array in arrays]
         self.check_together(shapes)
         if not self.built:
@@ -39,15 +51,29 @@ class BaseAttention(Layer):
         return arrays
 
     def _check_number(self, inputs: Sequence[Any] | None) -> None:
+        """Raise a ValueError unless there are two or three inputs."""
         if inputs is None or not 2 <= len(inputs) <= 3:
             got = "one" if inputs is None else str(len(inputs))
             raise ValueError(
-                f"{self.name}: it must be called on [query, value] or [query, value, key]; got {got}. For attention of "
-                "a sequence to itself give it twice"
+                f"{self.name}: the input must be [query, value] or [query, value, key]; got {got}. For self-attention "
+                "pass the sequence twice"
             )
 
     def check_together(self, shapes: Sequence[Any], sources: Sequence[Layer | None] = (None,) * 3) -> None:
-        """Refuse inputs of other than three axes, of several batches, and keys that are not those of the values."""
+        """Check the shapes of query, value and key.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple
+            Shapes of the inputs.
+        sources : sequence of Layer or None, optional
+            Layers that the inputs come from, for the hint in the message.
+
+        Raises
+        ------
+        ValueError
+            If an input has not three axes, batch sizes differ, or key and value differ in the number of steps.
+        """
         for shape, source in zip(shapes, sources):
             if len(shape) != 3:
                 self.check_shape(shape, source=source)
@@ -59,42 +85,46 @@ class BaseAttention(Layer):
 
     def _connect(self, node: Node) -> Any:
         self._check_number(node.inputs if node.several_in else None)
-        self.check_together([one.shape for one in node.inputs], [one.node.layer for one in node.inputs])
+        self.check_together([each.shape for each in node.inputs], [each.node.layer for each in node.inputs])
         return super()._connect(node)
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """The mask of the queries."""
+    def compute_mask(self, x: Inputs, mask: Masks = None) -> Any:
+        # the mask of the query
         return mask[0] if isinstance(mask, (list, tuple)) else mask
 
-    def advice(self, shape: Any, source: Layer | None) -> str:
-        """A recurrent layer gives its last step alone, unless it is told otherwise: the article's third program."""
+    def advice(self, shape: ShapeLike, source: Layer | None) -> str:
+        # a recurrent layer returns only its last step by default
         if len(shape) != 2:
             return ""
         name = "a recurrent layer before it" if source is None else source.name
         return (
-            f"Attention needs every step: give {name} return_sequences=True; and for one output a sequence, put a "
-            "pooling such as GlobalAveragePooling1D() behind the attention"
+            f"Attention needs every step: set return_sequences=True in {name}. For one output per sequence, add a "
+            "pooling layer such as GlobalAveragePooling1D() after the attention"
         )
 
 
-def of_steps(name: str, mask: Any, shape: tuple[int, ...]) -> Array:
-    """A mask as bool (batch, T), the first two axes of `shape`."""
-    real = np.asarray(mask, bool)
-    if real.shape != shape[:2]:
-        raise ValueError(f"{name}: mask must be (batch, T) = {shape[:2]}; got {real.shape}")
-    return real
+def step_mask(name: str, mask: Any, shape: tuple[int, ...]) -> Array:
+    """Check a mask of steps, (batch, T), against the first two axes of `shape`."""
+    valid = np.asarray(mask, bool)
+    if valid.shape != shape[:2]:
+        raise ValueError(f"{name}: mask must be (batch, T) = {shape[:2]}; got {valid.shape}")
+    return valid
 
 
 def _differ(a: int | None, b: int | None) -> bool:
+    """Return whether two sizes are known and different."""
     return a is not None and b is not None and a != b
 
 
 def identity(k: Array) -> Array:
-    """(B, H, T, T) for keys (B, H, T, D): the values with which attention gives its weights."""
+    """Return identity matrices (B, H, T, T) for keys (B, H, T, D).
+
+    With them as values, attention returns its weights.
+    """
     B, H, T, _ = k.shape
     return np.broadcast_to(np.eye(T, dtype=k.dtype), (B, H, T, T))
 
 
-def total(a: Array | None, b: Array | None) -> Array | None:
-    """The sum of two gradients, where None is that of what nothing comes back to."""
+def add_gradients(a: Array | None, b: Array | None) -> Array | None:
+    """Return the sum of two gradients; None means zero."""
     return b if a is None else a if b is None else a + b

@@ -1,24 +1,30 @@
-"""Outputs at unreal steps as Keras gives them: the state that is carried over them, forward and backward."""
+"""Outputs at padding as in Keras: they repeat the hidden state of the last valid step."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from seqfuse._arrays import Array
 
 
-def carry_forward(y: Array, mask: Array, h0: Any, backwards: bool) -> Array:
-    """y (B, T, H), with the state in place of the zeros at unreal steps: y of the last real step read, h0 before one.
+def carry_forward(y: Array, mask: Array, h0: ArrayLike | None, backwards: bool) -> Array:
+    """Return a copy of y that repeats the output of the last valid step at padding; y itself if there is no padding.
 
     Parameters
     ----------
-    y : (B, T, H)        not changed
-    mask : (B, T)        bool, which steps are real
-    h0 : (B, H) or None        zeros by default
-    backwards : bool        steps are read from T-1 to 0
+    y : ndarray, shape (B, T, H)
+        Outputs of a cell. Not changed.
+    mask : ndarray of bool, shape (B, T)
+        True at valid steps.
+    h0 : array_like, shape (B, H), or None
+        Initial state, which is the output at padding before the first valid step. None means zeros.
+    backwards : bool
+        Whether the cell processes the steps from T-1 to 0.
     """
     if mask.all():
         return y
@@ -27,21 +33,26 @@ def carry_forward(y: Array, mask: Array, h0: Any, backwards: bool) -> Array:
         last = np.minimum.accumulate(np.where(mask, steps, mask.shape[1])[:, ::-1], axis=1)[:, ::-1]
     else:
         last = np.maximum.accumulate(np.where(mask, steps, -1), axis=1)
-    none = (last < 0) | (last == mask.shape[1])
-    held = np.take_along_axis(y, np.where(none, 0, last)[:, :, None], axis=1)
-    held[none] = 0 if h0 is None else np.broadcast_to(np.asarray(h0, y.dtype)[:, None], y.shape)[none]
-    return held
+    before_first = (last < 0) | (last == mask.shape[1])
+    carried = np.take_along_axis(y, np.where(before_first, 0, last)[:, :, None], axis=1)
+    initial = 0 if h0 is None else np.broadcast_to(np.asarray(h0, y.dtype)[:, None], y.shape)[before_first]
+    carried[before_first] = initial
+    return carried
 
 
 def carry_forward_backward(dy: Array, mask: Array, backwards: bool) -> tuple[Array, Array | None]:
-    """The gradient of y from that of `carry_forward(y, ...)`, and what comes back to h0 (None: nothing)."""
+    """Return the gradients of y and h0 from the gradient `dy` of ``carry_forward(y, mask, h0, backwards)``.
+
+    The gradient of h0 is None if there is no padding.
+    """
     if mask.all():
         return dy, None
     steps = range(mask.shape[1]) if backwards else reversed(range(mask.shape[1]))
     out, carried = np.zeros_like(dy), np.zeros_like(dy[:, 0])
-    for t in steps:  # the opposite order of reading
+    for t in steps:  # in the reverse order of processing
+        # forward: carried = y[t] at a valid step, else the carried value of the step before
         carried = carried + dy[:, t]
-        real = mask[:, t, None]
-        out[:, t] = np.where(real, carried, 0)
-        carried = np.where(real, 0, carried)
+        valid = mask[:, t, None]
+        out[:, t] = np.where(valid, carried, 0)
+        carried = np.where(valid, 0, carried)
     return out, carried

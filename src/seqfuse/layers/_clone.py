@@ -1,4 +1,4 @@
-"""Layers and initializers made anew from what they say of themselves."""
+"""Copies of layers and initializers, made from their constructor arguments."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from seqfuse._config import Configured
 if TYPE_CHECKING:
     from seqfuse.layers._layer import Layer
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
-def clone(made: Made) -> Made:
-    """An object with the same constructor arguments; what has no get_config is itself.
+def clone(value: T) -> T:
+    """Return a new object with the same constructor arguments, or `value` itself if it has no configuration.
 
-    An initializer without a seed draws the same at every call, and another one draws otherwise.
+    A layer clones an initializer that it uses for several weights: an initializer without a seed chooses one when it
+    is created, and then returns the same numbers at every call.
     """
-    return type(made).from_config(made.get_config()) if isinstance(made, Configured) else made
+    return type(value).from_config(value.get_config()) if isinstance(value, Configured) else value
 
 
 def copy_of(layer: Layer, **changes: Any) -> Layer:
-    """A layer made with the same arguments but for the changes; weights and states are its own."""
+    """Return a new layer with the same constructor arguments except `changes`; it does not share weights or states."""
     config = {name: clone(value) for name, value in layer.get_config().items()}
     return type(layer).from_config(config | changes)

@@ -1,4 +1,4 @@
-"""What a decoder block keeps from step to step: keys and values of its own steps, and of what it decodes from."""
+"""Cache of a decoder block: keys and values of its own steps and of the encoder's output."""
 
 from __future__ import annotations
 
@@ -14,47 +14,50 @@ if TYPE_CHECKING:
 
 
 class DecoderCache:
-    """Made by `TransformerDecoder.start`, filled by its `step`; one thread at a time.
+    """Cache for decoding, created by `TransformerDecoder.start` and filled by its `step`. Not thread-safe.
 
     Attributes
     ----------
-    layer : TransformerDecoder        whose it is
-    batch : int        rows
-    length : int        steps so far
+    layer : TransformerDecoder
+        Layer that the cache belongs to.
+    batch : int
+        Number of sequences.
+    length : int
+        Number of steps so far.
     """
 
     def __init__(self, layer: Layer, batch: int, heads: int, dim: int, dtype: np.dtype[Any]) -> None:
         self.layer, self.batch, self.length = layer, batch, 0
         self._size = heads, dim, dtype
         self._cache = F.KVCache(batch, heads, dim, dtype=dtype)
-        self._steps: list[tuple[Array, Array]] = []  # the same keys and values, for another order of rows
+        self._steps: list[tuple[Array, Array]] = []  # the same keys and values, kept for `take`
         self._encoded: tuple[Array, Array] | None = None
         self._mask: Array | None = None
-        self._source = np.arange(batch)  # of which row of the encoder each row decodes
+        self._source = np.arange(batch)  # for each row, the row of the encoder's output
 
     def encode(self, keys: Array, values: Array, mask: Array | None) -> None:
-        """Keep the keys and values (B, H, S, D) of what is decoded from, and which of them are real (B, S)."""
+        """Set the keys and values (B, H, S, D) of the encoder's output, and its mask (B, S)."""
         self._encoded, self._mask = (keys, values), None if mask is None else mask[:, None, None]
 
     def append(self, keys: Array, values: Array) -> None:
-        """Add those of the next steps, (B, H, T, D)."""
+        """Append keys and values of the next steps, (B, H, T, D)."""
         self._cache.append(keys, values)
         self._steps.append((keys, values))
         self.length += keys.shape[2]
 
     def attend(self, queries: Array) -> Array:
-        """Attention of the last steps to all before them and to themselves."""
+        """Return the attention of the last steps to themselves and all earlier steps."""
         return self._cache.attend(queries)
 
     def attend_encoded(self, queries: Array) -> Array:
-        """Attention to what is decoded from."""
+        """Return the attention to the encoder's output."""
         assert self._encoded is not None
         keys, values = self._encoded
         y: Array = F.attention(queries, keys, values, mask=self._mask)
         return y
 
     def take(self, rows: Array) -> DecoderCache:
-        """A cache whose row i goes on from row rows[i] of this one: how a beam search chooses."""
+        """Return a new cache whose row i continues row rows[i] of this one, for beam search."""
         heads, dim, dtype = self._size
         other = DecoderCache(self.layer, len(rows), heads, dim, dtype)
         if self.length:

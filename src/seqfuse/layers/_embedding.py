@@ -1,4 +1,4 @@
-"""Numbers of words become rows of a table that is learned."""
+"""Embedding layer: a row of a table for each integer."""
 
 from __future__ import annotations
 
@@ -8,30 +8,57 @@ import numpy as np
 
 from seqfuse import _arrays, _checks
 from seqfuse import functional as F
-from seqfuse.layers._layer import Grads, Into, Layer
+from seqfuse.layers._layer import Layer
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
     from seqfuse._arrays import Array
+    from seqfuse.layers._argument_types import Grads, InitializerLike, Into, Masks, RegularizerLike, ShapeLike, Tape
     from seqfuse.layers._stream_step import StreamCall, StreamStep
+    from seqfuse.layers._tensor import Shape
 
 
 class Embedding(Layer):
-    """y[...] = embeddings[x[...]]
+    """Embedding layer: y[...] = embeddings[x[...]].
 
     Parameters
     ----------
-    input_dim : int        how many rows: x is in 0..input_dim-1
-    output_dim : int        features of a row
-    embeddings_initializer : str, Initializer or callable
-    embeddings_regularizer : str, Regularizer or None
-    mask_zero : bool        0 is padding: the layers behind are told to leave it out
-    weights : (input_dim, output_dim)        first values, in the place of the initializer's
-    **kwargs : name, trainable, dtype, input_shape        as for `Layer`
+    input_dim : int
+        Number of rows of the table. The inputs are in 0..input_dim-1.
+    output_dim : int
+        Number of output features: the length of a row.
+    embeddings_initializer : str, Initializer or callable, default "uniform"
+        Initial values of the table.
+    embeddings_regularizer : str, Regularizer or None, default None
+        Penalty on the table.
+    mask_zero : bool, default False
+        Whether the input 0 means padding. The output then has a mask, which later layers obey.
+    weights : array_like, shape (input_dim, output_dim), optional
+        Values of the table, used instead of the initializer.
+    name : str, optional
+        Name of the layer. By default it follows from the class.
+    trainable : bool, default True
+        Whether training changes the weights.
+    dtype : "float32" or "float64", default "float32"
+        The dtype of the weights and of the computation.
+    input_shape : tuple of int or None, optional
+        Shape of the input without the batch axis; None for an axis of any size.
+    **keras_options : Any
+        Further arguments of Keras, which are ignored or must be None; see `Layer`.
+        ``input_length``, an argument of Keras 2, is ignored.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or the shape of `weights` is wrong.
+    TypeError
+        If an argument has a wrong type, or does not exist.
 
     Notes
     -----
-    Weights: embeddings (input_dim, output_dim). Input (batch, ...) of integers, or of floats that are whole; output
-    (batch, ..., output_dim); mask (batch, ...). Integers have no gradient: dx is None.
+    Weights: embeddings (input_dim, output_dim). The input is (batch, ...), of integers or of floats with integer
+    values. The output is (batch, ..., output_dim), its mask (batch, ...). Integers have no gradient: dx is None.
 
     Examples
     --------
@@ -53,14 +80,19 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
         mask_zero: bool = False,
-        weights: Any = None,
-        **kwargs: Any,
+        weights: ArrayLike | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike = "float32",
+        input_shape: ShapeLike | None = None,
+        **keras_options: Any,
     ) -> None:
-        kwargs.pop("input_length", None)  # of Keras 2, taken and not looked at
-        super().__init__(**kwargs)
+        keras_options.pop("input_length", None)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, **keras_options)
         self.input_dim = _checks.integer("Embedding", "input_dim", input_dim, 1)
         self.output_dim = _checks.integer("Embedding", "output_dim", output_dim, 1)
         self.embeddings_initializer, self.embeddings_regularizer = embeddings_initializer, embeddings_regularizer
@@ -70,8 +102,14 @@ class Embedding(Layer):
             self.build(None)
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
-    def build(self, input_shape: Any) -> None:
-        """Make the table, whatever the shape of the input."""
+    def build(self, input_shape: ShapeLike | None) -> None:
+        """Create the weight ``embeddings``, if it does not exist yet.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None, or None
+            Not used: the table does not depend on it.
+        """
         if not self.built:
             shape = (self.input_dim, self.output_dim)
             self.embeddings = self.add_weight(
@@ -79,22 +117,67 @@ class Embedding(Layer):
             )
             super().build(None)
 
-    def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
-        """y = embeddings[x]."""
+    def forward(
+        self, x: ArrayLike, training: bool = False, mask: ArrayLike | None = None, *, keep: bool = True
+    ) -> tuple[Array, Tape]:
+        """Return y = embeddings[x], and the tape for `backward`.
+
+        Parameters
+        ----------
+        x : array_like, shape (batch, ...)
+            Integers in 0..input_dim-1, or floats with such values.
+        training : bool, optional
+            Not used.
+        mask : array_like, optional
+            Not used.
+        keep : bool, optional
+            False if `backward` will not be called.
+
+        Returns
+        -------
+        y : ndarray, shape (batch, ..., output_dim)
+            Outputs.
+        tape : object
+            First argument of `backward`.
+
+        Raises
+        ------
+        ValueError
+            If a number is out of range or is not an integer.
+        """
         x = _arrays.asarray(self.name, "the input", x)
         if x.dtype.kind not in "iu":
-            x = self._whole(x)
+            x = self._as_integers(x)
         if x.ndim == 0:
             self.check_shape(x.shape)
         self.build(None)
         try:
             return F.embedding_forward(x, self.embeddings.value)
         except ValueError as error:
-            said = str(error).replace("embedding_forward: ids", f"{self.name}: the input")
-            raise ValueError(said.replace("0..V-1", "0..input_dim-1")) from None
+            message = str(error).replace("embedding_forward: ids", f"{self.name}: the input")
+            raise ValueError(message.replace("0..V-1", "0..input_dim-1")) from None
 
-    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
-        """dembeddings[x] += dy, row by row; dx is None."""
+    def backward(self, tape: Tape, dy: ArrayLike, *, need_dx: bool = True, into: Into = None) -> Grads:
+        """Return the gradient of the table: each row of dy is added to the row of the table that it came from.
+
+        Parameters
+        ----------
+        tape : object
+            The second result of `forward`. It is not changed, so it can be used again.
+        dy : array_like, shape (batch, ..., output_dim)
+            Gradient of the output.
+        need_dx : bool, optional
+            Not used: integers have no gradient.
+        into : list of ndarray, optional
+            One array for each entry of `trainable_weights`. The gradients are added to them.
+
+        Returns
+        -------
+        dx : None
+            Integers have no gradient.
+        grads : list of ndarray
+            Gradients of `trainable_weights`: the arrays of ``into`` if it is given.
+        """
         if self._trainable:
             into = self.targets(into)
             F.embedding_backward(tape, dy, into=into[0])
@@ -102,28 +185,71 @@ class Embedding(Layer):
         return None, []
 
     def timed_step(self, call: StreamCall) -> StreamStep:
-        """As for `Layer`; a number out of range is refused at any step."""
+        """Return a function that runs one step of a stream. It raises an error if a number is out of range.
+
+        Parameters
+        ----------
+        call : StreamCall
+            The call.
+
+        Returns
+        -------
+        step : callable
+            Function from the inputs of one step to the outputs of that step.
+        timed : list of bool
+            For each output, whether it has a value at every step.
+        """
         call.plan.may_refuse()
         return super().timed_step(call)
 
-    def _whole(self, x: Array) -> Array:
-        """Floats and bool as the integers that they are."""
+    def _as_integers(self, x: Array) -> Array:
+        """Convert floats with integer values, or bool, to integers."""
         _arrays.counts_as(self.name, "the input", x.dtype)
-        with np.errstate(invalid="ignore"):  # NaN and inf are found out by the comparison
+        with np.errstate(invalid="ignore"):  # the comparison below refuses NaN and inf
             integers = x.astype(np.int64)
         if not np.array_equal(integers, x):
             value = x[integers != x][0]
-            raise ValueError(f"{self.name}: the input must be integers, or floats that are whole; got {value}")
+            raise ValueError(f"{self.name}: the input must be integers, or floats with integer values; got {value}")
         return integers
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """(batch, ..., output_dim)."""
+    def compute_output_shape(self, input_shape: ShapeLike) -> Shape:
+        """Return the shape of the output.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None
+            Shape of the input, (batch, ...).
+
+        Returns
+        -------
+        tuple of int or None
+            (batch, ..., output_dim).
+        """
         return (*input_shape, self.output_dim)
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """Where x is not 0, with mask_zero."""
+    def compute_mask(self, x: ArrayLike, mask: ArrayLike | None = None) -> Masks:
+        """Return the mask of the output: x != 0 with mask_zero.
+
+        Parameters
+        ----------
+        x : array_like, shape (batch, ...)
+            Inputs.
+        mask : array_like, optional
+            Mask of the input. With mask_zero it has no effect, as in Keras.
+
+        Returns
+        -------
+        ndarray of bool, shape (batch, ...), or None
+            True at valid steps. None without mask_zero.
+        """
         return np.asarray(x) != 0 if self.mask_zero else super().compute_mask(x, mask)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor, but for `weights`: those are data."""
+        """Return the arguments of the constructor, except `weights`, whose values are stored with the other weights.
+
+        Returns
+        -------
+        dict
+            The arguments by name.
+        """
         return {name: value for name, value in super().get_config().items() if name != "weights"}

@@ -1,4 +1,4 @@
-"""Where a model begins: the shape of what it will be given."""
+"""Inputs of a model: symbolic tensors with a shape."""
 
 from __future__ import annotations
 
@@ -8,29 +8,56 @@ from seqfuse.layers._layer import Layer
 from seqfuse.layers._tensor import Node, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import ArrayLike
+
+    from seqfuse.layers._argument_types import ShapeLike
 
 
 class InputLayer(Layer):
-    """The beginning of a model; `Input` makes it, and what it gives.
+    """Layer that an input of a model belongs to; `Input` creates it together with its symbolic tensor.
 
     Parameters
     ----------
-    shape : tuple        without the batch; None for an axis of any size
-    batch_size : int        of every batch, where a stateful layer needs it
-    dtype : str        of what is given: said in summaries; every layer casts to its own
-    name : str        by which a dict of inputs names it
+    shape : tuple of int or None, default ()
+        Shape without the batch axis; None for an axis of any size.
+    batch_size : int, optional
+        Size of the batch axis, if it is fixed.
+    dtype : str, optional
+        The dtype of the input, which summaries show. Every layer casts its inputs to its own dtype. "float32" by
+        default.
+    name : str, optional
+        Name of the layer, by which a dict of inputs refers to it. By default it follows from the class.
+    trainable : bool, default True
+        Not used: the layer has no weights.
+    input_shape : tuple of int or None, optional
+        Not used.
+    **keras_options : Any
+        Further arguments of Keras, which are ignored or must be None; see `Layer`.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not a tuple of sizes.
+
+    Examples
+    --------
+    >>> from seqfuse.layers import InputLayer
+    >>> InputLayer((10, 1), name="series").shape
+    (10, 1)
     """
 
     def __init__(
         self,
-        shape: Sequence[int | None] | int = (),
+        shape: ShapeLike = (),
         batch_size: int | None = None,
         dtype: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        *,
+        trainable: bool = True,
+        input_shape: ShapeLike | None = None,
+        **keras_options: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, trainable=trainable, input_shape=input_shape, **keras_options)
         if isinstance(shape, (int, str)):
             raise ValueError(f"Input: shape must be a tuple; got {shape!r}. Write ({shape},)")
         for size in shape:
@@ -41,35 +68,65 @@ class InputLayer(Layer):
         self.dtype = "float32" if dtype is None else str(dtype)
         self.built = True
 
-    def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
-        """x itself."""
+    def forward(
+        self, x: ArrayLike, training: bool = False, mask: ArrayLike | None = None, *, keep: bool = True
+    ) -> tuple[Any, None]:
+        """Return the input, and no tape.
+
+        Parameters
+        ----------
+        x : array_like
+            Input.
+        training : bool, optional
+            Not used.
+        mask : array_like, optional
+            Not used.
+        keep : bool, optional
+            Not used.
+
+        Returns
+        -------
+        y : array_like
+            The input.
+        tape : None
+            There is no tape.
+        """
         return x, None
 
 
 def Input(
-    shape: Sequence[int | None] | None = None,
+    shape: ShapeLike | None = None,
     batch_size: int | None = None,
     dtype: str | None = None,
     name: str | None = None,
-    batch_shape: Sequence[int | None] | None = None,
+    batch_shape: ShapeLike | None = None,
 ) -> Tensor:
-    """What a model will be given, for the first layer to be called on.
+    """Create a symbolic input of a model.
 
     Parameters
     ----------
-    shape : tuple        without the batch: (10, 1), (None,) for sequences of tokens of any length
-    batch_size : int        of every batch, where a stateful layer needs it
-    dtype : str        of what is given; every layer casts to its own
-    name : str        by which a dict of inputs names it
-    batch_shape : tuple        instead of shape: with the batch
+    shape : tuple of int or None, optional
+        Shape without the batch axis, such as (10, 1); None for an axis of any size, such as (None,) for sequences of
+        tokens of any length.
+    batch_size : int, optional
+        Size of the batch axis, if it is fixed.
+    dtype : str, optional
+        The dtype of the input, which summaries show. Every layer casts its inputs to its own dtype. "float32" by
+        default.
+    name : str, optional
+        Name of the input, by which a dict of inputs refers to it.
+    batch_shape : tuple of int or None, optional
+        Shape with the batch axis, instead of `shape` and `batch_size`.
 
     Returns
     -------
-    Tensor        symbolic
+    Tensor
+        The symbolic input. Call a layer on it.
 
     Raises
     ------
-    ValueError        not a shape
+    ValueError
+        If there is no shape, or it is not a tuple of sizes.
 
     Examples
     --------

@@ -1,53 +1,82 @@
-"""What all layers are: a forward that returns its tape, a backward that reads it, and weights with Keras's names."""
+"""The base class of all layers: `forward` returns outputs and a tape, `backward` reads the tape."""
 
 from __future__ import annotations
 
 import itertools
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import numpy as np
-
-from seqfuse import _arrays, _checks, _names, initializers, regularizers
-from seqfuse._config import Configured, arguments_of
-from seqfuse._deprecation import renamed_method
+from seqfuse import _names
+from seqfuse._config import Configured
+from seqfuse.layers._argument_types import Grads, Into
+from seqfuse.layers._constructor_checks import check_keras_options, compute_dtype
+from seqfuse.layers._input_checks import InputChecks
 from seqfuse.layers._stream_step import Streamable
-from seqfuse.layers._tensor import Node, Shape, Tensor
-from seqfuse.layers.weight import Weight, count, sketch
+from seqfuse.layers._symbolic_call import CallableLayer
+from seqfuse.layers._weight_owner import WeightOwner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from seqfuse._arrays import Array
+    from numpy.typing import DTypeLike
 
-Into: TypeAlias = "list[Array] | None"  # arrays that gradients of weights are added to; None: new ones
-Grads: TypeAlias = "tuple[Any, list[Array]]"  # of the input, and of the trainable weights
+    from seqfuse.layers._argument_types import Inputs, Masks, Outputs, ShapeLike, Shapes, Tape
+    from seqfuse.layers._tensor import Node
+    from seqfuse.layers.weight import Weight
 
-# Arguments of Keras that say how, not what: taken and not looked at.
-_HINTS = frozenset({"implementation", "unroll", "use_cudnn", "time_major", "sparse", "ragged", "autocast"})
-# Arguments of Keras that must be left at None here.
-_LEFT_OUT = frozenset(
-    {"activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "embeddings_constraint"}
-    | {"gamma_constraint", "beta_constraint", "lora_rank", "quantization_config"}
-)
+__all__ = ["Grads", "Into", "Layer"]
+
+LayerType = TypeVar("LayerType", bound="Layer")
 
 
-class Layer(Streamable, Configured):
-    """A layer: `y, tape = forward(x)`, `dx, grads = backward(tape, dy)`.
+class Layer(Streamable, InputChecks, CallableLayer, WeightOwner, Configured):
+    """Base class of all layers: ``y, tape = forward(x)``, ``dx, grads = backward(tape, dy)``.
 
     Parameters
     ----------
-    name : str        for messages, summaries and files; a name of its own by default
-    trainable : bool        False: its weights stay as they are in training
-    dtype : "float32" or "float64"        what it computes in; inputs are cast to it
-    input_shape : tuple        without the batch: what a `Sequential` starts with
+    name : str, optional
+        Name for messages, summaries and files. By default it follows from the class: "dense", "dense_1", ...
+    trainable : bool, default True
+        Whether training changes the weights.
+    dtype : "float32" or "float64", default "float32"
+        The dtype of the weights and of the computation. Inputs are cast to it.
+    input_shape : tuple of int or None, optional
+        Shape of the input without the batch axis; None for an axis of any size. The first layer of a `Sequential`
+        model uses it to build the model.
+    **keras_options : Any
+        Arguments of Keras that select an implementation, such as ``unroll`` and ``use_cudnn``, are ignored. Arguments
+        of Keras that are not supported, such as ``activity_regularizer`` and ``kernel_constraint``, must be None.
+
+    Attributes
+    ----------
+    built : bool
+        Whether the weights exist.
+    supports_masking : bool
+        Class attribute: whether the mask of the input is also the mask of the output.
+    makes_mask : bool
+        Class attribute: whether the output can have a mask even if the input has none.
+    ranks : tuple of int or None
+        Class attribute: the allowed numbers of axes of an input. None allows any number except 0.
+    symbols : str
+        Class attribute: the shape of the input, as error messages show it.
+    stepwise : bool
+        Class attribute: whether the output at each step depends only on the input at that step; see `Model.stream`.
+
+    Raises
+    ------
+    TypeError
+        If an argument is unknown, or the dtype is not float32 or float64.
+    ValueError
+        If an unsupported argument of Keras is not None.
 
     Notes
     -----
-    A layer of your own is `build` (which calls `add_weight`, then `super().build`), `forward`, `backward` and
-    `compute_output_shape`. `forward` starts with `x = self.prepare_input(x)`; `backward` with
-    `into = self.targets(into)`, adds the gradients of the weights to those arrays, and returns
-    `dx, self.gradients(into)`.
+    To write a layer, define `forward`, `backward`, and, if they apply, `build` and `compute_output_shape`.
+
+    - ``build`` calls `add_weight` for each weight, then ``super().build(input_shape)``.
+    - ``forward`` begins with ``x = self.prepare_input(x)``.
+    - ``backward`` begins with ``into = self.targets(into)``, adds the gradients of the weights to these arrays, and
+      returns ``dx, self.gradients(into)``.
 
     Examples
     --------
@@ -69,34 +98,31 @@ class Layer(Streamable, Configured):
     >>> y, tape = Scale().forward(np.ones((2, 3)))
     """
 
-    supports_masking = False  # whether the mask of its input is that of its output
-    makes_mask = False  # whether its output has a mask though its input has none
-    ranks: tuple[int, ...] | None = None  # numbers of axes that an input may have; None: any but 0
-    symbols = "(batch, ...)"  # the input's shape, in messages
+    supports_masking = False
+    makes_mask = False
 
-    _counts: ClassVar[dict[str, Iterator[int]]] = {}  # how many layers of a kind have been named
+    _counts: ClassVar[dict[str, Iterator[int]]] = {}  # for each default name, the number of layers that have it
 
     def __init__(
         self,
         *,
         name: str | None = None,
         trainable: bool = True,
-        dtype: Any = "float32",
-        input_shape: Sequence[int | None] | None = None,
-        **others: Any,
+        dtype: DTypeLike = "float32",
+        input_shape: ShapeLike | None = None,
+        **keras_options: Any,
     ) -> None:
-        kind = type(self).__name__
-        self._refuse_unknown(kind, others)
+        check_keras_options(type(self), keras_options)
         self.name = self._fresh_name() if name is None else str(name)
-        self._dtype = _computed_in(kind, dtype)
+        self._dtype = compute_dtype(type(self).__name__, dtype)
         self.dtype = self._dtype.name
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self._trainable = bool(trainable)
         self._weights: list[Weight] = []
         self.built = False
-        self._features: int | None = None  # the size of the last axis of an input, once it is known
-        self._warned = False
-        self.node: Node | None = None  # its last symbolic call
+        self._features: int | None = None  # the size of the last axis of the input, if the weights depend on it
+        self._warned = False  # whether compute_mask has warned that a mask is lost
+        self.node: Node | None = None  # the last symbolic call
 
     @classmethod
     def _fresh_name(cls) -> str:
@@ -105,286 +131,169 @@ class Layer(Streamable, Configured):
         return f"{base}_{n}" if n else base
 
     @classmethod
-    def _refuse_unknown(cls, kind: str, others: dict[str, Any]) -> None:
-        for name, value in others.items():
-            if name in _LEFT_OUT and value is not None:
-                raise ValueError(f"{kind}: {name} must be None: it is not built; got {value!r}")
-            if name not in _HINTS and name not in _LEFT_OUT:
-                near = _names.suggestion(name, arguments_of(cls))
-                raise TypeError(f"{kind}: there is no argument {name!r}{near}")
-
-    # ---- weights -------------------------------------------------------------------------------------------------
-
-    def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape (a list of shapes where there are several inputs)."""
-        first = input_shape[0] if isinstance(input_shape, list) else input_shape
-        self._features = first[-1] if first and self.weights else None  # without weights, any number is as good
-        self.built = True
-
-    def add_weight(
-        self, name: str, shape: Sequence[int], initializer: Any = "glorot_uniform", regularizer: Any = None
-    ) -> Weight:
-        """A weight of the layer, in the order in which they are added.
+    def from_parts(cls: type[LayerType], parts: dict[str, Any]) -> LayerType:
+        """Create a layer from a configuration whose nested layers exist already.
 
         Parameters
         ----------
-        name : str
-        shape : tuple of int
-        initializer : str, Initializer or callable        see `seqfuse.initializers`
-        regularizer : str, Regularizer or None        see `seqfuse.regularizers`
+        parts : dict
+            Arguments of the constructor, by name. Layers among them are used, not copied.
+
+        Returns
+        -------
+        Layer
+            The new layer.
         """
-        value = sketch(shape, self._dtype)
-        if value is None:
-            given = "glorot_uniform" if initializer is None else initializer
-            initial: Any = initializers.get(given, self.name, f"the initializer of {name}")
-            value = np.array(initial(tuple(shape), dtype=self.dtype), self._dtype, order="C")
-            _checks.shape(self.name, f"what initializes {name}", "of the shape", tuple(shape), value.shape)
-        penalty = regularizers.get(regularizer, self.name, f"the regularizer of {name}")
-        weight = Weight(name, f"{self.name}/{name}", value, self._trainable, penalty)
-        self._weights.append(weight)
-        return weight
-
-    def sublayers(self) -> list[Layer]:
-        """The layers inside, in the order of their weights."""
-        found: list[Layer] = []
-        for value in self.__dict__.values():
-            inside = value if isinstance(value, (list, tuple)) else (value,)
-            found += [layer for layer in inside if isinstance(layer, Layer)]
-        return list(dict.fromkeys(found))
-
-    def all_sublayers(self) -> list[Layer]:
-        """The layers inside, and those inside them, each once."""
-        found: list[Layer] = []
-        for layer in self.sublayers():
-            found += [layer, *layer.all_sublayers()]
-        return list(dict.fromkeys(found))
-
-    @property
-    def weights(self) -> list[Weight]:
-        """All weights, in Keras's order."""
-        return list(dict.fromkeys(self._weights + [w for layer in self.sublayers() for w in layer.weights]))
-
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """The weights that gradients are computed for."""
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The other weights."""
-        return [weight for weight in self.weights if not weight.trainable]
-
-    variables, trainable_variables = weights, trainable_weights  # names that Keras has too
-
-    @property
-    def trainable(self) -> bool:
-        """Whether its weights learn; setting it sets that of the layers inside too."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        for weight in self._weights:
-            weight.trainable = self._trainable
-        for layer in self.sublayers():
-            layer.trainable = value
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weights, in Keras's order and shapes."""
-        return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Write all weights; nothing is written if one of them does not fit.
-
-        Raises
-        ------
-        ValueError        another number of arrays, or another shape
-        """
-        ours = self.weights
-        if len(weights) != len(ours):
-            advice = "" if self.built else ". It has none before it is built: call it first"
-            raise ValueError(f"{self.name}: weights must be {len(ours)} arrays; got {len(weights)}{advice}")
-        arrays = [np.asarray(array) for array in weights]
-        for weight, array in zip(ours, arrays):
-            _checks.shape(self.name, weight.path, "of the shape of the weight", weight.shape, array.shape)
-        for weight, array in zip(ours, arrays):
-            weight.value[...] = array
-
-    def count_params(self) -> int:
-        """How many numbers the weights hold."""
-        return count(self.weights)
-
-    @classmethod
-    def from_parts(cls, parts: dict[str, Any]) -> Any:
-        """A layer of a config, with the very layers that are in it."""
         return cls.from_config(parts)
 
     @classmethod
     def called_in(cls, parts: dict[str, Any]) -> list[Any] | None:
-        """The layers that one made of a config calls, as often as it does; None: its sublayers, once it is made."""
-        return None
-
-    # ---- the pair ------------------------------------------------------------------------------------------------
-
-    def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
-        """The output, and the tape for `backward`; with keep=False what the tape is does not matter."""
-        advice = ". There is no automatic gradient: Keras's call is not enough" if hasattr(self, "call") else ""
-        raise NotImplementedError(f"{type(self).__name__}: forward and backward must be written; got none{advice}")
-
-    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
-        """The gradient of the input (None for integers, and without need_dx), and of the trainable weights.
+        """Return the nested layers that a layer with this configuration calls, in the order of the calls.
 
         Parameters
         ----------
-        tape : from `forward`; not changed, it may be read again
-        dy : gradient of the output; where there are several, a list that may hold None
-        need_dx : bool        False: dx is not needed, and may be None
-        into : list of arrays        follow `trainable_weights`; gradients are added to them, and they are returned
+        parts : dict
+            Arguments of the constructor, by name.
+
+        Returns
+        -------
+        list of Layer or None
+            One entry for each call. None means that each sublayer of the created layer is called once.
+        """
+        return None
+
+    # ---- forward and backward ------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Shapes) -> None:
+        """Create the weights. `forward` and symbolic calls do this at the first call.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None, or a list of such tuples
+            Shape of the input, or of each input; None for an axis of any size.
+        """
+        first = input_shape[0] if isinstance(input_shape, list) else input_shape
+        self._features = first[-1] if first and self.weights else None  # without weights, any number of features fits
+        self.built = True
+
+    def forward(
+        self, x: Inputs, training: bool = False, mask: Masks = None, *, keep: bool = True
+    ) -> tuple[Outputs, Tape]:
+        """Return the outputs, and the tape for `backward`.
+
+        Parameters
+        ----------
+        x : array_like, or a list of array_like
+            Input, or inputs if the layer has several.
+        training : bool, optional
+            Whether to apply dropout.
+        mask : array_like, shape (batch, T), or a list with one mask per input, optional
+            True at valid steps. None means that all steps are valid.
+        keep : bool, optional
+            False if `backward` will not be called. The layer then need not create a tape.
+
+        Returns
+        -------
+        y : ndarray, or a list of ndarray
+            Output, or outputs if the layer has several.
+        tape : object
+            First argument of `backward`. Undefined if ``keep`` is False.
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit.
+        TypeError
+            If the inputs are not real numbers.
+        """
+        advice = ". There is no automatic gradient: Keras's call is not enough" if hasattr(self, "call") else ""
+        raise NotImplementedError(f"{type(self).__name__}: forward and backward must be written; got none{advice}")
+
+    def backward(self, tape: Tape, dy: Outputs, *, need_dx: bool = True, into: Into = None) -> Grads:
+        """Return the gradients of the inputs and of the trainable weights.
+
+        Parameters
+        ----------
+        tape : object
+            The second result of `forward`. It is not changed, so it can be used again.
+        dy : ndarray, or a list of ndarray or None
+            Gradient of the output. If the layer has several outputs: a list, with None for a gradient of zeros.
+        need_dx : bool, optional
+            False if ``dx`` is not used. It may be None then.
+        into : list of ndarray, optional
+            One array for each entry of `trainable_weights`. The gradients are added to them.
+
+        Returns
+        -------
+        dx : ndarray or None, or a list of these
+            Gradient of the input, or of each input. None for integer inputs.
+        grads : list of ndarray
+            Gradients of `trainable_weights`: the arrays of ``into`` if it is given.
         """
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
-    def prepare_input(self, x: Any) -> Any:
-        """An input in the type that the layer computes in, once its shape fits; the weights are made if need be."""
-        if type(x) is not _arrays.ndarray or x.dtype is not self._dtype:
-            x = self.cast(x, "x")
-        if not self.built:
-            self.check_shape(x.shape)
-            self.build((None, *x.shape[1:]))
-        elif x.shape[-1:] != (self._features,) or (self.ranks is not None and x.ndim not in self.ranks):
-            self.check_shape(x.shape)
-        return x
-
-    def cast(self, x: Any, argument: str) -> Array:
-        """Numbers of any kind in the type that the layer computes in, themselves where they are of it."""
-        x = _arrays.asarray(self.name, argument, x)
-        _arrays.counts_as(self.name, argument, x.dtype)
-        return np.asarray(x, self._dtype)
-
-    def check_shape(self, shape: Any, *, source: Layer | None = None) -> None:
-        """Refuse an input that the layer cannot take, by its name.
-
-        Raises
-        ------
-        ValueError        too many or too few axes, or another number of features than it was built for
-        """
-        wrong_rank = len(shape) not in self.ranks if self.ranks is not None else len(shape) == 0
-        wrong_size = not wrong_rank and self._features is not None and shape[-1] not in (None, self._features)
-        if wrong_rank or wrong_size:
-            needed = self.symbols.replace("I)", f"I) = (..., {self._features})") if wrong_size else self.symbols
-            advice = self.advice(shape, source)
-            raise ValueError(f"{self.name}: the input must be {needed}; got {tuple(shape)}{advice and '. ' + advice}")
-
-    def require_size(self, shape: Any, axis: int) -> int:
-        """The size of an axis that the weights depend on.
-
-        Raises
-        ------
-        ValueError        the axis has no size before there are numbers
-        """
-        size = shape[axis]
-        if size is None:
-            raise ValueError(f"{self.name}: the input must have a size along its axis {axis}; got {tuple(shape)}")
-        return int(size)
-
-    ready, known = renamed_method("ready", "prepare_input"), renamed_method("known", "require_size")
-
-    def advice(self, shape: Any, source: Layer | None) -> str:
-        """What to do about an input of this shape, which comes from the layer `source`."""
-        if self.ranks == (3,) and len(shape) == 2:
-            return "One feature a step is (batch, T, 1); a recurrent layer before it needs return_sequences=True"
-        return ""
-
-    def targets(self, into: list[Array] | None) -> list[Array]:
-        """The arrays that gradients are added to: those given, zeros without."""
-        if into is not None and len(into) == len(self._weights) and self._trainable:
-            return into
-        given = iter(into or ())  # what does not learn has no array there
-        learning = into is not None
-        return [next(given) if learning and w.trainable else np.zeros_like(w.value) for w in self.weights]
-
-    def gradients(self, targets: list[Array]) -> list[Array]:
-        """What `backward` returns for the trainable weights."""
-        if all(weight.trainable for weight in self._weights):
-            return targets
-        return [array for weight, array in zip(self.weights, targets) if weight.trainable]
-
     # ---- shapes and masks ----------------------------------------------------------------------------------------
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output for an input of this shape; lists where there are several of them."""
+    def compute_output_shape(self, input_shape: Shapes) -> Shapes:
+        """Return the shape of the output; by default the shape of the input.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None, or a list of such tuples
+            Shape of the input, or of each input; None for an axis of any size.
+
+        Returns
+        -------
+        tuple of int or None, or a list of such tuples
+            Shape of the output, or of each output.
+        """
         return input_shape
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """The mask of the output: which steps of it are real; None where all are."""
+    def compute_mask(self, x: Inputs, mask: Masks = None) -> Masks:
+        """Return the mask of the output.
+
+        Parameters
+        ----------
+        x : array_like, or a list of array_like
+            Input, or inputs.
+        mask : array_like, shape (batch, T), or a list with one mask per input, optional
+            Mask of the input: True at valid steps.
+
+        Returns
+        -------
+        ndarray or None, or a list of these
+            True at the valid steps of the output. None means that all steps are valid.
+
+        Warns
+        -----
+        UserWarning
+            If there is a mask and the layer does not support masking. A layer warns once.
+        """
         if mask is None or self.supports_masking:
             return mask
         if not self._warned:
             self._warned = True
-            warnings.warn(f"{self.name}: the mask of its input ends here: {type(self).__name__} has none", stacklevel=2)
+            kind = type(self).__name__
+            warnings.warn(
+                f"{self.name}: the mask of its input ends here, because {kind} does not support masking", stacklevel=2
+            )
         return None
 
-    def mask_after(self, tape: Any, x: Any, mask: Any) -> Any:
-        """The mask of the output, after `forward`; a model has it on its tape."""
-        return self.compute_mask(x, mask)
-
-    @property
-    def input(self) -> Any:
-        """What its last symbolic call was given: a Tensor, or a list of them."""
-        node = self._called()
-        return list(node.inputs) if node.several_in else node.inputs[0]
-
-    @property
-    def output(self) -> Any:
-        """What its last symbolic call gave: a Tensor that a model can end in, or a list of them."""
-        node = self._called()
-        return list(node.outputs) if node.several_out else node.outputs[0]
-
-    def _called(self) -> Node:
-        if self.node is None:
-            raise AttributeError(f"{self.name}: it has no input and no output before it is called on a symbolic Input")
-        return self.node
-
-    # ---- calls ---------------------------------------------------------------------------------------------------
-
-    def arguments(self, x: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """What `forward` takes, from what a call is given: the inputs, and what is left of the options."""
-        return x, options
-
-    def __call__(self, x: Any, *others: Any, training: bool = False, mask: Any = None, **options: Any) -> Any:
-        """The output for arrays; for a symbolic `Input`, what the output will be: a step of a model.
+    def mask_after(self, tape: Tape, x: Inputs, mask: Masks) -> Masks:
+        """Return the mask of the output after `forward`, which may have computed it already.
 
         Parameters
         ----------
-        x : array or Tensor, or a list of them
-        training : bool        whether dropout drops
-        mask : (batch, T), bool        which steps are real
+        tape : object
+            The second result of `forward`.
+        x : array_like, or a list of array_like
+            The argument of `forward`.
+        mask : array_like, shape (batch, T), or a list with one mask per input, or None
+            The argument of `forward`.
+
+        Returns
+        -------
+        ndarray or None, or a list of these
+            The same as `compute_mask` returns.
         """
-        inputs, options = self.arguments(x, *others, **options)
-        several = isinstance(inputs, (list, tuple))
-        given = list(inputs) if several else [inputs]
-        if not any(isinstance(one, Tensor) for one in given):
-            return self.forward(given if several else inputs, training=training, mask=mask, keep=False, **options)[0]
-        for one in given:
-            if not isinstance(one, Tensor):
-                raise TypeError(f"{self.name}: inputs must all be symbolic, or all arrays; got {type(one).__name__}")
-        if mask is not None:
-            raise ValueError(f"{self.name}: mask must be None for a symbolic input, whose mask travels with it")
-        return self._connect(Node(self, given, options, several))
-
-    def _connect(self, node: Node) -> Any:
-        shapes: list[Shape] = [tensor.shape for tensor in node.inputs]
-        self.check_shape(shapes[0], source=node.inputs[0].node.layer)
-        shape = shapes if node.several_in else shapes[0]
-        if not self.built:
-            self.build(shape)
-        return node.gives(self.compute_output_shape(shape, **node.options))
-
-
-def _computed_in(kind: str, dtype: Any) -> np.dtype[Any]:
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = np.dtype(object)
-    if found not in (_arrays.FLOAT32, _arrays.FLOAT64):
-        raise TypeError(f'{kind}: dtype must be "float32" or "float64"; got {dtype!r}')
-    return _arrays.FLOAT64 if found == _arrays.FLOAT64 else _arrays.FLOAT32
+        return self.compute_mask(x, mask)

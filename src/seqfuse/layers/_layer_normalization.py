@@ -1,4 +1,4 @@
-"""Every row moved to mean 0 and scaled to variance 1."""
+"""Layer normalization: mean 0 and variance 1 over the features."""
 
 from __future__ import annotations
 
@@ -7,27 +7,59 @@ from typing import TYPE_CHECKING, Any
 
 from seqfuse import _checks
 from seqfuse import functional as F
-from seqfuse.layers._layer import Grads, Into, Layer
+from seqfuse.layers._layer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from seqfuse._arrays import Array
+    from seqfuse.layers._argument_types import Grads, InitializerLike, Into, RegularizerLike, ShapeLike, Tape
+    from seqfuse.layers._tensor import Shape
+
 
 class LayerNormalization(Layer):
-    """y = (x - mean(x)) / sqrt(var(x) + epsilon) * gamma + beta, over the last axis or axes of x.
+    """Layer normalization: y = (x - mean(x)) / sqrt(var(x) + epsilon) * gamma + beta, over the last axes of x.
 
     Parameters
     ----------
-    axis : int or list of int        the last axis, or several that end with it
-    epsilon : float        at least 0
-    center, scale : bool        whether there is beta; gamma
-    beta_initializer, gamma_initializer : str, Initializer or callable
-    beta_regularizer, gamma_regularizer : str, Regularizer or None
-    **kwargs : name, trainable, dtype, input_shape        as for `Layer`
+    axis : int or list of int, default -1
+        The last axis, or several axes that end with it.
+    epsilon : float, default 1e-3
+        Added to the variance. At least 0.
+    center : bool, default True
+        Whether there is a beta.
+    scale : bool, default True
+        Whether there is a gamma.
+    beta_initializer : str, Initializer or callable, default "zeros"
+        Initial values of beta.
+    gamma_initializer : str, Initializer or callable, default "ones"
+        Initial values of gamma.
+    beta_regularizer, gamma_regularizer : str, Regularizer or None, default None
+        Penalties on the weights.
+    name : str, optional
+        Name of the layer. By default it follows from the class.
+    trainable : bool, default True
+        Whether training changes the weights.
+    dtype : "float32" or "float64", default "float32"
+        The dtype of the weights and of the computation.
+    input_shape : tuple of int or None, optional
+        Shape of the input without the batch axis; None for an axis of any size.
+    **keras_options : Any
+        Further arguments of Keras, which are ignored or must be None; see `Layer`.
+
+    Raises
+    ------
+    ValueError
+        If epsilon is negative, or the axes are not the last ones.
+    TypeError
+        If an argument has a wrong type, or does not exist.
 
     Notes
     -----
-    Weights: gamma, beta, of the sizes of those axes. Masks pass. Ba, Kiros and Hinton 2016, arXiv:1607.06450.
+    Weights: gamma and beta, of the sizes of the axes. The mask of the input is also the mask of the output.
+    J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016, arXiv:1607.06450.
 
     Examples
     --------
@@ -47,13 +79,18 @@ class LayerNormalization(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        **kwargs: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike = "float32",
+        input_shape: ShapeLike | None = None,
+        **keras_options: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, **keras_options)
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
         for one in self.axis if isinstance(self.axis, list) else [self.axis]:
             if _checks.index(one) is None:
@@ -62,18 +99,29 @@ class LayerNormalization(Layer):
         self.center, self.scale = center, scale
         self.beta_initializer, self.gamma_initializer = beta_initializer, gamma_initializer
         self.beta_regularizer, self.gamma_regularizer = beta_regularizer, gamma_regularizer
-        self._sizes: tuple[int, ...] = ()  # of the axes
+        self._sizes: tuple[int, ...] = ()  # sizes of the normalized axes
 
-    def build(self, input_shape: Any) -> None:
-        """Make gamma and beta."""
+    def build(self, input_shape: ShapeLike) -> None:
+        """Create the weights ``gamma`` and ``beta``.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None
+            Shape of the input, (batch, ..., I); None for an axis of any size.
+
+        Raises
+        ------
+        ValueError
+            If the axes are not the last ones.
+        """
         rank = len(input_shape)
-        axes: Any = self.axis if isinstance(self.axis, list) else [self.axis]
-        wanted = sorted(one + rank if one < 0 else one for one in axes)
-        if not wanted or wanted != list(range(rank - len(wanted), rank)):
+        axis: Any = self.axis if isinstance(self.axis, list) else [self.axis]
+        axes = sorted(one + rank if one < 0 else one for one in axis)
+        if not axes or axes != list(range(rank - len(axes), rank)):
             raise ValueError(
                 f"{self.name}: axis must be the last axis or axes of the input {tuple(input_shape)}; got {self.axis}"
             )
-        self._sizes = tuple(self.require_size(input_shape, one) for one in wanted)
+        self._sizes = tuple(self.require_size(input_shape, one) for one in axes)
         self.gamma = (
             self.add_weight("gamma", self._sizes, self.gamma_initializer, self.gamma_regularizer)
             if self.scale
@@ -84,8 +132,29 @@ class LayerNormalization(Layer):
         )
         super().build(input_shape)
 
-    def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
-        """y, in the shape of x."""
+    def forward(
+        self, x: ArrayLike, training: bool = False, mask: ArrayLike | None = None, *, keep: bool = True
+    ) -> tuple[Array, Tape]:
+        """Return the normalized input, and the tape for `backward`.
+
+        Parameters
+        ----------
+        x : array_like, shape (batch, ..., I)
+            Inputs.
+        training : bool, optional
+            Not used.
+        mask : array_like, optional
+            Not used.
+        keep : bool, optional
+            False if `backward` will not be called.
+
+        Returns
+        -------
+        y : ndarray
+            Outputs, in the shape of x.
+        tape : object
+            First argument of `backward`. None if ``keep`` is False.
+        """
         x = self.prepare_input(x)
         sizes, shape = self._sizes, x.shape
         gamma = None if self.gamma is None else self.gamma.value
@@ -99,8 +168,27 @@ class LayerNormalization(Layer):
         y, tape = F.layer_norm_forward(x, gamma, beta, epsilon=self.epsilon)
         return y.reshape(shape), tape
 
-    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
-        """dx, and dgamma and dbeta where there are such weights."""
+    def backward(self, tape: Tape, dy: Array, *, need_dx: bool = True, into: Into = None) -> Grads:
+        """Return the gradients of the input, of gamma and of beta.
+
+        Parameters
+        ----------
+        tape : object
+            The second result of `forward`. It is not changed, so it can be used again.
+        dy : ndarray
+            Gradient of the output.
+        need_dx : bool, optional
+            Not used: dx is always computed.
+        into : list of ndarray, optional
+            One array for each entry of `trainable_weights`. The gradients are added to them.
+
+        Returns
+        -------
+        dx : ndarray
+            Gradient of the input, in its shape.
+        grads : list of ndarray
+            Gradients of `trainable_weights`: the arrays of ``into`` if it is given.
+        """
         into = self.targets(into)
         several = len(self._sizes) > 1
         shape = dy.shape
@@ -115,6 +203,17 @@ class LayerNormalization(Layer):
                     target += gradient.reshape(self._sizes)
         return grads.dx.reshape(shape), self.gradients(into)
 
-    def mixes_steps(self, shapes: list[Any]) -> str | None:
-        """The axes must leave out that of time."""
-        return "its axes have that of time among them" if len(self._sizes) > len(shapes[0]) - 2 else None
+    def mixes_steps(self, shapes: list[Shape]) -> str | None:
+        """Return why the layer is not stepwise for inputs of these shapes: its axes may include the time axis.
+
+        Parameters
+        ----------
+        shapes : list of tuple
+            Shapes of the inputs.
+
+        Returns
+        -------
+        str or None
+            The reason, for an error message. None if the layer is stepwise for these shapes.
+        """
+        return "its axes include the time axis" if len(self._sizes) > len(shapes[0]) - 2 else None

@@ -1,4 +1,4 @@
-"""What SimpleRNN, LSTM and GRU share: weights, states, masks, dropout; their mathematics is `seqfuse.functional`'s."""
+"""Base class of SimpleRNN, LSTM and GRU: weights, masks and dropout. `seqfuse.functional` computes the cells."""
 
 from __future__ import annotations
 
@@ -12,30 +12,43 @@ from seqfuse._deprecation import renamed_method
 from seqfuse._seeds import SeedGenerator
 from seqfuse.layers import activations
 from seqfuse.layers._carry_forward import carry_forward, carry_forward_backward
-from seqfuse.layers._layer import Grads, Into, Layer
+from seqfuse.layers._recurrent_state import RecurrentState
 from seqfuse.layers.weight import Gradients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import DTypeLike
+
     from seqfuse._arrays import Array
-    from seqfuse.layers._stream_step import StreamCall, StreamStep
+    from seqfuse.layers._argument_types import (
+        ActivationLike,
+        Grads,
+        InitializerLike,
+        Inputs,
+        Into,
+        Masks,
+        Outputs,
+        RegularizerLike,
+        ShapeLike,
+        Shapes,
+    )
+    from seqfuse.layers._layer import Layer
 
 
 class RecurrentTape(NamedTuple):
-    """What `Recurrent.backward` reads."""
+    """Results of `Recurrent.forward` that `Recurrent.backward` needs."""
 
-    cell: Any  # of the functional forward
-    dropped: Array | None  # (B, 1, I), what x was multiplied with
-    held: Array | None  # (B, T), the mask where y repeats the state at unreal steps; (B, 1): y is 0 where it is False
-    given_states: int  # how many initial states were inputs
+    cell: Any  # the tape of the forward function of the cell
+    x_mask: Array | None  # dropout mask of x, (B, 1, I)
+    output_mask: Array | None  # (B, T): y repeats the last state at padding; (B, 1): y is 0 in rows that are False
+    given_states: int  # number of initial states among the inputs
 
 
-class Recurrent(Layer):
-    """A recurrent layer, made with Keras's arguments; see `SimpleRNN`, `LSTM` and `GRU`."""
+class Recurrent(RecurrentState):
+    """Base class of the recurrent layers; see `SimpleRNN`, `LSTM` and `GRU` for the arguments."""
 
     gates: ClassVar[int]
-    state_names: ClassVar[tuple[str, ...]] = ("h",)
     supports_masking = True
     ranks = (3,)
     symbols = "(batch, T, I)"
@@ -43,14 +56,14 @@ class Recurrent(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -60,9 +73,14 @@ class Recurrent(Layer):
         stateful: bool = False,
         zero_output_for_mask: bool = False,
         checkpoint: int | None = None,
-        **kwargs: Any,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike = "float32",
+        input_shape: ShapeLike | None = None,
+        **keras_options: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, **keras_options)
         kind = type(self).__name__
         self.units = _checks.integer(kind, "units", units, 1)
         self.activation = activations.check_cell_activation(kind, "activation", activation)
@@ -78,12 +96,18 @@ class Recurrent(Layer):
         self.go_backwards, self.stateful = go_backwards, stateful
         self.zero_output_for_mask = zero_output_for_mask
         self.checkpoint = checkpoint
-        self.carries = False  # whether the next call goes on from this one's state; a model sets it for chunks of time
+        self.carries = False
         self._seeds = SeedGenerator(seed) if dropout or recurrent_dropout else None
-        self._state: tuple[Array, ...] | None = None
+        self._state = None
 
-    def build(self, input_shape: Any) -> None:
-        """Make kernel, recurrent_kernel and bias."""
+    def build(self, input_shape: Shapes) -> None:
+        """Create the weights ``kernel``, ``recurrent_kernel`` and ``bias``.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None, or a list of such tuples
+            Shape of x, (batch, T, I), or a list of the shapes of x and of the initial states.
+        """
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape
         features, columns = self.require_size(shape, -1), self.gates * self.units
         self.kernel = self.add_weight("kernel", (features, columns), self.kernel_initializer, self.kernel_regularizer)
@@ -98,27 +122,78 @@ class Recurrent(Layer):
         super().build(input_shape)
 
     def bias_shape(self) -> tuple[int, ...]:
-        """Of the weight `bias`."""
+        """Return the shape of the weight ``bias``.
+
+        Returns
+        -------
+        tuple of int
+            The shape.
+        """
         return (self.gates * self.units,)
 
-    def initial_bias(self) -> Any:
-        """What `bias` starts from."""
+    def initial_bias(self) -> InitializerLike:
+        """Return the initializer of the weight ``bias``.
+
+        Returns
+        -------
+        str, Initializer, callable or None
+            The initializer.
+        """
         return self.bias_initializer
 
-    # ---- the pair ------------------------------------------------------------------------------------------------
+    # ---- forward and backward ------------------------------------------------------------------------------------
 
     def functions(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-        """The functions of `seqfuse.functional`: without a tape, forward, backward."""
+        """Return the functions of `seqfuse.functional` that compute the cell.
+
+        Returns
+        -------
+        tuple of callable
+            The function without a tape, the forward function and the backward function.
+        """
         raise NotImplementedError
 
     pair = renamed_method("pair", "functions")
 
     def cell_options(self) -> dict[str, Any]:
-        """What this cell's functions are told beyond what all are."""
+        """Return the keyword arguments that the functions of the cell need.
+
+        Returns
+        -------
+        dict
+            The arguments by name.
+        """
         return {"activation": self.activation}
 
-    def forward(self, x: Any, training: bool = False, mask: Any = None, *, keep: bool = True) -> tuple[Any, Any]:
-        """y, or [y, h, ...] with return_state; x, or [x, h0, ...] with initial states."""
+    def forward(
+        self, x: Inputs, training: bool = False, mask: Masks = None, *, keep: bool = True
+    ) -> tuple[Outputs, RecurrentTape]:
+        """Return the outputs of the cell, and the tape for `backward`.
+
+        Parameters
+        ----------
+        x : array_like, shape (batch, T, I), or a list
+            Inputs, or ``[x, h0, ...]`` with initial states of shape (batch, units).
+        training : bool, optional
+            Whether to apply dropout.
+        mask : array_like, shape (batch, T), optional
+            True at valid steps. At padding the state does not change. A list has the mask of x as its first entry.
+        keep : bool, optional
+            False if `backward` will not be called. This saves memory.
+
+        Returns
+        -------
+        y : ndarray, shape (batch, T, units) or (batch, units)
+            Hidden state at every step with return_sequences, else the final one. With return_state a list: y and the
+            final states.
+        tape : RecurrentTape
+            First argument of `backward`.
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit.
+        """
         given: Sequence[Any] = ()
         if isinstance(x, (list, tuple)):
             x, *given = x
@@ -127,15 +202,15 @@ class Recurrent(Layer):
         if mask is not None:
             mask = np.asarray(mask, bool)
             _checks.shape(self.name, "mask", "(batch, T)", x.shape[:2], mask.shape)
-        states = self._initial(x.shape[0], given)
+        states = self._initial_states(x.shape[0], given)
         options = self.cell_options()
-        dropped = None
+        x_mask = None
         if training and self._seeds is not None:
             if self.dropout:
-                dropped = self._drop((x.shape[0], 1, x.shape[2]), self.dropout)
-                x = x * dropped
+                x_mask = self._dropout_mask((x.shape[0], 1, x.shape[2]), self.dropout)
+                x = x * x_mask
             if self.recurrent_dropout:
-                options["recurrent_mask"] = self._drop((x.shape[0], self.units), self.recurrent_dropout)
+                options["recurrent_mask"] = self._dropout_mask((x.shape[0], self.units), self.recurrent_dropout)
         infer, forward, _ = self.functions()
         if keep:
             infer = forward
@@ -146,27 +221,46 @@ class Recurrent(Layer):
             reverse=self.go_backwards, return_sequences=self.return_sequences, **options,
         )  # fmt: skip
         out, cell = out if keep else (out, None)
-        held = None
+        output_mask = None
         if self.return_sequences:
             y = out.y
             if mask is not None and not self.zero_output_for_mask:
-                held = mask
-                y = carry_forward(y, held, states[0], self.go_backwards)
+                output_mask = mask
+                y = carry_forward(y, output_mask, states[0], self.go_backwards)
             if self.go_backwards:
                 y = y[:, ::-1]
         else:
             y = out.h
             if mask is not None and self.zero_output_for_mask and mask.size:
-                held = self._last_step(mask)
-                y = np.where(held, y, 0)
+                output_mask = self._final_step_mask(mask)
+                y = np.where(output_mask, y, 0)
         final = out[1:]
-        y = y.copy() if y is out.h and self.return_state else y  # who writes to one output does not change another
+        y = y.copy() if y is out.h and self.return_state else y  # two outputs must not share memory
         if self.stateful or self.carries:
-            self._state = tuple(state.copy() for state in final)  # y may be one of them, and is the caller's
-        return ([y, *final] if self.return_state else y), RecurrentTape(cell, dropped, held, len(given))
+            self._state = tuple(state.copy() for state in final)  # the caller may modify y, which may be one of them
+        return ([y, *final] if self.return_state else y), RecurrentTape(cell, x_mask, output_mask, len(given))
 
-    def backward(self, tape: RecurrentTape, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
-        """dx, or [dx, dh0, ...] with initial states."""
+    def backward(self, tape: RecurrentTape, dy: Outputs, *, need_dx: bool = True, into: Into = None) -> Grads:
+        """Return the gradients of the inputs and of the trainable weights.
+
+        Parameters
+        ----------
+        tape : RecurrentTape
+            The second result of `forward`. It is not changed, so it can be used again.
+        dy : ndarray, or a list of ndarray or None
+            Gradient of y. With return_state a list: the gradients of y and of the final states, or None for zeros.
+        need_dx : bool, optional
+            False if ``dx`` is not used. It is None then.
+        into : list of ndarray, optional
+            One array for each entry of `trainable_weights`. The gradients are added to them.
+
+        Returns
+        -------
+        dx : ndarray, shape (batch, T, I), or a list
+            Gradient of x, or ``[dx, dh0, ...]`` if the inputs were ``[x, h0, ...]``.
+        grads : list of ndarray
+            Gradients of `trainable_weights`: the arrays of ``into`` if it is given.
+        """
         into = self.targets(into)
         dy, *dstates = dy if self.return_state else (dy,)
         dstates = dstates or [None] * len(self.state_names)
@@ -174,11 +268,11 @@ class Recurrent(Layer):
         if self.return_sequences:
             if dy is not None:
                 dy = dy[:, ::-1] if self.go_backwards else dy
-                if tape.held is not None:
-                    dy, dh0 = carry_forward_backward(dy, tape.held, self.go_backwards)
+                if tape.output_mask is not None:
+                    dy, dh0 = carry_forward_backward(dy, tape.output_mask, self.go_backwards)
         else:
-            if dy is not None and tape.held is not None:
-                dy = np.where(tape.held, dy, 0)
+            if dy is not None and tape.output_mask is not None:
+                dy = np.where(tape.output_mask, dy, 0)
             if dy is not None:
                 dstates[0] = dy if dstates[0] is None else dy + dstates[0]
             dy = None
@@ -187,101 +281,44 @@ class Recurrent(Layer):
         given = Gradients.checked(into, (into[0], into[1], db))
         grads = backward(tape.cell, dy, *dstates, need_dx=need_dx, into=given)
         dx = grads.dx
-        if dx is not None and tape.dropped is not None:
-            dx = dx * tape.dropped
+        if dx is not None and tape.x_mask is not None:
+            dx = dx * tape.x_mask
         if tape.given_states:
-            of_states = [grads.dh0 if dh0 is None else grads.dh0 + dh0]
-            of_states += [grads.dc0] if len(self.state_names) == 2 else []
-            dx = [dx, *of_states]
+            dinitial = [grads.dh0 if dh0 is None else grads.dh0 + dh0]
+            dinitial += [grads.dc0] if len(self.state_names) == 2 else []
+            dx = [dx, *dinitial]
         return dx, self.gradients(into)
 
-    def _last_step(self, mask: Array) -> Array:
-        """(B, 1): whether the step that is read last is real."""
+    def _final_step_mask(self, mask: Array) -> Array:
+        """Return, with shape (B, 1), whether the step that the cell processes last is valid."""
         return mask[:, 0 if self.go_backwards else -1, None]
 
-    def _drop(self, shape: tuple[int, ...], rate: float) -> Array:
-        """One pattern for all steps of a sequence, scaled."""
+    def _dropout_mask(self, shape: tuple[int, ...], rate: float) -> Array:
+        """Return a random dropout mask, 0 or 1 / (1 - rate), which is used at all steps."""
         assert self._seeds is not None
         return F.dropout(np.ones(shape, self._dtype), rate, seed=self._seeds.next())
 
-    # ---- states --------------------------------------------------------------------------------------------------
+    # ---- shapes and masks ----------------------------------------------------------------------------------------
 
-    def _initial(self, batch: int, given: Sequence[Any]) -> Sequence[Any]:
-        """The states that a call starts from: those given, those kept, or zeros (None)."""
-        names = self.state_names
-        if given:
-            self._check_states(batch, [np.shape(state) for state in given])
-            return given
-        if self._state is not None and (self.stateful or self.carries):
-            if self._state[0].shape[0] != batch:
-                raise ValueError(
-                    f"{self.name}: a batch must have {self._state[0].shape[0]} rows, as the one whose state is carried "
-                    f"on; got {batch}. Call reset_state() before another batch"
-                )
-            return self._state
-        return (None,) * len(names)
+    def compute_output_shape(self, input_shape: Shapes) -> Shapes:
+        """Return the shape of the output.
 
-    def _check_states(self, batch: int | None, shapes: Sequence[Any]) -> None:
-        """Refuse initial states that are too many or too few, or of other shapes."""
-        names = self.state_names
-        if len(shapes) != len(names):
-            needed = f"{len(names)} arrays ({', '.join(names)})"
-            raise ValueError(f"{self.name}: initial_state must be {needed}; got {len(shapes)}")
-        for name, got in zip(names, shapes):
-            rows: Any = got[0] if got and None in (batch, got[0]) else batch  # symbolic ones may leave the batch open
-            _checks.shape(self.name, f"{name} of initial_state", "(batch, units)", (rows, self.units), tuple(got))
+        Parameters
+        ----------
+        input_shape : tuple of int or None, or a list of such tuples
+            Shape of x, (batch, T, I), or a list of the shapes of x and of the initial states.
 
-    def reset_state(self) -> None:
-        """Forget the state that a stateful layer carries on: the next call starts from zeros."""
-        self._state = None
+        Returns
+        -------
+        tuple of int or None, or a list of such tuples
+            (batch, T, units) with return_sequences, else (batch, units). With return_state a list, in which the shapes
+            of the final states follow.
 
-    reset_states = reset_state
-
-    @property
-    def states(self) -> list[Array] | None:
-        """Copies of the states that a stateful layer carries on; None before the first call."""
-        return None if self._state is None else [state.copy() for state in self._state]
-
-    # ---- one step at a time --------------------------------------------------------------------------------------
-
-    def stream_step(self, call: StreamCall) -> StreamStep:
-        """As for `Layer`; the initial states cannot be inputs."""
-        if any(call.timed) and call.several_in:
-            call.refuse(self, "its initial states are inputs; set stream.state")
-        return super().stream_step(call)
-
-    def timed_step(self, call: StreamCall) -> StreamStep:
-        """The stream of its packed cell, whose state is carried on."""
-        if self.go_backwards:
-            call.refuse(self, "go_backwards begins with the last step")
-        weights = [
-            None if weight is None else weight.value for weight in (self.kernel, self.recurrent_kernel, self.bias)
-        ]
-        pack = getattr(F, f"pack_{self.functions()[0].__name__}")
-        stream = pack(*weights, **self.cell_options()).stream(call.plan.batch)
-        call.plan.states.append(stream)
-        dtype, take = self._dtype, stream.step
-
-        def h(x: Any) -> Any:
-            return take(x if x.dtype is dtype else np.asarray(x, dtype))
-
-        def h_and_states(x: Any) -> list[Any]:
-            y, states = h(x), stream.state
-            return [y, *(states if isinstance(states, tuple) else (states,))]
-
-        return h_and_states if self.return_state else h, [self.return_sequences] + [False] * (call.outputs - 1)
-
-    # ---- shapes, masks, calls ------------------------------------------------------------------------------------
-
-    def arguments(self, x: Any, initial_state: Any = None, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """The initial states are inputs, behind x."""
-        if initial_state is None:
-            return x, options
-        states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
-        return [x, *states], options
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """(batch, T, units) with return_sequences, else (batch, units); a list with return_state."""
+        Raises
+        ------
+        ValueError
+            If the initial states have another number or shape.
+        """
         given: Sequence[Any] = ()
         if isinstance(input_shape, list):
             input_shape, *given = input_shape
@@ -291,25 +328,54 @@ class Recurrent(Layer):
         y = (batch, steps, self.units) if self.return_sequences else (batch, self.units)
         return [y, *[(batch, self.units)] * len(self.state_names)] if self.return_state else y
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """The mask of x, where there is an output for every step; final states have none."""
+    def compute_mask(self, x: Inputs, mask: Masks = None) -> Masks:
+        """Return the mask of the output.
+
+        Parameters
+        ----------
+        x : array_like, shape (batch, T, I), or a list
+            Inputs.
+        mask : array_like, shape (batch, T), or a list with one mask per input, optional
+            Mask of the inputs.
+
+        Returns
+        -------
+        ndarray or None, or a list of these
+            The mask of x with return_sequences, else None. With return_state a list, with None for the final states.
+        """
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
         mask = mask if self.return_sequences else None
         return [mask, *[None] * len(self.state_names)] if self.return_state else mask
 
-    def advice(self, shape: Any, source: Layer | None) -> str:
-        """An Embedding adds an axis of its own: what the article's third program, as printed, runs into."""
+    def advice(self, shape: ShapeLike, source: Layer | None) -> str:
+        """Return advice for the error message about an input that does not fit.
+
+        The attention example of the article that seqfuse follows has an input of shape (None, 1) before an Embedding,
+        which adds another axis. The message explains how to correct it.
+
+        Parameters
+        ----------
+        shape : tuple of int or None
+            Shape of the input.
+        source : Layer or None
+            The layer that the input comes from, if it is known.
+
+        Returns
+        -------
+        str
+            The advice without its final period, or "".
+        """
         if source is not None and type(source).__name__ == "Embedding" and len(shape) == 4:
             return (
-                "Embedding adds an axis to its input: (1) write Input((None,)) for Input((None, 1)). If Attention is "
-                f"next, (2) it looks at every step: {type(self).__name__}({self.units}, return_sequences=True); and "
-                "(3) for one output a sequence a pooling, such as GlobalAveragePooling1D(), goes between it and the "
-                "Dense"
+                "Embedding adds an axis to its input: (1) write Input((None,)) instead of Input((None, 1)). (2) If "
+                f"Attention is next, it needs every step: {type(self).__name__}({self.units}, return_sequences=True). "
+                "(3) For one output per sequence, put a pooling layer such as GlobalAveragePooling1D() between the "
+                "attention and the Dense layer"
             )
         return super().advice(shape, source)
 
 
 def recurrent_layers(model: Layer) -> list[Recurrent]:
-    """The recurrent layers of a model, those inside others too."""
+    """Return all recurrent layers of a model, including nested ones."""
     return [layer for layer in model.all_sublayers() if isinstance(layer, Recurrent)]

@@ -1,36 +1,82 @@
-"""The simple cell: h' = f(x W + h U + b)."""
+"""Simple recurrent layer."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqfuse import functional as F
 from seqfuse.layers._recurrent import Recurrent
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class SimpleRNN(Recurrent):
-    """h = f(x W + h_prev U + b), over the steps of x.
+    """Simple recurrent layer, in which h = activation(x W + h_prev U + b).
 
     Parameters
     ----------
-    units : int        H, features of h
-    activation : str or tuple        f; see `seqfuse.functional.rnn`. None: linear
-    use_bias : bool
-    kernel_initializer, recurrent_initializer, bias_initializer : str, Initializer or callable
-    kernel_regularizer, recurrent_regularizer, bias_regularizer : str, Regularizer or None
-    dropout, recurrent_dropout : float in [0, 1)        of x and of h_prev, one pattern for all steps, in training
-    seed : int        of what is dropped
-    return_sequences : bool        True: y (batch, T, units), every step; False: (batch, units), the last
-    return_state : bool        True: the final state too
-    go_backwards : bool        read from the last step to the first; y in the order of reading
-    stateful : bool        go on from the state of the batch before; `reset_state()` forgets it
-    zero_output_for_mask : bool        y at unreal steps is 0; False: it is the state that is carried over them
-    checkpoint : int        keep every checkpoint-th state for backward, and compute the others again: less memory
-    **kwargs : name, trainable, dtype, input_shape        as for `Layer`
+    units : int
+        Number of hidden units, H.
+    activation : str, tuple or None, default "tanh"
+        Activation function: a name, or a name and its constants; see `seqfuse.functional.rnn`. None means linear.
+    use_bias : bool, default True
+        Whether there is a bias.
+    kernel_initializer : str, Initializer or callable, default "glorot_uniform"
+        Initial values of the weights of x.
+    recurrent_initializer : str, Initializer or callable, default "orthogonal"
+        Initial values of the weights of h.
+    bias_initializer : str, Initializer or callable, default "zeros"
+        Initial values of the bias.
+    kernel_regularizer, recurrent_regularizer, bias_regularizer : str, Regularizer or None, default None
+        Penalties on the weights.
+    dropout : float, default 0.0
+        Fraction of the features of x that training sets to 0, in [0, 1). The same features at all steps.
+    recurrent_dropout : float, default 0.0
+        Fraction of the units of h_prev that training sets to 0 before the product with the recurrent weights, in
+        [0, 1). The same units at all steps.
+    seed : int, optional
+        Seed of the dropout masks, in [0, 2**64). By default it follows from the seed of the process.
+    return_sequences : bool, default False
+        True: return the hidden state at every step, (batch, T, units). False: return the final one, (batch, units).
+    return_state : bool, default False
+        Whether to return the final states too.
+    go_backwards : bool, default False
+        Whether to process the steps from the last to the first. The outputs are in the order of processing.
+    stateful : bool, default False
+        Whether each call starts from the final state of the previous call. `reset_state` resets it to zeros.
+    zero_output_for_mask : bool, default False
+        True: the outputs at padding are 0. False: they repeat the hidden state of the last valid step.
+    checkpoint : int, optional
+        Keep only the states before every checkpoint-th step for `backward`, which recomputes the steps in between to
+        the same bits. This saves memory and costs time. By default every step is kept.
+    name : str, optional
+        Name of the layer. By default it follows from the class.
+    trainable : bool, default True
+        Whether training changes the weights.
+    dtype : "float32" or "float64", default "float32"
+        The dtype of the weights and of the computation.
+    input_shape : tuple of int or None, optional
+        Shape (T, I) of the input without the batch axis; None for any number of steps.
+    **keras_options : Any
+        Arguments of Keras that select an implementation, such as ``unroll`` and ``use_cudnn``, are ignored. Arguments
+        of Keras that are not supported, such as ``kernel_constraint``, must be None.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or an activation is unknown.
+    TypeError
+        If an argument has a wrong type, or does not exist.
 
     Notes
     -----
-    Weights: kernel (I, units), recurrent_kernel (units, units), bias (units,). Call it with `initial_state=h0`.
+    Weights: kernel (I, units), recurrent_kernel (units, units) and bias (units,).
+
+    Call the layer as ``layer(x, initial_state=None, training=False, mask=None)`` with x of shape (batch, T, I), mask of
+    shape (batch, T), True at valid steps, and initial_state of shape (batch, units).
+    With return_state it returns ``[y, h]``.
+
     J. L. Elman, "Finding structure in time", 1990.
 
     Examples
@@ -44,6 +90,12 @@ class SimpleRNN(Recurrent):
 
     gates = 1
 
-    def functions(self) -> tuple[Any, Any, Any]:
-        """`rnn` and its pair."""
+    def functions(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+        """Return `rnn`, `rnn_forward` and `rnn_backward`.
+
+        Returns
+        -------
+        tuple of callable
+            The functions.
+        """
         return F.rnn, F.rnn_forward, F.rnn_backward

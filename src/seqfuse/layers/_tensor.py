@@ -1,4 +1,4 @@
-"""A model before there are numbers: what a layer will give, and the call of a layer that gives it."""
+"""Symbolic tensors and calls: how a model is described before there are any arrays."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from seqfuse.layers._layer import Layer
 
-OPERATORS: dict[str, Callable[[], Any]] = {}  # of "+", "-" and "*" the layer that does it; `_merging` installs them
-Shape: TypeAlias = tuple[int | None, ...]  # None where the size is not known before there are numbers
+OPERATORS: dict[str, Callable[[], Any]] = {}  # for "+", "-" and "*" the layer that computes it; _merging fills it
+Shape: TypeAlias = tuple[int | None, ...]  # None for an axis of any size
 
 
 @dataclass(eq=False, repr=False, slots=True)
 class Tensor:
-    """An array to come.
+    """Symbolic output of a layer: it has a shape, but no values.
+
+    ``+``, ``-`` and ``*`` of two symbolic tensors call the layers `Add`, `Subtract` and `Multiply`.
 
     Attributes
     ----------
-    shape : tuple        with None for the batch, and for other axes of any size
-    node : Node        the call that it comes from
-    index : int        which of the outputs of that call it is
+    shape : tuple of int or None
+        The shape. None for the batch axis and for other axes of any size.
+    node : Node
+        The call of a layer that returns the tensor.
+    index : int
+        Index of the tensor among the outputs of that call.
     """
 
     shape: Shape
@@ -30,17 +35,19 @@ class Tensor:
 
     @property
     def name(self) -> str:
-        """Of the layer that it comes from."""
+        """Name of the layer that returns the tensor."""
         return self.node.layer.name
 
     def __add__(self, other: Any) -> Any:
-        """`Add()([self, other])`; so it is with - and `Subtract`, * and `Multiply`."""
+        """Return ``Add()([self, other])``."""
         return self._merged("+", other)
 
     def __sub__(self, other: Any) -> Any:
+        """Return ``Subtract()([self, other])``."""
         return self._merged("-", other)
 
     def __mul__(self, other: Any) -> Any:
+        """Return ``Multiply()([self, other])``."""
         return self._merged("*", other)
 
     def _merged(self, operator: str, other: Any) -> Any:
@@ -52,17 +59,44 @@ class Tensor:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One call of a layer; a layer that is called twice has two, and its weights are shared."""
+    """One symbolic call of a layer. Several calls of the same layer share its weights.
+
+    Attributes
+    ----------
+    layer : Layer
+        The layer.
+    inputs : list of Tensor
+        The inputs of the call.
+    options : dict
+        Keyword arguments for the `forward` of the layer.
+    several_in : bool
+        Whether `forward` accepts a list of inputs.
+    outputs : list of Tensor
+        The outputs of the call.
+    several_out : bool
+        Whether `forward` returns a list of outputs.
+    """
 
     layer: Layer
     inputs: list[Tensor]
-    options: dict[str, Any]  # of the call, as the layer's forward takes them
-    several_in: bool  # whether forward takes a list
+    options: dict[str, Any]
+    several_in: bool
     outputs: list[Tensor] = field(default_factory=list)
-    several_out: bool = False  # whether forward gives a list
+    several_out: bool = False
 
     def gives(self, shapes: Any) -> Any:
-        """The outputs, from the shape or the list of shapes that the layer says."""
+        """Create the outputs and return them.
+
+        Parameters
+        ----------
+        shapes : tuple of int or None, or a list of such tuples
+            Result of `Layer.compute_output_shape`.
+
+        Returns
+        -------
+        Tensor or list of Tensor
+            One output for one shape, a list of outputs for a list of shapes.
+        """
         self.several_out = isinstance(shapes, list)
         self.layer.node = self
         self.outputs = [Tensor(shape, self, i) for i, shape in enumerate(shapes if self.several_out else [shapes])]

@@ -1,4 +1,4 @@
-"""A block of a transformer whose steps see those before them, and what an encoder gives."""
+"""Transformer decoder block: causal self-attention, and attention to an encoder's output."""
 
 from __future__ import annotations
 
@@ -6,34 +6,70 @@ from typing import TYPE_CHECKING, Any
 
 from seqfuse import functional as F
 from seqfuse.layers._decoder_cache import DecoderCache
-from seqfuse.layers._transformer import TransformerBlock, unmasked
+from seqfuse.layers._transformer import TransformerBlock, zero_padding_backward
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from seqfuse._arrays import Array
-    from seqfuse.layers._layer import Grads, Into
+    from seqfuse.layers._argument_types import Grads, Inputs, Into, Masks, Shapes, Tape
     from seqfuse.layers._multi_head_attention import MultiHeadAttention
 
 
 class TransformerDecoder(TransformerBlock):
-    """a = norm(x + attention(x, x)), c = norm(a + attention(a, encoded)), y = norm(c + g(c W1 + b1) W2 + b2).
+    """Transformer decoder block: causal self-attention, cross-attention and a feed-forward network.
+
+    With dropout before each sum ::
+
+        a = norm(x + attention(x, x))
+        c = norm(a + attention(a, encoded))        c = a without an encoder's output
+        y = norm(c + g(c W1 + b1) W2 + b2)
 
     Parameters
     ----------
-    **kwargs : all of `TransformerEncoder`
+    intermediate_dim : int
+        Number of features of the hidden layer of the feed-forward network.
+    num_heads : int
+        Number of attention heads, with D / num_heads features each, rounded down.
+    dropout : float, default 0.0
+        Fraction of the attention weights and of the outputs of the parts that is dropped during training, in [0, 1).
+    activation : str, tuple or None, default "relu"
+        Activation function g of the feed-forward network; see `Activation`.
+    layer_norm_epsilon : float, default 1e-5
+        Epsilon of the layer normalizations.
+    kernel_initializer, bias_initializer : str, Initializer or callable
+        Initial values of the kernels ("glorot_uniform" by default) and of the biases ("zeros" by default).
+    normalize_first : bool, default False
+        Whether the normalization precedes each part instead of following it (pre-norm).
+    name : str, optional
+        Name of the layer. By default it follows from the class.
+    trainable : bool, default True
+        Whether training changes the weights.
+    dtype : "float32" or "float64", default "float32"
+        The dtype of the weights and of the computation.
+    input_shape : tuple of int or None, optional
+        Shape of the first input without the batch axis; None for an axis of any size.
+    **keras_options : Any
+        Further arguments of Keras, which are ignored or must be None; see `Layer`.
 
     Raises
     ------
-    ValueError        called on an encoder's output when it was built without one, or the other way round
+    ValueError
+        If an argument is out of range, or the layer is called on an encoder's output but was built without one, or
+        vice versa.
 
     Notes
     -----
-    KerasHub's layer, called as `layer(decoder_sequence, encoder_sequence)`, or without the second: then c = a, without
-    weights for it. `forward` takes both as a list. Inputs (batch, T, D), (batch, S, E); output (batch, T, D).
-    Options of a call: decoder_padding_mask and encoder_padding_mask, in the place of the masks of the inputs;
-    decoder_attention_mask (batch, T, T) and encoder_attention_mask (batch, T, S); use_causal_mask=True, a step sees
-    none after it. Masked steps are read as zeros, as in `TransformerEncoder`.
+    The layer has the arguments and the order of weights of KerasHub's layer. It is called as
+    ``layer(decoder_sequence, encoder_sequence)``, or without the second argument; it then has no weights for the
+    cross-attention. `forward` expects both as a list. The inputs are (batch, T, D) and (batch, S, E), the output is
+    (batch, T, D). A call accepts the options of `forward`. Masked steps are replaced by zeros.
 
-    `start` and `step` decode step by step, with the bits of a call on the whole sequence.
+    `start` and `step` decode step by step. The result is bitwise equal to a call on the whole sequence.
+
+    References
+    ----------
+    Vaswani et al. 2017, arXiv:1706.03762. Pre-norm: Xiong et al. 2020, arXiv:2002.04745.
 
     Examples
     --------
@@ -49,8 +85,8 @@ class TransformerDecoder(TransformerBlock):
     True
     """
 
-    def build(self, input_shape: Any) -> None:
-        """Make the parts: three where there is an encoder's output, else two."""
+    def build(self, input_shape: Shapes) -> None:
+        # three parts with an encoder's output, otherwise two
         shape, *encoded = input_shape if isinstance(input_shape, list) else [input_shape]
         self._attention = self.attention_part("self_attention", "self_attention", shape, shape)
         self._cross = None
@@ -63,106 +99,166 @@ class TransformerDecoder(TransformerBlock):
 
     def forward(
         self,
-        x: Any,
+        x: Inputs,
         training: bool = False,
-        mask: Any = None,
+        mask: Masks = None,
         *,
         keep: bool = True,
-        decoder_padding_mask: Any = None,
-        decoder_attention_mask: Any = None,
-        encoder_padding_mask: Any = None,
-        encoder_attention_mask: Any = None,
+        decoder_padding_mask: ArrayLike | None = None,
+        decoder_attention_mask: ArrayLike | None = None,
+        encoder_padding_mask: ArrayLike | None = None,
+        encoder_attention_mask: ArrayLike | None = None,
         use_causal_mask: bool = True,
-    ) -> tuple[Any, Any]:
-        """y; x is (batch, T, D), or [that, (batch, S, E)]."""
-        x, encoded = self._inputs(x)
-        masks = mask if isinstance(mask, (list, tuple)) else [mask, None]
-        x, real = self.real(x, masks[0] if decoder_padding_mask is None else decoder_padding_mask)
-        a, of_attention = self._attention.forward(
-            x, training, keep=keep, value_mask=real, attention_mask=decoder_attention_mask,
-            use_causal_mask=use_causal_mask,
-        )  # fmt: skip
-        of_cross = of_encoder = None
-        if self._cross is not None:
-            encoded, of_encoder = self.real(encoded, masks[1] if encoder_padding_mask is None else encoder_padding_mask)
-            a, of_cross = self._cross.forward(
-                a, training, keep=keep, value=encoded, value_mask=of_encoder, attention_mask=encoder_attention_mask
-            )
-        y, of_feedforward = self._feedforward.forward(a, training, keep=keep)
-        return y, (of_attention, of_cross, of_feedforward, real, of_encoder)
-
-    def backward(self, tape: Any, dy: Any, *, need_dx: bool = True, into: Into = None) -> Grads:
-        """dx, or [dx, dencoded]."""
-        of_attention, of_cross, of_feedforward, real, of_encoder = tape
-        into, shares = self.shares(into)
-        of: dict[Any, list[Array]] = dict(shares)
-        dencoded: Any = None
-        (da, _), _ = self._feedforward.backward(of_feedforward, dy, into=of[self._feedforward])
-        if self._cross is not None:
-            (da, dencoded), _ = self._cross.backward(of_cross, da, into=of[self._cross])
-            dencoded = unmasked(dencoded, of_encoder)
-        (dx, _), _ = self._attention.backward(of_attention, da, into=of[self._attention])
-        dx = unmasked(dx, real)
-        return (dx if self._cross is None else [dx, dencoded]), into
-
-    # ---- step by step --------------------------------------------------------------------------------------------
-
-    def start(self, encoder_sequence: Any = None, encoder_padding_mask: Any = None, batch: int = 1) -> DecoderCache:
-        """What `step` keeps, before the first step.
+    ) -> tuple[Array, Tape]:
+        """Return y, and the tape for `backward`.
 
         Parameters
         ----------
-        encoder_sequence : (batch, S, E)        where the layer was built with one; its keys and values are made here
-        encoder_padding_mask : (batch, S), bool        which of its steps are real
-        batch : int        rows, where there is no encoder_sequence
+        x : array_like, shape (batch, T, D), or list of array_like
+            Decoder's input, or [decoder's input, encoder's output (batch, S, E)].
+        training : bool, optional
+            Whether to apply dropout.
+        mask : array_like of bool, shape (batch, T), or list, optional
+            Mask of the input, or masks of both inputs. True at valid steps.
+        keep : bool, optional
+            False states that `backward` will not be called.
+        decoder_padding_mask : array_like of bool, shape (batch, T), optional
+            Mask that replaces that of the decoder's input.
+        decoder_attention_mask : array_like of bool, shape (batch, T, T), optional
+            True where a step may attend to another.
+        encoder_padding_mask : array_like of bool, shape (batch, S), optional
+            Mask that replaces that of the encoder's output.
+        encoder_attention_mask : array_like of bool, shape (batch, T, S), optional
+            True where a step may attend to a step of the encoder's output.
+        use_causal_mask : bool, optional
+            Whether a step attends to itself and earlier steps only.
+
+        Returns
+        -------
+        y : ndarray, shape (batch, T, D)
+            Output.
+        tape : object
+            First argument of `backward`.
+        """
+        x, encoded = self._inputs(x)
+        masks = mask if isinstance(mask, (list, tuple)) else [mask, None]
+        x, x_mask = self.zero_padding(x, masks[0] if decoder_padding_mask is None else decoder_padding_mask)
+        a, attention_tape = self._attention.forward(
+            x, training, keep=keep, value_mask=x_mask, attention_mask=decoder_attention_mask,
+            use_causal_mask=use_causal_mask,
+        )  # fmt: skip
+        cross_tape = encoder_mask = None
+        if self._cross is not None:
+            encoder_mask = masks[1] if encoder_padding_mask is None else encoder_padding_mask
+            encoded, encoder_mask = self.zero_padding(encoded, encoder_mask)
+            a, cross_tape = self._cross.forward(
+                a, training, keep=keep, value=encoded, value_mask=encoder_mask, attention_mask=encoder_attention_mask
+            )
+        y, feedforward_tape = self._feedforward.forward(a, training, keep=keep)
+        return y, (attention_tape, cross_tape, feedforward_tape, x_mask, encoder_mask)
+
+    def backward(self, tape: Tape, dy: ArrayLike, *, need_dx: bool = True, into: Into = None) -> Grads:
+        # dx is the gradient of the decoder's input, or [dx, dencoded]
+        attention_tape, cross_tape, feedforward_tape, x_mask, encoder_mask = tape
+        into, pairs = self.sublayer_targets(into)
+        targets: dict[Any, list[Array]] = dict(pairs)
+        dencoded: Any = None
+        (da, _), _ = self._feedforward.backward(feedforward_tape, dy, into=targets[self._feedforward])
+        if self._cross is not None:
+            (da, dencoded), _ = self._cross.backward(cross_tape, da, into=targets[self._cross])
+            dencoded = zero_padding_backward(dencoded, encoder_mask)
+        (dx, _), _ = self._attention.backward(attention_tape, da, into=targets[self._attention])
+        dx = zero_padding_backward(dx, x_mask)
+        return (dx if self._cross is None else [dx, dencoded]), into
+
+    # ---- decoding step by step -----------------------------------------------------------------------------------
+
+    def start(
+        self,
+        encoder_sequence: ArrayLike | None = None,
+        encoder_padding_mask: ArrayLike | None = None,
+        batch: int = 1,
+    ) -> DecoderCache:
+        """Return an empty cache for `step`.
+
+        Parameters
+        ----------
+        encoder_sequence : array_like, shape (batch, S, E), optional
+            Encoder's output, if the layer was built with one. Its keys and values are computed here.
+        encoder_padding_mask : array_like of bool, shape (batch, S), optional
+            True at the valid steps of the encoder's output.
+        batch : int, default 1
+            Number of sequences, if there is no `encoder_sequence`.
+
+        Returns
+        -------
+        DecoderCache
+            The cache.
 
         Raises
         ------
-        ValueError        the layer is not built yet, or the encoder_sequence is there too much or missing
+        ValueError
+            If the layer is not built yet, or `encoder_sequence` is given but was not expected, or vice versa.
         """
         if not self.built:
-            raise ValueError(f"{self.name}: it must be built before it decodes. Call it first")
+            raise ValueError(f"{self.name}: the layer must be built before it decodes. Call it first")
         encoded: Any = None
+        encoder_mask: Array | None = None
         if encoder_sequence is not None:
             encoded = self.cast(encoder_sequence, "encoder_sequence")
-            encoded, encoder_padding_mask = self.real(encoded, encoder_padding_mask)
+            encoded, encoder_mask = self.zero_padding(encoded, encoder_padding_mask)
             batch = len(encoded)
         self._check_cross(encoded)
-        heads = self._attention.inside[0]
+        heads = self._attention.inner[0]
         cache = DecoderCache(self, batch, heads.num_heads, heads.key_dim, self._dtype)
         if self._cross is not None:
-            cross = self._cross.inside[0]
-            cache.encode(_heads(cross, 1, encoded), _heads(cross, 2, encoded), encoder_padding_mask)
+            cross = self._cross.inner[0]
+            cache.encode(_heads(cross, 1, encoded), _heads(cross, 2, encoded), encoder_mask)
         return cache
 
-    def step(self, x: Any, cache: DecoderCache) -> Array:
-        """y (batch, T, D) for the next T steps x (batch, T, D), which are added to the cache: mostly T = 1.
+    def step(self, x: ArrayLike, cache: DecoderCache) -> Array:
+        """Compute the next steps and append their keys and values to the cache.
+
+        Parameters
+        ----------
+        x : array_like, shape (batch, T, D)
+            Input of the next T steps, usually T = 1.
+        cache : DecoderCache
+            Cache from `start`; it is changed.
+
+        Returns
+        -------
+        ndarray, shape (batch, T, D)
+            Output at these steps.
 
         Raises
         ------
-        ValueError        the cache of another layer, another number of rows than it has, or of features
+        ValueError
+            If the cache belongs to another layer, or the shape of `x` does not fit.
         """
         x = self.prepare_input(x)
         if cache.layer is not self:
-            raise ValueError(f"{self.name}: cache must be what its start gave; got that of {cache.layer.name}")
+            raise ValueError(
+                f"{self.name}: cache must come from start of this layer; got a cache of {cache.layer.name}"
+            )
         if len(x) != cache.batch:
-            raise ValueError(f"{self.name}: x must have the rows of its cache, {cache.batch}; got {len(x)}")
-        attention: MultiHeadAttention = self._attention.inside[0]
+            raise ValueError(f"{self.name}: x must have the batch size of the cache, {cache.batch}; got {len(x)}")
+        attention: MultiHeadAttention = self._attention.inner[0]
 
-        def to_itself(read: Array) -> Array:
-            cache.append(_heads(attention, 1, read), _heads(attention, 2, read))
-            return _joined(attention, cache.attend(_heads(attention, 0, read)))
+        def self_attention(a: Array) -> Array:
+            cache.append(_heads(attention, 1, a), _heads(attention, 2, a))
+            return _output(attention, cache.attend(_heads(attention, 0, a)))
 
-        y = self._attention.step(x, to_itself)
+        y = self._attention.step(x, self_attention)
         if self._cross is not None:
-            cross: MultiHeadAttention = self._cross.inside[0]
-            y = self._cross.step(y, lambda read: _joined(cross, cache.attend_encoded(_heads(cross, 0, read))))
+            cross: MultiHeadAttention = self._cross.inner[0]
+            y = self._cross.step(y, lambda a: _output(cross, cache.attend_encoded(_heads(cross, 0, a))))
         return self._feedforward.forward(y, keep=False)[0]  # type: ignore[no-any-return]
 
     # ---- inputs --------------------------------------------------------------------------------------------------
 
     def _inputs(self, x: Any) -> tuple[Array, Any]:
-        """Both, in the type that the layer computes in; the layer is built if need be."""
+        """Convert and check both inputs; build the layer if needed."""
         x, *others = x if isinstance(x, (list, tuple)) else [x]
         encoded = self.cast(others[0], "encoder_sequence") if others and others[0] is not None else None
         if not self.built and encoded is not None:
@@ -174,28 +270,46 @@ class TransformerDecoder(TransformerBlock):
         return x, encoded
 
     def _check_cross(self, encoded: Any) -> None:
+        """Raise a ValueError unless an encoder's output is given exactly if the layer has cross-attention."""
         if (encoded is None) != (self._cross is None):
             built, got = ("without", "with") if self._cross is None else ("with", "without")
-            raise ValueError(f"{self.name}: it was built {built} an encoder_sequence, and called {got} one")
+            raise ValueError(f"{self.name}: the layer was built {built} an encoder_sequence, but called {got} one")
 
-    def arguments(self, x: Any, encoder_sequence: Any = None, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """The encoder's output is an input, behind x."""
+    def arguments(self, x: Inputs, encoder_sequence: Inputs = None, **options: Any) -> tuple[Inputs, dict[str, Any]]:
+        """Return the inputs of a call as a list, and the options.
+
+        Parameters
+        ----------
+        x : array_like, Tensor or list
+            Decoder's input, or the list of both inputs.
+        encoder_sequence : array_like or Tensor, optional
+            Encoder's output.
+        **options : Any
+            Options of the call.
+
+        Returns
+        -------
+        inputs : array_like, Tensor or list
+            x, or [x, encoder_sequence].
+        options : dict
+            Options by name.
+        """
         return (x if encoder_sequence is None else [x, encoder_sequence]), options
 
-    def compute_output_shape(self, input_shape: Any, **options: Any) -> Any:
-        """That of the first input."""
+    def compute_output_shape(self, input_shape: Shapes, **options: Any) -> Any:
+        # the shape of the first input
         return input_shape[0] if isinstance(input_shape, list) else input_shape
 
 
 def _heads(layer: MultiHeadAttention, which: int, x: Array) -> Array:
-    """(B, H, T, D): the queries (0), keys (1) or values (2) of an attention, as the product of the whole makes them."""
+    """Return the queries (0), keys (1) or values (2) of an attention, (B, H, T, D), bitwise as the whole layer does."""
     W, b = layer._kernels[which].value, layer._biases[which].value
     rows = F.dense(x, W.reshape(W.shape[0], W.shape[1] * W.shape[2]), b.reshape(b.size))
     return rows.reshape(*x.shape[:2], *W.shape[1:]).swapaxes(1, 2)
 
 
-def _joined(layer: MultiHeadAttention, heads: Array) -> Array:
-    """(B, T, O): the product behind the heads."""
+def _output(layer: MultiHeadAttention, heads: Array) -> Array:
+    """Return the output (B, T, O) of attended heads (B, H, T, D)."""
     W = layer._kernels[3].value
     rows = heads.swapaxes(1, 2).reshape(heads.shape[0], heads.shape[2], W.shape[0] * W.shape[1])
     return F.dense(rows, W.reshape(W.shape[0] * W.shape[1], W.shape[2]), layer._biases[3].value)

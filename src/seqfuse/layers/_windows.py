@@ -1,4 +1,4 @@
-"""Windows that move along a sequence: where they lie, as a view of it, and how gradients of them come back."""
+"""Windows that slide along a sequence: their positions, a strided view of them, and its gradient."""
 
 from __future__ import annotations
 
@@ -13,41 +13,42 @@ if TYPE_CHECKING:
 
 
 class Windows(NamedTuple):
-    """Windows of `size` steps that lie `dilation` apart; the next one begins `stride` steps later."""
+    """Windows along the time axis."""
 
-    size: int
-    stride: int
-    dilation: int
+    size: int  # number of steps of a window
+    stride: int  # number of steps between the starts of two windows
+    dilation: int  # distance of neighboring steps of a window
     padding: str  # "valid", "same" or "causal"
 
-    def along(self, steps: int) -> tuple[int, int, int]:
-        """How many windows there are over so many steps, and the steps that are added on the left and on the right."""
-        reach = self.dilation * (self.size - 1) + 1
+    def positions(self, steps: int) -> tuple[int, int, int]:
+        """Return the number of windows, and the numbers of padding steps on the left and on the right."""
+        extent = self.dilation * (self.size - 1) + 1
         if self.padding == "same":
             count = -(-steps // self.stride)
-            added = max((count - 1) * self.stride + reach - steps, 0)
+            added = max((count - 1) * self.stride + extent - steps, 0)
             return count, added // 2, added - added // 2
-        left = reach - 1 if self.padding == "causal" else 0
-        return max((left + steps - reach) // self.stride + 1, 0), left, 0
+        left = extent - 1 if self.padding == "causal" else 0
+        return max((left + steps - extent) // self.stride + 1, 0), left, 0
 
     def number(self, name: str, steps: int | None) -> int | None:
-        """How many windows there are over so many steps; None where that is not known.
+        """Return the number of windows; None if the number of steps is unknown.
 
         Raises
         ------
-        ValueError        not one window of whole steps
+        ValueError
+            If the sequence is shorter than one window.
         """
         if steps is None:
             return None
-        count = self.along(steps)[0]
+        count = self.positions(steps)[0]
         if count == 0 and self.padding == "valid":
-            reach = self.dilation * (self.size - 1) + 1
-            raise ValueError(f"{name}: the input must have at least {reach} steps, those of a window; got {steps}")
+            extent = self.dilation * (self.size - 1) + 1
+            raise ValueError(f"{name}: the input must have at least {extent} steps, the size of a window; got {steps}")
         return count
 
-    def of(self, x: Array, fill: float = 0.0) -> Array:
-        """(B, windows, size, I): a view of x (B, T, I), or of a copy with `fill` on both sides."""
-        count, left, right = self.along(x.shape[1])
+    def view(self, x: Array, fill: float = 0.0) -> Array:
+        """Return a read-only view (B, windows, size, I) of x (B, T, I), or of a copy padded with `fill`."""
+        count, left, right = self.positions(x.shape[1])
         if left or right:
             padded = np.full((x.shape[0], left + x.shape[1] + right, x.shape[2]), fill, x.dtype)
             padded[:, left : left + x.shape[1]] = x
@@ -57,9 +58,9 @@ class Windows(NamedTuple):
         strides = row, step * self.stride, step * self.dilation, feature
         return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
 
-    def back(self, parts: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-        """The gradient of x (B, T, I) from those of `of(x)[:, :, j]`, (B, windows, I) for j = 0, 1, ..., size-1."""
-        count, left, right = self.along(shape[1])
+    def gradient(self, parts: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return the gradient of x (B, T, I); part j, (B, windows, I), is the gradient of ``view(x)[:, :, j]``."""
+        count, left, right = self.positions(shape[1])
         dx = np.zeros((shape[0], left + shape[1] + right, shape[2]), dtype)
         if count:
             for j, part in enumerate(parts):
@@ -68,8 +69,8 @@ class Windows(NamedTuple):
         return dx[:, left : left + shape[1]]
 
 
-def single(kind: str, name: str, value: Any) -> tuple[int]:
-    """A size along time as Keras keeps it: n and (n,) are (n,)."""
+def one_size(kind: str, name: str, value: Any) -> tuple[int]:
+    """Check a size along the time axis, n or (n,), and return (n,) as Keras does."""
     if isinstance(value, (tuple, list)):
         if len(value) != 1:
             raise ValueError(f"{kind}: {name} must be an integer or a tuple of one; got {value!r}")
@@ -77,8 +78,8 @@ def single(kind: str, name: str, value: Any) -> tuple[int]:
     return (_checks.integer(kind, name, value, 1),)
 
 
-def padding_of(kind: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """One of the paddings, in lower case."""
+def check_padding(kind: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Check the name of a padding and return it in lower case."""
     padding = value.lower() if isinstance(value, str) else value
     if padding not in allowed:
         raise ValueError(f"{kind}: padding must be one of {', '.join(map(repr, allowed))}; got {value!r}")

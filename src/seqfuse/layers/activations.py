@@ -1,4 +1,4 @@
-"""What stands behind a sum: the activations by name, each as a pair of functions of `seqfuse.functional`."""
+"""Activation functions of layers: their names, and for each its forward and backward functions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from seqfuse._arrays import Array
+    from seqfuse.layers._argument_types import ActivationLike
 
 __all__ = ["NAMES"]
 
@@ -22,13 +23,13 @@ def __dir__() -> list[str]:
 
 
 class ActivationFunctions(NamedTuple):
-    """An activation: `y, tape = forward(x)`, `dx = backward(tape, dy)`."""
+    """Functions of an activation: ``y, tape = forward(x)`` and ``dx = backward(tape, dy)``."""
 
     forward: Callable[[Any], tuple[Array, Any]]
     backward: Callable[[Any, Any], Array]
 
 
-# Those that look at a whole row, or that no cell has; all others are `_activations.DEFINITIONS`.
+# The activations that recurrent cells do not support. `_activations.DEFINITIONS` has those that they support.
 _FUNCTIONS = {
     "softmax": ActivationFunctions(F.softmax_forward, F.softmax_backward),
     "gelu": ActivationFunctions(F.gelu_forward, F.gelu_backward),
@@ -38,15 +39,25 @@ _FUNCTIONS = {
 NAMES = (*_activations.DEFINITIONS, *_FUNCTIONS)
 
 
-def check_cell_activation(function: str, argument: str, value: Any) -> Any:
-    """The activation of a recurrent cell, as `seqfuse.functional` takes it; None is linear, as in Keras."""
+def check_cell_activation(function: str, argument: str, value: ActivationLike) -> _activations.ActivationLike:
+    """Check the activation of a recurrent cell and return it for `seqfuse.functional`; None means linear."""
     value = "linear" if value is None else value
     _activations.parse(function, argument, value)
     return value
 
 
-def parse(function: str, argument: str, value: Any) -> _activations.Activation | ActivationFunctions:
-    """The activation of a layer: one that a product can end with, or a pair of its own; None is linear."""
+def parse(function: str, argument: str, value: ActivationLike) -> _activations.Activation | ActivationFunctions:
+    """Return an activation from a name, or a name and its constants; None means linear.
+
+    An `Activation` can be computed by the kernel of a product. For the other activations this returns their functions.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or a constant is wrong. The message begins with `function` and `argument`.
+    TypeError
+        If it is neither a name nor a tuple.
+    """
     if value is None:
         return _activations.LINEAR
     if isinstance(value, str):
@@ -60,7 +71,7 @@ def parse(function: str, argument: str, value: Any) -> _activations.Activation |
 
 
 def functions_for(activation: _activations.Activation | ActivationFunctions) -> ActivationFunctions:
-    """Any activation as a pair."""
+    """Return the forward and backward functions of an activation. The tape of an `Activation` is its derivative."""
     if isinstance(activation, ActivationFunctions):
         return activation
 

@@ -1,4 +1,4 @@
-"""One array that a layer learns or keeps, and a model's arrays side by side in one buffer."""
+"""Weights of layers, and the buffers that hold all weights and gradients of a model."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from seqfuse._arrays import CheckedTargets
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import ArrayLike, DTypeLike
+
     from seqfuse._arrays import Array
     from seqfuse.regularizers import Regularizer
 
@@ -26,19 +28,38 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-LINE = 64  # bytes of a cache line: every weight starts at one, and no two threads write to one
+CACHE_LINE = 64  # bytes; each weight starts at a cache line, so that no two threads write to the same one
 
 
 class Weight:
-    """An array with a name: `value` is read by the layer at every call; a model may move it into its buffer.
+    """Array of a layer with a name, which training may change.
+
+    Parameters
+    ----------
+    name : str
+        Name of the weight in its layer, as in Keras: "kernel", "recurrent_kernel", "bias", ...
+    path : str
+        Name of the layer, a slash, and the name of the weight.
+    value : ndarray
+        The values.
+    trainable : bool, optional
+        Whether gradients are computed for the weight.
+    regularizer : Regularizer, optional
+        Penalty that a model adds to its loss.
 
     Attributes
     ----------
-    name : str        as Keras names it: kernel, recurrent_kernel, bias, ...
-    value : ndarray        the numbers; write into it with `assign`, and keep no reference to it
-    trainable : bool        whether gradients are computed for it
-    regularizer : Regularizer or None        what a model adds to its loss for it
-    path : str        the layer's name, a slash, and the name
+    name, path, value, trainable, regularizer
+        The arguments. The layer reads ``value`` at every call. Change it with `assign` and do not keep a reference to
+        it: a model moves the values to a buffer of its own.
+
+    Examples
+    --------
+    >>> from seqfuse.layers import Dense
+    >>> layer = Dense(2, name="dense_example")
+    >>> layer.build((None, 3))
+    >>> layer.weights
+    [<Weight dense_example/kernel (3, 2) float32>, <Weight dense_example/bias (2,) float32>]
     """
 
     __slots__ = ("name", "path", "regularizer", "trainable", "value")
@@ -50,63 +71,83 @@ class Weight:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of value."""
+        """Shape of the values."""
         return self.value.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of value."""
+        """The dtype of the values."""
         return self.value.dtype
 
     def numpy(self) -> Array:
-        """A copy of the numbers."""
+        """Return a copy of the values.
+
+        Returns
+        -------
+        ndarray
+            The copy.
+        """
         return self.value.copy()
 
-    def assign(self, value: Any) -> None:
-        """Write other numbers of the same shape.
+    def assign(self, value: ArrayLike) -> None:
+        """Set the values.
+
+        Parameters
+        ----------
+        value : array_like
+            New values, of the same shape.
 
         Raises
         ------
-        ValueError        another shape
+        ValueError
+            If the shape differs.
         """
         array = np.asarray(value)
-        _checks.shape(self.path, "value", "of the shape of the weight", self.shape, array.shape)
+        _checks.shape(self.path, "value", "the shape of the weight", self.shape, array.shape)
         self.value[...] = array
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype=dtype) if copy is not False else np.asarray(self.value, dtype=dtype)
 
     def __repr__(self) -> str:
         return f"<Weight {self.path} {self.shape} {self.dtype}>"
 
 
-_sketching = ContextVar("sketching", default=False)
+# ---- weights without memory --------------------------------------------------------------------------------------
+
+_without_numbers = ContextVar("without_numbers", default=False)
 
 
 @contextlib.contextmanager
 def without_numbers() -> Iterator[None]:
-    """Within it, new weights have shapes and no memory: what a file says is looked at before anything is allocated."""
-    token = _sketching.set(True)
+    """Create weights without memory inside this context, to check the shapes in a file before allocating anything."""
+    token = _without_numbers.set(True)
     try:
         yield
     finally:
-        _sketching.reset(token)
+        _without_numbers.reset(token)
 
 
-def sketch(shape: Sequence[int], dtype: np.dtype[Any]) -> Array | None:
-    """Within `without_numbers` zeros of this shape that take no memory, and cannot be written; else None."""
-    return np.broadcast_to(np.zeros((), dtype), tuple(shape)) if _sketching.get() else None
+def placeholder(shape: Sequence[int], dtype: np.dtype[Any]) -> Array | None:
+    """Return a read-only array of zeros that needs no memory, inside `without_numbers`; None outside of it."""
+    return np.broadcast_to(np.zeros((), dtype), tuple(shape)) if _without_numbers.get() else None
+
+
+# ---- buffers of a model ------------------------------------------------------------------------------------------
 
 
 class Gradients(list[Any]):
-    """Arrays that `backward(..., into=)` adds to, of a buffer of their own, and what was worked out once for them."""
+    """List of arrays for ``backward(..., into=)``, with results of checks that need to run only once."""
 
-    plan: Any = None  # of a model: which of them are whose
-    checked_targets: Any = None  # of a layer: as its functional takes them
+    plan: Any = None  # set by a model: which arrays belong to which layer
+    checked_targets: Any = None  # set for a layer: the arrays after the checks of seqfuse.functional
 
     @staticmethod
     def checked(into: list[Any], given: tuple[Any, ...]) -> tuple[Any, ...]:
-        """`given`, made of the arrays of `into`, as an `into` of functional: looked at once if that can be."""
+        """Return `given`, the arrays of `into` in the form that ``seqfuse.functional`` accepts.
+
+        If `into` is a `Gradients`, the functions check the arrays only at the first call.
+        """
         if not isinstance(into, Gradients):
             return given
         if into.checked_targets is None:
@@ -115,37 +156,61 @@ class Gradients(list[Any]):
 
 
 class Parameters:
-    """Weights in one buffer and their gradients in another: what an optimizer goes over in one pass.
+    """Buffers with the values and the gradients of several weights, which an optimizer updates in one pass.
+
+    Parameters
+    ----------
+    weights : sequence of Weight
+        The weights, all of one dtype. Their values move to the buffer.
 
     Attributes
     ----------
-    values, gradients : (N,)        flat; the part of a weight starts at a cache line, filled up with zeros to the next
-    segments : list of (path, start, stop)        the parts
-    into : list of ndarray        views of gradients in the shapes of the weights, for `backward(..., into=)`
-    regularized : list of (regularizer, value, gradient)        of the weights that have one
+    values, gradients : ndarray, shape (N,)
+        The buffers. Each weight starts at a cache line; zeros fill the rest of its last line.
+    segments : list of (str, int, int)
+        For each weight its path, and the start and the end of its segment in the buffers.
+    into : list of ndarray
+        Views of ``gradients`` in the shapes of the weights, for ``backward(..., into=)``.
+    regularized : list of (Regularizer, ndarray, ndarray)
+        For each weight with a regularizer: the regularizer, the values and the gradient.
+
+    Raises
+    ------
+    TypeError
+        If the weights have different dtypes.
+
+    Examples
+    --------
+    >>> from seqfuse.layers import Dense
+    >>> from seqfuse.layers.weight import Parameters
+    >>> layer = Dense(2)
+    >>> layer.build((None, 3))
+    >>> parameters = Parameters(layer.trainable_weights)
+    >>> [gradient.shape for gradient in parameters.into]
+    [(3, 2), (2,)]
     """
 
     def __init__(self, weights: Sequence[Weight]) -> None:
         self.weights = list(weights)
-        kinds = {weight.dtype for weight in weights}
-        if len(kinds) > 1:
+        dtypes = {weight.dtype for weight in weights}
+        if len(dtypes) > 1:
             names = ", ".join(f"{weight.path} {weight.dtype}" for weight in weights)
             raise TypeError(
                 f"Model: trainable weights must be of one type; got {names}. Give every layer the same dtype"
             )
-        dtype = kinds.pop() if kinds else np.dtype(np.float32)
-        line = LINE // dtype.itemsize
+        dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+        line = CACHE_LINE // dtype.itemsize
         self.segments: list[tuple[str, int, int]] = []
         end = 0
         for weight in weights:
             start, end = end, end + -(-weight.value.size // line) * line
             self.segments.append((weight.path, start, end))
-        self.values, self.gradients = _zeros(end, dtype), _zeros(end, dtype)
-        self.into = Gradients(self._part(self.gradients, i) for i in range(len(weights)))
-        self._home = [self._part(self.values, i) for i in range(len(weights))]
-        for weight, home in zip(weights, self._home):
-            home[...] = weight.value
-            weight.value = home
+        self.values, self.gradients = _aligned_zeros(end, dtype), _aligned_zeros(end, dtype)
+        self.into = Gradients(self._view(self.gradients, i) for i in range(len(weights)))
+        self._views = [self._view(self.values, i) for i in range(len(weights))]
+        for weight, view in zip(weights, self._views):
+            view[...] = weight.value
+            weight.value = view
         self.regularized = [
             (weight.regularizer, weight.value, gradient)
             for weight, gradient in zip(weights, self.into)
@@ -153,32 +218,50 @@ class Parameters:
         ]
 
     def __reduce__(self) -> tuple[type[Parameters], tuple[list[Weight]]]:
-        # a copied view has memory of its own: the weights of a copy would not lie in its buffer
+        # A copy of a view has memory of its own, so a copied weight would not be part of the copied buffer.
         return Parameters, (self.weights,)
 
-    def _part(self, flat: Array, i: int) -> Array:
+    def _view(self, flat: Array, i: int) -> Array:
+        """Return the segment of weight `i` in a buffer, in the shape of the weight."""
         weight, (_, start, _) = self.weights[i], self.segments[i]
         return flat[start : start + weight.value.size].reshape(weight.shape)
 
     def hold(self, weights: Sequence[Weight]) -> bool:
-        """Whether these are the weights, and none has been moved to the buffer of another model since."""
+        """Check whether these are the weights, and all of their values are still in the buffer.
+
+        Parameters
+        ----------
+        weights : sequence of Weight
+            The weights to compare with, in order.
+
+        Returns
+        -------
+        bool
+            False if another model has moved a weight to its own buffer since.
+        """
         return len(weights) == len(self.weights) and all(map(operator.is_, weights, self.weights)) and self.at_home()
 
     def at_home(self) -> bool:
-        """Whether no weight has been moved to the buffer of another model since."""
-        for weight, home in zip(self.weights, self._home):  # noqa: SIM110  # at every step; a generator costs more
-            if weight.value is not home:
+        """Check whether the values of all weights are still in the buffer.
+
+        Returns
+        -------
+        bool
+            False if another model has moved a weight to its own buffer since.
+        """
+        for weight, view in zip(self.weights, self._views):  # noqa: SIM110  # runs per step; a generator is slower
+            if weight.value is not view:
                 return False
         return True
 
 
-def _zeros(n: int, dtype: np.dtype[Any]) -> Array:
-    """(n,) that starts at a cache line."""
-    raw = np.zeros(n * dtype.itemsize + LINE, np.uint8)
-    start = -raw.ctypes.data % LINE
+def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
+    """Return zeros of shape (n,) that start at a cache line."""
+    raw = np.zeros(n * dtype.itemsize + CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
     return raw[start : start + n * dtype.itemsize].view(dtype)
 
 
 def count(weights: Sequence[Weight]) -> int:
-    """How many numbers there are in all."""
+    """Return the number of elements of all weights."""
     return sum(math.prod(weight.shape) for weight in weights)

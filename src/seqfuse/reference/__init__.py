@@ -1,12 +1,12 @@
-"""The equations in plain NumPy, written to be read: the executable form of `seqfuse.functional`.
+"""The operations of seqfuse.functional in plain NumPy, written to be read.
 
-The functions, signatures and results are those of `seqfuse.functional`; packing, streams and decoding are left out.
-What is computed, is computed in the widest type of the arguments, which here may also be `numpy.longdouble`, so that
-float64 kernels can be judged as well. Arguments are not checked: that is the business of `seqfuse.functional`. The
-rules of the optimizers beside Adam are here, and in `seqfuse.optimizers`, alone.
+The functions, signatures and results are those of `seqfuse.functional`. Packed weights, streams and decoding are
+omitted. A function computes in the widest dtype of its arguments, which may be `numpy.longdouble` here, so that float64
+kernels can be tested too. Arguments are not checked, because `seqfuse.functional` checks them. The update rules of the
+optimizers other than Adam exist only here and in `seqfuse.optimizers`.
 
-Only tests and the benchmark import this package; it imports numpy, the cells, the activations and the result types
-alone.
+Only the tests and the benchmark import this package. It imports only numpy, the cells, the activations and the result
+types.
 """
 
 from seqfuse.reference.adam import adam_update
@@ -28,6 +28,12 @@ from seqfuse.reference.cells import (
     rnn_backward,
     rnn_forward,
 )
+from seqfuse.reference.cross_entropy import (
+    SoftmaxCrossEntropyTape,
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+)
 from seqfuse.reference.ctc import CTCLossTape, ctc_loss, ctc_loss_backward, ctc_loss_forward
 from seqfuse.reference.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.reference.dropout import DropoutTape, dropout, dropout_backward, dropout_forward, philox4x32
@@ -48,12 +54,6 @@ from seqfuse.reference.rms_norm import RMSNormTape, rms_norm, rms_norm_backward,
 from seqfuse.reference.rotary import RotaryTape, rotary, rotary_backward, rotary_forward
 from seqfuse.reference.silu import SiLUTape, silu, silu_backward, silu_forward
 from seqfuse.reference.softmax import SoftmaxTape, softmax, softmax_backward, softmax_forward
-from seqfuse.reference.softmax_cross_entropy import (
-    SoftmaxCrossEntropyTape,
-    softmax_cross_entropy,
-    softmax_cross_entropy_backward,
-    softmax_cross_entropy_forward,
-)
 
 __all__ = [
     "AttentionTape",

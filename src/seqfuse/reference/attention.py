@@ -1,4 +1,4 @@
-"""Attention with the whole matrix of scores in memory: forward and backward."""
+"""Attention with the whole matrix of scores in memory, forward and backward."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import numpy.typing as npt
 
 from seqfuse._cells import Array
 from seqfuse._results import AttentionGrads, AttentionOutput
-from seqfuse.reference.attention_pairs import Pairs, attended, kept, sum_over_keys
+from seqfuse.reference.attention_mask import BoolArray, attention_mask, dropout_mask, sum_over_keys
 from seqfuse.reference.dtypes import computed_dtype
 
 
 @dataclass(frozen=True)
 class AttentionTape:
-    """What `attention_backward` reads; opaque, refers to the arguments of the forward."""
+    """Tape of `attention_forward` for `attention_backward`."""
 
     q: Array  # (B, Hq, Tq, D)
     k: Array  # (B, Hk, Tk, D)
     v: Array  # (B, Hk, Tk, Dv)
-    mask_shape: tuple[int, ...] | None  # None where there is no additive mask
-    scale: Array  # ()
-    may: Pairs  # (B, Hq, Tq, Tk), which query may attend to which key
-    slope: Array | None  # (B, Hq, Tq, Tk), of the softcap; None without
-    P: Array  # (B, Hq, Tq, Tk), weights before dropout
-    factor: Array | None  # (B, Hq, Tq, Tk), what dropout multiplies them by; None without
+    mask_shape: tuple[int, ...] | None  # None without an additive mask
+    score_scale: Array  # ()
+    allowed: BoolArray  # (B, Hq, Tq, Tk), True where a query may attend to a key
+    slope: Array | None  # (B, Hq, Tq, Tk), slope of the softcap; None without softcap
+    P: Array  # (B, Hq, Tq, Tk), weights before dropout; 0 for excluded keys
+    keep_scale: Array | None  # (B, Hq, Tq, Tk), factors of dropout; None without dropout
 
 
 def attention(
@@ -46,45 +46,52 @@ def attention(
     seed: int | None = None,
     return_lse: bool = False,
 ) -> Any:
-    """Mean of the values, each query's own: weighted by the softmax of how it scores the keys.
+    """Compute scaled dot-product attention.
 
-        s = q k^T * scale;    s = softcap * tanh(s / softcap);    s = s + mask
-        P = softmax of s, over the keys that the query may attend to
-        y = dropout(P) v;    lse = log(sum over those keys of exp(s))
-
-    Query head h reads key head h // (Hq // Hk). A key that a query may not attend to changes nothing of its results or
-    gradients, and neither does the query change anything of the key's, NaN and infinities included. A query with
-    nothing to attend to has y = 0 and lse = -inf.
+    See `attention_forward` for the equations.
 
     Parameters
     ----------
-    q : (B, Hq, Tq, D)        queries
-    k, v : (B, Hk, Tk, D), (B, Hk, Tk, Dv)        keys and values; Hq is a multiple of Hk
-    mask : broadcastable to (B, Hq, Tq, Tk)        bool, True where a query may attend; or numbers that are added to the
-        scores, -inf where it may not; cast to the type that is computed in
-    causal : bool or str        whether query i attends to keys j <= p alone; its position p is i for True and
-        "top_left", i + lengths[b] - Tq for "bottom_right", with Tk where there are no lengths
-    scale : float        1 / sqrt(D) by default
-    window : (left, right)        keys p - left <= j <= p + right alone; None is no limit
-    softcap : float        limits the scores to -softcap .. softcap; None is no limit
-    lengths : (B,)        keys j < lengths[b] alone
-    dropout : float        the share of the weights that is dropped, in [0, 1)
-    seed : int        of the choice, in [0, 2**64); weight (b, h, i, j) takes word j mod 4 of Philox4x32-10's counter
-        (j div 4, i, h, b), and is kept where it is at least floor(dropout * 2**32)
-    return_lse : bool        whether `lse` is wanted too
+    q : array_like, shape (B, Hq, Tq, D)
+        Queries.
+    k : array_like, shape (B, Hk, Tk, D)
+        Keys. Hq must be a multiple of Hk. Query head h attends to key head h // (Hq // Hk).
+    v : array_like, shape (B, Hk, Tk, Dv)
+        Values.
+    mask : array_like, optional
+        Array of 2 to 4 axes that broadcasts to (B, Hq, Tq, Tk). A bool mask is True where a query may attend to a key.
+        Other masks are added to the scores; -inf excludes a key.
+    causal : {False, True, "top_left", "bottom_right"}, optional
+        Let the query at position p attend only to the keys j <= p. With "top_left", query i is at position p = i. With
+        "bottom_right", the last query is at the last key: p = i + lengths[b] - Tq, or p = i + Tk - Tq without lengths.
+        True means "top_left" and requires Tq == Tk. False by default.
+    scale : float, optional
+        Factor of the scores, a finite number. 1 / sqrt(D) by default.
+    window : tuple of (int or None), optional
+        ``(left, right)``: let the query at position p attend only to the keys p - left <= j <= p + right. None means no
+        limit. No limits by default.
+    softcap : float, optional
+        Limit the scores to -softcap..softcap with tanh. Must be greater than 0. No limit by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid keys of each row of the batch, in 0..Tk. Row b attends only to the keys j < lengths[b]. All keys
+        by default.
+    dropout : float, optional
+        Probability with which an attention weight is dropped, in [0, 1). 0 by default.
+    seed : int, optional
+        Seed of the dropout pattern, in [0, 2**64). Required if `dropout` is not 0.
+    return_lse : bool, optional
+        If True, also return the log-sum-exp of the scores of each query. False by default.
 
     Returns
     -------
-    (B, Hq, Tq, Dv)        y; with return_lse an AttentionOutput: y and lse (B, Hq, Tq)
+    ndarray or AttentionOutput
+        ``y`` (B, Hq, Tq, Dv). With return_lse, a named tuple of ``y`` and ``lse`` (B, Hq, Tq). The result has the
+        widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as float32.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Vaswani et al. 2017, arXiv:1706.03762; grouped heads are Ainslie et al. 2023, arXiv:2305.13245; the softcap is that
-    of Gemma 2, arXiv:2408.00118. The row's maximum is subtracted first, so that no exp overflows.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -125,14 +132,70 @@ def attention_forward(
     seed: int | None = None,
     return_lse: bool = False,
 ) -> tuple[Any, AttentionTape]:
-    """Run `attention` and keep the tape for `attention_backward`.
+    """Compute scaled dot-product attention and keep the tape for `attention_backward`.
 
-    Parameters, equation and errors are those of `attention`.
+    Parameters
+    ----------
+    q : array_like, shape (B, Hq, Tq, D)
+        Queries.
+    k : array_like, shape (B, Hk, Tk, D)
+        Keys. Hq must be a multiple of Hk. Query head h attends to key head h // (Hq // Hk).
+    v : array_like, shape (B, Hk, Tk, Dv)
+        Values.
+    mask : array_like, optional
+        Array of 2 to 4 axes that broadcasts to (B, Hq, Tq, Tk). A bool mask is True where a query may attend to a key.
+        Other masks are added to the scores; -inf excludes a key.
+    causal : {False, True, "top_left", "bottom_right"}, optional
+        Let the query at position p attend only to the keys j <= p. With "top_left", query i is at position p = i. With
+        "bottom_right", the last query is at the last key: p = i + lengths[b] - Tq, or p = i + Tk - Tq without lengths.
+        True means "top_left" and requires Tq == Tk. False by default.
+    scale : float, optional
+        Factor of the scores, a finite number. 1 / sqrt(D) by default.
+    window : tuple of (int or None), optional
+        ``(left, right)``: let the query at position p attend only to the keys p - left <= j <= p + right. None means no
+        limit. No limits by default.
+    softcap : float, optional
+        Limit the scores to -softcap..softcap with tanh. Must be greater than 0. No limit by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid keys of each row of the batch, in 0..Tk. Row b attends only to the keys j < lengths[b]. All keys
+        by default.
+    dropout : float, optional
+        Probability with which an attention weight is dropped, in [0, 1). 0 by default.
+    seed : int, optional
+        Seed of the dropout pattern, in [0, 2**64). Required if `dropout` is not 0.
+    return_lse : bool, optional
+        If True, also return the log-sum-exp of the scores of each query. False by default.
 
     Returns
     -------
-    (B, Hq, Tq, Dv)        y; with return_lse an AttentionOutput: y and lse (B, Hq, Tq)
-    AttentionTape        opaque, for `attention_backward`; refers to q, k and v
+    ndarray or AttentionOutput
+        ``y`` (B, Hq, Tq, Dv). With return_lse, a named tuple of ``y`` and ``lse`` (B, Hq, Tq). The result has the
+        widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as float32.
+    AttentionTape
+        Opaque tape for `attention_backward`. Keeps references to q, k and v.
+
+    Raises
+    ------
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equations, for query i and the keys j that it may attend to, are::
+
+        s[j] = scale * (q[i] . k[j])
+        s[j] = softcap * tanh(s[j] / softcap)        with softcap
+        s[j] = s[j] + mask[i, j]                     with an additive mask
+        P[j] = exp(s[j]) / (sum over j of exp(s[j]))
+        y[i] = sum over j of dropout(P)[j] * v[j]
+        lse[i] = log(sum over j of exp(s[j]))
+
+    Excluded keys and their values do not affect the result of a query, even if they are NaN. A query that may not
+    attend to any key has y = 0 and lse = -inf. The maximum of the scores of each query is subtracted first, so that no
+    exponential overflows.
+
+    The sources are Vaswani et al. 2017, arXiv:1706.03762; for grouped heads, Ainslie et al. 2023, arXiv:2305.13245; and
+    for the softcap, Gemma 2, arXiv:2408.00118.
 
     Examples
     --------
@@ -145,63 +208,79 @@ def attention_forward(
     q, k, v = (np.asarray(a, dtype) for a in (q, k, v))
     (B, Hq, Tq, D), Tk = q.shape, k.shape[2]
     shape = B, Hq, Tq, Tk
-    factor = slope = None
-    with np.errstate(over="ignore"):  # what float32 has no room for is infinite, a mask of -1e300 among it
-        scaled_by = np.asarray(1 / math.sqrt(D or 1) if scale is None else scale, dtype)
+    keep_scale = slope = None
+    with np.errstate(over="ignore"):  # a mask of -1e300 becomes -inf in float32
+        score_scale = np.asarray(1 / math.sqrt(D or 1) if scale is None else scale, dtype)
         if mask is not None:
             mask = np.asarray(mask)
             mask = mask if mask.dtype == bool else mask.astype(dtype)
-    may = attended(shape, mask, causal, None if window is None else (window[0], window[1]), lengths)
+    allowed = attention_mask(shape, mask, causal, None if window is None else (window[0], window[1]), lengths)
 
     with np.errstate(over="ignore", invalid="ignore"):  # excluded keys may hold anything; scores may overflow
-        s = q @ _for_every_head(k, Hq).swapaxes(-1, -2) * scaled_by
+        s = q @ _repeat_heads(k, Hq).swapaxes(-1, -2) * score_scale
         if softcap is not None:
             cap = dtype.type(softcap)
             tanh = np.tanh(s / cap)
             s, slope = cap * tanh, 1 - tanh * tanh
         if mask is not None and mask.dtype != bool:
             s = s + mask
-        s = np.where(may, s, -np.inf)
-        top = np.where(may.any(axis=-1), s.max(axis=-1, initial=-np.inf), 0)
-        e = np.where(may, np.exp(s - top[..., None]), 0)
-        total = e.sum(axis=-1)
-        P = np.where(may, e / total[..., None], 0)
+        s = np.where(allowed, s, -np.inf)
+        row_max = np.where(allowed.any(axis=-1), s.max(axis=-1, initial=-np.inf), 0)
+        e = np.where(allowed, np.exp(s - row_max[..., None]), 0)
+        exp_sum = e.sum(axis=-1)
+        P = np.where(allowed, e / exp_sum[..., None], 0)
         if dropout:
             assert seed is not None
-            factor = np.where(kept(shape, dropout, seed), dtype.type(1 / (1 - dropout)), dtype.type(0))
-        y = sum_over_keys(P if factor is None else P * factor, _for_every_head(v, Hq), may)
-        lse = top + np.log(total, where=may.any(axis=-1), out=np.full_like(total, -np.inf))
+            keep_scale = np.where(dropout_mask(shape, dropout, seed), dtype.type(1 / (1 - dropout)), dtype.type(0))
+        y = sum_over_keys(P if keep_scale is None else P * keep_scale, _repeat_heads(v, Hq), allowed)
+        lse = row_max + np.log(exp_sum, where=allowed.any(axis=-1), out=np.full_like(exp_sum, -np.inf))
 
     additive = None if mask is None or mask.dtype == bool else mask.shape
-    tape = AttentionTape(q, k, v, additive, scaled_by, may, slope, P, factor)
+    tape = AttentionTape(q, k, v, additive, score_scale, allowed, slope, P, keep_scale)
     return (AttentionOutput(y, lse) if return_lse else y), tape
 
 
 def attention_backward(
     tape: AttentionTape, dy: npt.ArrayLike, *, dlse: npt.ArrayLike | None = None, need_dmask: bool = False
 ) -> AttentionGrads:
-    """Differentiate `attention`.
-
-        dP = dropout'(dy v^T);    ds = P * (dP - sum over j of P dP + dlse)
-        dmask = ds;    ds = ds * (1 - tanh^2) of the softcap
-        dq = ds k * scale;    dk = ds^T q * scale;    dv = dropout(P)^T dy
-
-    dk and dv are summed over the query heads that read them, dmask over the axes that mask was broadcast along.
+    """Compute the gradients of `attention_forward`.
 
     Parameters
     ----------
-    tape : AttentionTape        of `attention_forward`; not changed, and may be used again
-    dy : (B, Hq, Tq, Dv)        gradient of y
-    dlse : (B, Hq, Tq)        gradient of lse; zeros by default
-    need_dmask : bool        whether `dmask` is wanted; the mask must be additive
+    tape : AttentionTape
+        Tape from `attention_forward`. It is not modified and may be used again.
+    dy : array_like, shape (B, Hq, Tq, Dv)
+        Gradient of y.
+    dlse : array_like, shape (B, Hq, Tq), optional
+        Gradient of lse. Zeros by default.
+    need_dmask : bool, optional
+        If True, also compute the gradient of an additive mask. False by default.
 
     Returns
     -------
-    AttentionGrads        dq, dk, dv as q, k, v; dmask as mask was given, None without need_dmask
+    AttentionGrads
+        Named tuple of ``dq``, ``dk``, ``dv`` and ``dmask`` in the shapes of q, k, v and mask. ``dmask`` is None without
+        need_dmask.
 
     Raises
     ------
-    ValueError        need_dmask where there is no additive mask
+    ValueError
+        If need_dmask is True and there is no additive mask.
+
+    Notes
+    -----
+    The equations, with the names of `attention_forward`, are::
+
+        dP[j] = (dy[i] . v[j]) * (factor of dropout: 0 or 1 / (1 - dropout))
+        ds[j] = P[j] * (dP[j] - sum over k of P[k] dP[k] + dlse[i])
+        dmask[i, j] = ds[j]
+        da[j] = ds[j] * scale * (1 - tanh^2 of the softcap)
+        dq[i] = sum over j of da[j] k[j]
+        dk[j] = sum over i of da[j] q[i]
+        dv[j] = sum over i of dropout(P)[j] dy[i]
+
+    dk and dv are also summed over the query heads that share a key head, and dmask is summed over the axes along which
+    mask was broadcast.
 
     Examples
     --------
@@ -213,44 +292,44 @@ def attention_backward(
            [0.5]])
     """
     if need_dmask and tape.mask_shape is None:
-        raise ValueError("attention_backward: need_dmask=True needs a mask that is added to the scores")
-    q, k, v, may, P, factor = tape.q, tape.k, tape.v, tape.may, tape.P, tape.factor
-    Hq, transposed = q.shape[1], may.swapaxes(-1, -2)
+        raise ValueError("attention_backward: need_dmask=True needs an additive mask")
+    q, k, v, allowed, P, keep_scale = tape.q, tape.k, tape.v, tape.allowed, tape.P, tape.keep_scale
+    Hq, transposed = q.shape[1], allowed.swapaxes(-1, -2)
     dy = np.asarray(dy, q.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         # forward: y = dropout(P) v
-        dP = dy @ _for_every_head(v, Hq).swapaxes(-1, -2)
-        dP, dropped = (dP, P) if factor is None else (dP * factor, P * factor)
-        dv = sum_over_keys(dropped.swapaxes(-1, -2), dy, transposed)
+        dP = dy @ _repeat_heads(v, Hq).swapaxes(-1, -2)
+        dP, kept_P = (dP, P) if keep_scale is None else (dP * keep_scale, P * keep_scale)
+        dv = sum_over_keys(kept_P.swapaxes(-1, -2), dy, transposed)
         # forward: P = softmax of s; lse = log(sum of exp(s)), whose gradient is P
-        ds = dP - np.where(may, P * dP, 0).sum(axis=-1, keepdims=True)
+        ds = dP - np.where(allowed, P * dP, 0).sum(axis=-1, keepdims=True)
         if dlse is not None:
             ds = ds + np.asarray(dlse, q.dtype)[..., None]
-        ds = np.where(may, P * ds, 0)
+        ds = np.where(allowed, P * ds, 0)
         # forward: s = s + mask
-        dmask = _sum_to(tape.mask_shape, ds) if need_dmask and tape.mask_shape is not None else None
+        dmask = _sum_broadcast_axes(tape.mask_shape, ds) if need_dmask and tape.mask_shape is not None else None
         # forward: s = softcap * tanh(s / softcap)
         if tape.slope is not None:
-            ds = np.where(may, ds * tape.slope, 0)
+            ds = np.where(allowed, ds * tape.slope, 0)
         # forward: s = q k^T * scale
-        dq = sum_over_keys(ds, _for_every_head(k, Hq), may) * tape.scale
-        dk = sum_over_keys(ds.swapaxes(-1, -2), q, transposed) * tape.scale
-    return AttentionGrads(dq, _sum_of_group(dk, k), _sum_of_group(dv, v), dmask)
+        dq = sum_over_keys(ds, _repeat_heads(k, Hq), allowed) * tape.score_scale
+        dk = sum_over_keys(ds.swapaxes(-1, -2), q, transposed) * tape.score_scale
+    return AttentionGrads(dq, _sum_query_heads(dk, k), _sum_query_heads(dv, v), dmask)
 
 
-def _for_every_head(a: Array, heads: int) -> Array:
-    """(B, Hk, Tk, N) as (B, Hq, Tk, N): each head as often as query heads read it."""
+def _repeat_heads(a: Array, heads: int) -> Array:
+    """Return an array (B, Hk, Tk, N) with its heads repeated to (B, Hq, Tk, N)."""
     return np.repeat(a, heads // a.shape[1], axis=1)
 
 
-def _sum_of_group(da: Array, a: Array) -> Array:
-    """The gradient of a (B, Hk, Tk, N) from that of `_for_every_head`."""
+def _sum_query_heads(da: Array, a: Array) -> Array:
+    """Return the gradient of `a` (B, Hk, Tk, N) from the gradient of `_repeat_heads(a)`."""
     B, Hk, Tk, N = a.shape
     return np.asarray(da.reshape(B, Hk, da.shape[1] // Hk, Tk, N).sum(axis=2))
 
 
-def _sum_to(shape: tuple[int, ...], da: Array) -> Array:
-    """The gradient of an array of that shape from that of what it was broadcast to."""
+def _sum_broadcast_axes(shape: tuple[int, ...], da: Array) -> Array:
+    """Return the gradient of an array of shape `shape` from the gradient of the broadcast array."""
     shape4 = (1,) * (da.ndim - len(shape)) + shape
-    axes = tuple(axis for axis, (n, whole) in enumerate(zip(shape4, da.shape)) if n != whole)
+    axes = tuple(axis for axis, (n, size) in enumerate(zip(shape4, da.shape)) if n != size)
     return np.asarray(da.sum(axis=axes, keepdims=True).reshape(shape))

@@ -1,4 +1,4 @@
-"""The CTC loss by the recursion over the labels with blanks around them: forward and backward."""
+"""CTC loss by the recursion over the labels with blanks around them, forward and backward."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seqfuse.reference.recurrent import real_steps
 
 @dataclass(frozen=True)
 class CTCLossTape:
-    """What `ctc_loss_backward` reads; opaque, refers to the arguments of the forward."""
+    """Tape of `ctc_loss_forward` for `ctc_loss_backward`."""
 
     logits: Array  # (T, B, C)
-    real: Array  # (T, B)
-    labels: list[Array]  # of each row those that are read
+    valid: Array  # (T, B), True at valid steps
+    labels: list[Array]  # labels of each row, without padding
     blank: int
     batch_first: bool
-    losses: Array  # (B,), before zero_infinity
+    losses: Array  # (B,), before zero_infinity is applied
 
 
 def ctc_loss(
@@ -35,33 +35,39 @@ def ctc_loss(
     batch_first: bool = False,
     zero_infinity: bool = False,
 ) -> Array:
-    """Minus the log of the probability that each sequence of logits spells its labels.
+    """Compute the CTC loss of each sequence of a batch.
 
-        l = -, labels[0], -, labels[1], -, ..., -                        2 S + 1 states, - the blank
-        a[t, s] = p[t, l[s]] (a[t-1, s] + a[t-1, s-1] + (a[t-1, s-2] if l[s] is neither - nor l[s-2]))
-        loss = -log(a[T-1, 2 S] + a[T-1, 2 S - 1])                       p = softmax(logits)
+    See `ctc_loss_forward` for the equations.
 
     Parameters
     ----------
-    logits : (T, B, C)
-    labels : (B, S)        integers in [0, C), none of them the blank
-    lengths, mask : (B,), (T, B)        which steps are real; all by default
-    label_lengths : (B,)        how many labels a row has; S by default
-    blank : int        the class that says nothing
-    batch_first : bool        logits are (B, T, C), and a mask (B, T)
-    zero_infinity : bool        a loss of inf becomes 0
+    logits : array_like, shape (T, B, C)
+        Scores of the C classes at each step, before the softmax; (B, T, C) with batch_first.
+    labels : array_like of int, shape (B, S)
+        Labels of each row, in 0..C-1. None of them may be the blank.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each row of the batch. All steps by default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
+    label_lengths : array_like of int, shape (B,), optional
+        Number of labels of each row. S by default.
+    blank : int, optional
+        Number of the blank class. 0 by default.
+    batch_first : bool, optional
+        If True, the first two axes of `logits` and `mask` are (B, T). False by default.
+    zero_infinity : bool, optional
+        If True, an infinite loss is returned as 0. False by default.
 
     Returns
     -------
-    (B,)        losses, in nats; inf where no path spells the labels
+    losses : ndarray, shape (B,)
+        Loss of each row in nats. inf if no path spells the labels.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Graves et al. 2006, "Connectionist temporal classification". Everything is a logarithm here: a is soon too small.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -84,14 +90,53 @@ def ctc_loss_forward(
     batch_first: bool = False,
     zero_infinity: bool = False,
 ) -> tuple[Array, CTCLossTape]:
-    """Run `ctc_loss` and keep the tape for `ctc_loss_backward`.
+    """Compute the CTC loss of each sequence and keep the tape for `ctc_loss_backward`.
 
-    Parameters, equations and errors are those of `ctc_loss`.
+    Parameters
+    ----------
+    logits : array_like, shape (T, B, C)
+        Scores of the C classes at each step, before the softmax; (B, T, C) with batch_first.
+    labels : array_like of int, shape (B, S)
+        Labels of each row, in 0..C-1. None of them may be the blank.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each row of the batch. All steps by default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with batch_first. With `lengths`, both must mark a step as valid.
+        All steps by default.
+    label_lengths : array_like of int, shape (B,), optional
+        Number of labels of each row. S by default.
+    blank : int, optional
+        Number of the blank class. 0 by default.
+    batch_first : bool, optional
+        If True, the first two axes of `logits` and `mask` are (B, T). False by default.
+    zero_infinity : bool, optional
+        If True, an infinite loss is returned as 0. False by default.
 
     Returns
     -------
-    (B,)        losses
-    CTCLossTape        opaque, for `ctc_loss_backward`; refers to logits
+    losses : ndarray, shape (B,)
+        Loss of each row in nats. inf if no path spells the labels.
+    CTCLossTape
+        Opaque tape for `ctc_loss_backward`. Keeps references to logits.
+
+    Raises
+    ------
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The states of a row are its labels with a blank before, between and after them, 2 S + 1 in all, and l[s] is the
+    class of state s. a[t, s] is the total probability of the paths over steps 0..t that end in state s. It is computed
+    in logarithms, because it soon becomes too small for floating point::
+
+        p[t] = softmax(logits[t])
+        a[t, s] = p[t, l[s]] * (a[t-1, s] + a[t-1, s-1] + a[t-1, s-2])
+        loss = -log(a[T-1, 2 S] + a[T-1, 2 S - 1])
+
+    The term a[t-1, s-2], which skips a blank, is omitted if l[s] is the blank or equals l[s-2].
+
+    The source is Graves et al. 2006, "Connectionist temporal classification".
 
     Examples
     --------
@@ -113,37 +158,48 @@ def _forward(
     batch_first: bool,
     zero_infinity: bool,
 ) -> tuple[Array, CTCLossTape]:
+    """Return the losses and the tape."""
     x = np.asarray(logits, computed_dtype(logits))
     x = x.swapaxes(0, 1) if batch_first else x
     T, B, _ = x.shape
-    real = real_steps(T, B, lengths, mask, batch_first)
-    given = np.asarray(labels)
-    counts = np.full(B, given.shape[1]) if label_lengths is None else np.asarray(label_lengths)
-    rows = [given[b, : counts[b]].astype(np.intp) for b in range(B)]
+    valid = real_steps(T, B, lengths, mask, batch_first)
+    labels_array = np.asarray(labels)
+    counts = np.full(B, labels_array.shape[1]) if label_lengths is None else np.asarray(label_lengths)
+    label_rows = [labels_array[b, : counts[b]].astype(np.intp) for b in range(B)]
     losses = np.empty(B, x.dtype)
     for b in range(B):
-        states = _states(rows[b], blank)
-        alpha = _recursion(_log_softmax(x[real[:, b], b])[:, states], states)
-        losses[b] = -_end(alpha[-1])
-    shown = np.where(np.isposinf(losses), 0, losses).astype(x.dtype) if zero_infinity else losses
-    return shown, CTCLossTape(x, real, rows, blank, batch_first, losses)
+        states = _states(label_rows[b], blank)
+        alpha = _recursion(_log_softmax(x[valid[:, b], b])[:, states], states)
+        losses[b] = -_log_sum_of_last_two(alpha[-1])
+    returned = np.where(np.isposinf(losses), 0, losses).astype(x.dtype) if zero_infinity else losses
+    return returned, CTCLossTape(x, valid, label_rows, blank, batch_first, losses)
 
 
 def ctc_loss_backward(tape: CTCLossTape, dlosses: npt.ArrayLike = 1.0) -> Array:
-    """Differentiate `ctc_loss`.
-
-        dlogits[t] = (softmax(logits[t]) - sum over s of onehot(l[s]) a[t, s] b[t, s] / sum over s of the same) dlosses
-
-    with b[t, s] the probability of the steps behind t from state s on: the recursion read from the end.
+    """Compute the gradient of `ctc_loss_forward`.
 
     Parameters
     ----------
-    tape : CTCLossTape        of `ctc_loss_forward`; not changed, and may be used again
-    dlosses : (B,) or one number        gradient of the losses
+    tape : CTCLossTape
+        Tape from `ctc_loss_forward`. It is not modified and may be used again.
+    dlosses : array_like, shape (B,) or (), optional
+        Gradient of the losses. 1 by default.
 
     Returns
     -------
-    (T, B, C)        dlogits, or (B, T, C) with batch_first; 0 at unreal steps and where the loss is inf
+    dlogits : ndarray, shape (T, B, C)
+        Gradient of logits; (B, T, C) with batch_first. 0 at padding steps and in rows with an infinite loss.
+
+    Notes
+    -----
+    b[t, s] is the probability of the steps after t, given state s at step t. It is computed with the recursion in
+    reverse. Per row of the batch::
+
+        joint[t, s] = a[t, s] * b[t, s]
+        posterior[t, c] = (sum of joint[t, s] over s with l[s] = c) / (sum of joint[t, s] over all s)
+        dlogits[t, c] = (softmax(logits[t])[c] - posterior[t, c]) * dlosses
+
+    posterior[t, c] is the posterior probability that the alignment emits class c at step t.
 
     Examples
     --------
@@ -153,53 +209,59 @@ def ctc_loss_backward(tape: CTCLossTape, dlosses: npt.ArrayLike = 1.0) -> Array:
     array([[ 0.1667, -0.1667],
            [ 0.1667, -0.1667]])
     """
-    x, real = tape.logits, tape.real
-    factors = np.broadcast_to(np.asarray(dlosses, x.dtype), tape.losses.shape)
+    x, valid = tape.logits, tape.valid
+    row_gradients = np.broadcast_to(np.asarray(dlosses, x.dtype), tape.losses.shape)
     dx = np.zeros(x.shape, x.dtype)
     for b, labels in enumerate(tape.labels):
         if np.isposinf(tape.losses[b]):
             continue
         states = _states(labels, tape.blank)
-        log_p = _log_softmax(x[real[:, b], b])
-        said = log_p[:, states]
-        alpha = _recursion(said, states)[1:]
-        with np.errstate(invalid="ignore"):  # -inf - -inf at a state that says what is impossible
-            beta = _recursion(said[::-1, ::-1], states[::-1])[:0:-1, ::-1] - said  # less the step itself
-        through = np.where(np.isneginf(said), said, alpha + beta)
-        shares = np.exp(through - through.max(axis=1, keepdims=True, initial=np.finfo(x.dtype).min))
-        shares /= shares.sum(axis=1, keepdims=True)
+        log_p = _log_softmax(x[valid[:, b], b])
+        log_p_states = log_p[:, states]
+        alpha = _recursion(log_p_states, states)[1:]
+        with np.errstate(invalid="ignore"):  # -inf - -inf at a state whose class has probability 0
+            beta = (
+                _recursion(log_p_states[::-1, ::-1], states[::-1])[:0:-1, ::-1] - log_p_states
+            )  # b excludes the probability of step t itself
+        log_joint = np.where(np.isneginf(log_p_states), log_p_states, alpha + beta)
+        posterior = np.exp(log_joint - log_joint.max(axis=1, keepdims=True, initial=np.finfo(x.dtype).min))
+        posterior /= posterior.sum(axis=1, keepdims=True)
         onehot = np.equal.outer(states, np.arange(x.shape[2])).astype(x.dtype)
         # forward: loss = -log(sum over paths of the product of softmax)
-        dx[real[:, b], b] = (np.exp(log_p) - shares @ onehot) * factors[b]
+        dx[valid[:, b], b] = (np.exp(log_p) - posterior @ onehot) * row_gradients[b]
     return dx.swapaxes(0, 1) if tape.batch_first else dx
 
 
 def _states(labels: Array, blank: int) -> Array:
-    """The labels with a blank before, between and behind them."""
+    """Return the labels with a blank before, between and after them."""
     states = np.full(2 * len(labels) + 1, blank)
     states[1::2] = labels
     return states
 
 
-def _recursion(said: Array, states: Array) -> Array:
-    """Logarithms of a before the first step and after each; `said`: log p of the states, (n, 2 S + 1)."""
-    skips = np.full(len(states), -np.inf, said.dtype)  # 0 where the blank before a state may be left out
-    skips[3::2] = np.where(states[3::2] != states[1:-2:2], 0, -np.inf)
-    a = np.full((len(said) + 1, len(states)), -np.inf, said.dtype)
+def _recursion(log_p_states: Array, states: Array) -> Array:
+    """Return log a before the first step and after each step, shape (n + 1, 2 S + 1).
+
+    `log_p_states` (n, 2 S + 1) is the log-probability of the class of each state at each step.
+    """
+    log_skip = np.full(len(states), -np.inf, log_p_states.dtype)  # 0 if a path may skip the blank before the state
+    log_skip[3::2] = np.where(states[3::2] != states[1:-2:2], 0, -np.inf)
+    a = np.full((len(log_p_states) + 1, len(states)), -np.inf, log_p_states.dtype)
     a[0, 0] = 0
-    for t, log_p in enumerate(said):
-        one_back = np.concatenate([a[t, :1] - np.inf, a[t, :-1]])
-        two_back = np.concatenate([a[t, :1] - np.inf, one_back[:-1]]) + skips
-        a[t + 1] = log_p + np.logaddexp(np.logaddexp(a[t], one_back), two_back)
+    for t, log_p in enumerate(log_p_states):
+        from_previous = np.concatenate([a[t, :1] - np.inf, a[t, :-1]])
+        from_second_previous = np.concatenate([a[t, :1] - np.inf, from_previous[:-1]]) + log_skip
+        a[t + 1] = log_p + np.logaddexp(np.logaddexp(a[t], from_previous), from_second_previous)
     return a
 
 
-def _end(a: Array) -> Array:
-    """The logarithm of the sum over the last two states."""
+def _log_sum_of_last_two(a: Array) -> Array:
+    """Return the logarithm of the sum of the probabilities of the last two states."""
     return np.asarray(np.logaddexp.reduce(a[-2:]))
 
 
 def _log_softmax(x: Array) -> Array:
-    with np.errstate(invalid="ignore"):  # inf - inf, where NaN is right
+    """Return the logarithm of the softmax over the last axis."""
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN, as it should be
         shifted = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))

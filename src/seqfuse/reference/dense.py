@@ -1,4 +1,4 @@
-"""A dense layer's product: forward and backward."""
+"""Dense layer, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class DenseTape:
-    """What `dense_backward` reads; opaque, refers to the arguments of the forward."""
+    """Tape of `dense_forward` for `dense_backward`."""
 
     x: Array  # (..., I)
     W: Array  # (I, O)
@@ -23,28 +23,31 @@ class DenseTape:
 
 
 def dense(x: npt.ArrayLike, W: npt.ArrayLike, b: npt.ArrayLike | None = None) -> Array:
-    """Multiply the last axis of `x` by a matrix and add a bias.
+    """Apply a dense layer to the last axis.
 
-        y = x W + b
+    See `dense_forward` for the equation.
 
     Parameters
     ----------
-    x : (..., I)        inputs
-    W : (I, O)        weights
-    b : (O,)        bias; zeros by default
+    x : array_like, shape (..., I)
+        Inputs.
+    W : array_like, shape (I, O)
+        Weights.
+    b : array_like, shape (O,), optional
+        Bias. Zeros by default.
 
     Returns
     -------
-    (..., O)        y
+    y : ndarray, shape (..., O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
 
     Raises
     ------
-    ValueError        the last axis of x is not I
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Rumelhart, Hinton and Williams 1986, https://doi.org/10.1038/323533a0.
+    ValueError
+        If the shapes do not fit.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -55,14 +58,37 @@ def dense(x: npt.ArrayLike, W: npt.ArrayLike, b: npt.ArrayLike | None = None) ->
 
 
 def dense_forward(x: npt.ArrayLike, W: npt.ArrayLike, b: npt.ArrayLike | None = None) -> tuple[Array, DenseTape]:
-    """Run `dense` and keep the tape for `dense_backward`.
+    """Apply a dense layer to the last axis and keep the tape for `dense_backward`.
 
-    Parameters, equation and errors are those of `dense`.
+    Parameters
+    ----------
+    x : array_like, shape (..., I)
+        Inputs.
+    W : array_like, shape (I, O)
+        Weights.
+    b : array_like, shape (O,), optional
+        Bias. Zeros by default.
 
     Returns
     -------
-    (..., O)        y
-    DenseTape        opaque, for `dense_backward`; refers to x and W
+    y : ndarray, shape (..., O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
+    DenseTape
+        Opaque tape for `dense_backward`. Keeps references to x and W.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y = x W + b
 
     Examples
     --------
@@ -83,20 +109,31 @@ def dense_backward(
     need_dx: bool = True,
     into: tuple[Array, Array | None] | None = None,
 ) -> DenseGrads:
-    """Differentiate `dense`.
-
-        dx = dy W^T        dW = x^T dy        db = sum of dy
+    """Compute the gradients of `dense_forward`.
 
     Parameters
     ----------
-    tape : DenseTape        of `dense_forward`; not changed, and may be used again
-    dy : (..., O)        gradient of y
-    need_dx : bool        whether `dx` is wanted
-    into : (dW, db)        arrays that the gradients are added to and that are returned; new ones by default
+    tape : DenseTape
+        Tape from `dense_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., O)
+        Gradient of y.
+    need_dx : bool, optional
+        If False, dx is None. True by default.
+    into : tuple of ndarray, optional
+        ``(dW, db)``: arrays that the gradients are added to and that are returned. New arrays by default.
 
     Returns
     -------
-    DenseGrads        dx (..., I) or None; dW (I, O); db (O,), or None where b was None
+    DenseGrads
+        Named tuple of ``dx`` (..., I), ``dW`` (I, O) and ``db`` (O,). ``db`` is None if b was None.
+
+    Notes
+    -----
+    The equations, with sums over all axes but the last::
+
+        dx = dy W^T
+        dW = sum of x^T dy
+        db = sum of dy
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Dropout from a counter-based generator: element i is kept or not by (seed, i) alone, in any order."""
+"""Dropout, forward and backward, with a counter-based random number generator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class DropoutTape:
-    """What `dropout_backward` reads: all of it is regenerated from the seed."""
+    """Tape of `dropout_forward` for `dropout_backward`. The pattern is computed again from the seed."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -24,22 +24,29 @@ class DropoutTape:
 
 
 def philox4x32(counter: npt.ArrayLike, key: npt.ArrayLike) -> npt.NDArray[np.uint32]:
-    """Philox4x32-10: four random words for each counter.
-
-        ten rounds of   c = (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0));   k = k + (W0, W1)
+    """Return four random 32-bit words for each counter, from Philox4x32-10.
 
     Parameters
     ----------
-    counter : (4, N)        32-bit words
-    key : (2,)        32-bit words
+    counter : array_like of int, shape (4, N)
+        32-bit words.
+    key : array_like of int, shape (2,)
+        32-bit words.
 
     Returns
     -------
-    (4, N)        32-bit words
+    ndarray of uint32, shape (4, N)
+        Random words.
 
     Notes
     -----
-    Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", https://doi.org/10.1145/2063384.2063405.
+    Each of the ten rounds computes, with hi and lo the upper and lower 32 bits of a product::
+
+        c = hi(M1 c2) ^ c1 ^ k0,  lo(M1 c2),  hi(M0 c0) ^ c3 ^ k1,  lo(M0 c0)
+        k = k + (W0, W1)
+
+    The source is Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3",
+    https://doi.org/10.1145/2063384.2063405.
 
     Examples
     --------
@@ -57,14 +64,15 @@ def philox4x32(counter: npt.ArrayLike, key: npt.ArrayLike) -> npt.NDArray[np.uin
     return np.array([c0, c1, c2, c3], dtype=np.uint32)
 
 
-def kept(shape: tuple[int, ...], rate: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Which elements stay: those whose random word, of 32 bits, is at least floor(rate * 2**32).
+def dropout_mask(shape: tuple[int, ...], rate: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Return which elements dropout keeps.
 
-    Element i, in C order, takes word i mod 4 of the counter i div 4.
+    Element i, in C order, uses word i % 4 of the counter i // 4. It is kept if the word is at least floor(rate *
+    2**32).
 
     Examples
     --------
-    >>> kept((2, 5), 0.5, seed=0).astype(int)
+    >>> dropout_mask((2, 5), 0.5, seed=0).astype(int)
     array([[0, 1, 1, 1, 1],
            [0, 1, 0, 0, 0]])
     """
@@ -77,28 +85,33 @@ def kept(shape: tuple[int, ...], rate: float, seed: int) -> npt.NDArray[np.bool_
 
 
 def dropout(x: npt.ArrayLike, rate: float, *, seed: int) -> Array:
-    """Set a share of the elements to 0 and scale the others, so that the expected value stays.
+    """Set random elements to 0 and scale the others by 1 / (1 - rate).
 
-        y = x / (1 - rate) where kept, else 0
+    See `dropout_forward` for the equation.
 
     Parameters
     ----------
-    x : (...)        inputs
-    rate : float        the share that is dropped, in [0, 1)
-    seed : int        of the choice, in [0, 2**64); the same seed drops the same elements
+    x : array_like
+        Inputs of any shape.
+    rate : float
+        Probability with which an element is dropped, in [0, 1).
+    seed : int
+        Seed of the pattern, in [0, 2**64). The same seed drops the same elements.
 
     Returns
     -------
-    (...)        y
+    y : ndarray
+        Outputs, in the shape of x. float16, bfloat16, bool and integer arrays are converted to float32.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html. The random words are Philox4x32-10's,
-    see `philox4x32`; 1 / (1 - rate) is rounded to the type computed in.
+    The source is Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html. The random words are those of
+    `philox4x32`. The factor 1 / (1 - rate) is rounded to the dtype of the computation.
 
     Examples
     --------
@@ -110,14 +123,38 @@ def dropout(x: npt.ArrayLike, rate: float, *, seed: int) -> Array:
 
 
 def dropout_forward(x: npt.ArrayLike, rate: float, *, seed: int) -> tuple[Array, DropoutTape]:
-    """Run `dropout` and keep the tape for `dropout_backward`.
+    """Apply dropout and keep the tape for `dropout_backward`.
 
-    Parameters, equation and errors are those of `dropout`.
+    Parameters
+    ----------
+    x : array_like
+        Inputs of any shape.
+    rate : float
+        Probability with which an element is dropped, in [0, 1).
+    seed : int
+        Seed of the pattern, in [0, 2**64). The same seed drops the same elements.
 
     Returns
     -------
-    (...)        y
-    DropoutTape        opaque, for `dropout_backward`
+    y : ndarray
+        Outputs, in the shape of x. float16, bfloat16, bool and integer arrays are converted to float32.
+    DropoutTape
+        Opaque tape for `dropout_backward`.
+
+    Raises
+    ------
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y = x / (1 - rate)    if the element is kept
+        y = 0                 otherwise
+
+    The source is Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html. The random words are those of
+    `philox4x32`. The factor 1 / (1 - rate) is rounded to the dtype of the computation.
 
     Examples
     --------
@@ -131,18 +168,26 @@ def dropout_forward(x: npt.ArrayLike, rate: float, *, seed: int) -> tuple[Array,
 
 
 def dropout_backward(tape: DropoutTape, dy: npt.ArrayLike) -> Array:
-    """Differentiate `dropout`.
-
-        dx = dy / (1 - rate) where kept, else 0
+    """Compute the gradient of `dropout_forward`.
 
     Parameters
     ----------
-    tape : DropoutTape        of `dropout_forward`; not changed, and may be used again
-    dy : (...)        gradient of y
+    tape : DropoutTape
+        Tape from `dropout_forward`. It is not modified and may be used again.
+    dy : array_like
+        Gradient of y, in the shape of x.
 
     Returns
     -------
-    (...)        dx
+    dx : ndarray
+        Gradient of x.
+
+    Notes
+    -----
+    The equation is::
+
+        dx = dy / (1 - rate)    if the element was kept
+        dx = 0                  otherwise
 
     Examples
     --------
@@ -150,10 +195,11 @@ def dropout_backward(tape: DropoutTape, dy: npt.ArrayLike) -> Array:
     >>> dropout_backward(tape, [3.0, 3.0])
     array([0., 6.])
     """
-    # forward: y = x * factor where kept, else 0
+    # forward: y = x * keep_scale if kept, else 0
     return _drop(np.asarray(dy, tape.dtype), tape)
 
 
 def _drop(x: Array, tape: DropoutTape) -> Array:
-    factor = tape.dtype.type(1 / (1 - tape.rate))
-    return np.asarray(np.where(kept(tape.shape, tape.rate, tape.seed), x * factor, tape.dtype.type(0)))
+    """Return x with its dropped elements set to 0 and the others scaled."""
+    keep_scale = tape.dtype.type(1 / (1 - tape.rate))
+    return np.asarray(np.where(dropout_mask(tape.shape, tape.rate, tape.seed), x * keep_scale, tape.dtype.type(0)))

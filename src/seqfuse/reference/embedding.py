@@ -1,4 +1,4 @@
-"""Rows of a table, chosen by integers: forward and backward."""
+"""Table lookup by row number, forward and backward."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class EmbeddingTape:
-    """What `embedding_backward` reads; opaque, refers to the arguments of the forward."""
+    """Tape of `embedding_forward` for `embedding_backward`."""
 
     ids: Array  # (...)
     E: Array  # (V, D)
 
 
 def embedding(ids: npt.ArrayLike, E: npt.ArrayLike) -> Array:
-    """Look rows of a table up.
+    """Look up rows of a table.
 
-        y[...] = E[ids[...]]
+    See `embedding_forward` for the equation.
 
     Parameters
     ----------
-    ids : (...)        integers in [0, V)
-    E : (V, D)        the table
+    ids : array_like of int
+        Row numbers, of any shape, in 0..V-1.
+    E : array_like, shape (V, D)
+        Table with one row per id.
 
     Returns
     -------
-    (..., D)        y
+    y : ndarray, shape (..., D)
+        The rows, with the axes of `ids` first.
 
     Raises
     ------
-    IndexError        an id is V or more
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Bengio et al. 2003, "A neural probabilistic language model", https://www.jmlr.org/papers/v3/bengio03a.html.
+    IndexError
+        If an id is V or more.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -53,14 +54,37 @@ def embedding(ids: npt.ArrayLike, E: npt.ArrayLike) -> Array:
 
 
 def embedding_forward(ids: npt.ArrayLike, E: npt.ArrayLike) -> tuple[Array, EmbeddingTape]:
-    """Run `embedding` and keep the tape for `embedding_backward`.
+    """Look up rows of a table and keep the tape for `embedding_backward`.
 
-    Parameters, equation and errors are those of `embedding`.
+    Parameters
+    ----------
+    ids : array_like of int
+        Row numbers, of any shape, in 0..V-1.
+    E : array_like, shape (V, D)
+        Table with one row per id.
 
     Returns
     -------
-    (..., D)        y
-    EmbeddingTape        opaque, for `embedding_backward`; refers to ids and E
+    y : ndarray, shape (..., D)
+        The rows, with the axes of `ids` first.
+    EmbeddingTape
+        Opaque tape for `embedding_backward`. Keeps references to ids and E.
+
+    Raises
+    ------
+    IndexError
+        If an id is V or more.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y[...] = E[ids[...]]
+
+    The source is Bengio et al. 2003, "A neural probabilistic language model",
+    https://www.jmlr.org/papers/v3/bengio03a.html.
 
     Examples
     --------
@@ -70,24 +94,32 @@ def embedding_forward(ids: npt.ArrayLike, E: npt.ArrayLike) -> tuple[Array, Embe
     """
     E = np.asarray(E, computed_dtype(E))
     ids = np.asarray(ids)
-    ids = ids.astype(np.intp) if ids.size == 0 else ids  # np.asarray([]) is of floats
+    ids = ids.astype(np.intp) if ids.size == 0 else ids  # np.asarray([]) has dtype float64
     return E[ids], EmbeddingTape(ids, E)
 
 
 def embedding_backward(tape: EmbeddingTape, dy: npt.ArrayLike, *, into: Array | None = None) -> Array:
-    """Differentiate `embedding`.
-
-        dE[v] = sum of dy[...] over the places where ids[...] = v
+    """Compute the gradient of `embedding_forward` with respect to the table.
 
     Parameters
     ----------
-    tape : EmbeddingTape        of `embedding_forward`; not changed, and may be used again
-    dy : (..., D)        gradient of y
-    into : (V, D)        array that the gradient is added to and that is returned; a new one by default
+    tape : EmbeddingTape
+        Tape from `embedding_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., D)
+        Gradient of y.
+    into : ndarray, shape (V, D), optional
+        Array that the gradient is added to and that is returned. A new array by default.
 
     Returns
     -------
-    (V, D)        dE
+    dE : ndarray, shape (V, D)
+        Gradient of E.
+
+    Notes
+    -----
+    The equation is::
+
+        dE[v] = sum of dy[...] over all positions with ids[...] = v
 
     Examples
     --------

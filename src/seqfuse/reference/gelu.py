@@ -1,4 +1,4 @@
-"""The Gaussian error linear unit, exact and by tanh, forward and backward."""
+"""Gaussian error linear unit, exact or with tanh, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class GELUTape:
-    """What `gelu_backward` reads; opaque, refers to x."""
+    """Tape of `gelu_forward` for `gelu_backward`."""
 
     x: Array
     approximate: bool
 
 
 def gelu(x: npt.ArrayLike, *, approximate: bool = False) -> Array:
-    """Weigh every number by the share of a normal distribution that lies below it.
+    """Compute the Gaussian error linear unit of each element.
 
-        y = x Phi(x)                                                    Phi(x) = (1 + erf(x / sqrt(2))) / 2
-        y = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2           approximate
+    See `gelu_forward` for the equations.
 
     Parameters
     ----------
-    x : (...)        inputs
-    approximate : bool        the second form
+    x : array_like
+        Inputs of any shape.
+    approximate : bool, optional
+        If True, compute the tanh approximation. False by default.
 
     Returns
     -------
-    (...)        y; 0 at -inf
+    y : ndarray
+        Outputs, in the shape of x. The value at -inf is 0. float16, bfloat16, bool and integer arrays are converted to
+        float32.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Hendrycks and Gimpel 2016, arXiv:1606.08415.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -53,14 +53,36 @@ def gelu(x: npt.ArrayLike, *, approximate: bool = False) -> Array:
 
 
 def gelu_forward(x: npt.ArrayLike, *, approximate: bool = False) -> tuple[Array, GELUTape]:
-    """Run `gelu` and keep the tape for `gelu_backward`.
+    """Compute the Gaussian error linear unit and keep the tape for `gelu_backward`.
 
-    Parameters, equation and errors are those of `gelu`.
+    Parameters
+    ----------
+    x : array_like
+        Inputs of any shape.
+    approximate : bool, optional
+        If True, compute the tanh approximation. False by default.
 
     Returns
     -------
-    (...)        y
-    GELUTape        opaque, for `gelu_backward`; refers to x
+    y : ndarray
+        Outputs, in the shape of x. The value at -inf is 0. float16, bfloat16, bool and integer arrays are converted to
+        float32.
+    GELUTape
+        Opaque tape for `gelu_backward`. Keeps references to x.
+
+    Raises
+    ------
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equations are::
+
+        y = x * (1 + erf(x / sqrt(2))) / 2                              approximate=False
+        y = x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2       approximate=True
+
+    The source is Hendrycks and Gimpel 2016, arXiv:1606.08415.
 
     Examples
     --------
@@ -69,23 +91,30 @@ def gelu_forward(x: npt.ArrayLike, *, approximate: bool = False) -> tuple[Array,
     array([-0.1588,  0.    ,  0.8412])
     """
     x = np.asarray(x, computed_dtype(x))
-    share, _ = (_by_tanh if approximate else _normal)(x)
-    return above_minus_infinity(x) * share, GELUTape(x, approximate)
+    cdf, _ = (_tanh_approximation if approximate else _normal_distribution)(x)
+    return clip_minus_infinity(x) * cdf, GELUTape(x, approximate)
 
 
 def gelu_backward(tape: GELUTape, dy: npt.ArrayLike) -> Array:
-    """Differentiate `gelu`.
-
-        dx = dy (F(x) + x F'(x))        where y = x F(x)
+    """Compute the gradient of `gelu_forward`.
 
     Parameters
     ----------
-    tape : GELUTape        of `gelu_forward`; not changed, and may be used again
-    dy : (...)        gradient of y
+    tape : GELUTape
+        Tape from `gelu_forward`. It is not modified and may be used again.
+    dy : array_like
+        Gradient of y, in the shape of x.
 
     Returns
     -------
-    (...)        dx
+    dx : ndarray
+        Gradient of x.
+
+    Notes
+    -----
+    With the factor F(x) = y / x, the equation is::
+
+        dx = dy * (F(x) + x F'(x))
 
     Examples
     --------
@@ -95,31 +124,37 @@ def gelu_backward(tape: GELUTape, dy: npt.ArrayLike) -> Array:
     """
     x = tape.x
     # forward: y = x F(x)
-    share, density = (_by_tanh if tape.approximate else _normal)(x)
-    return np.asarray(np.asarray(dy, x.dtype) * (share + finite(x) * density))
+    cdf, density = (_tanh_approximation if tape.approximate else _normal_distribution)(x)
+    return np.asarray(np.asarray(dy, x.dtype) * (cdf + clip_infinities(x) * density))
 
 
-def above_minus_infinity(x: Array) -> Array:
-    """The lowest number in place of -inf, so that what vanishes there is 0 when it is multiplied by it."""
+def clip_minus_infinity(x: Array) -> Array:
+    """Return x with -inf replaced by the lowest finite number.
+
+    The product with a factor of 0 is then 0 instead of NaN.
+    """
     limits: Any = np.finfo(x.dtype)
     return np.asarray(np.maximum(x, limits.min))
 
 
-def finite(x: Array) -> Array:
-    """The largest number in place of inf too."""
+def clip_infinities(x: Array) -> Array:
+    """Return x with -inf and inf replaced by the lowest and highest finite numbers."""
     limits: Any = np.finfo(x.dtype)
-    return np.asarray(np.minimum(above_minus_infinity(x), limits.max))
+    return np.asarray(np.minimum(clip_minus_infinity(x), limits.max))
 
 
-def _normal(x: Array) -> tuple[Array, Array]:
-    """The normal distribution function and its density, computed in float64, or in what is wider, and rounded.
+def _normal_distribution(x: Array) -> tuple[Array, Array]:
+    """Return the distribution function and the density of the standard normal distribution.
 
-    With a = |x| and the density d, the tail beyond a is a series without cancellation or Laplace's continued fraction:
+    Both are computed in float64, or in the dtype of x if it is wider, and then rounded. With a = |x| and the density d,
+    the probability beyond a is computed from a series without cancellation for small a, and from the continued fraction
+    of Laplace for large a:
 
-        1/2 - d (a + a^3 / 3 + a^5 / (3 * 5) + ...)        d / (a + 1 / (a + 2 / (a + 3 / (a + ...))))
+        1/2 - d * (a + a^3 / 3 + a^5 / (3 * 5) + ...)
+        d / (a + 1 / (a + 2 / (a + 3 / (a + ...))))
     """
     wide = np.result_type(x.dtype, np.float64).type
-    a = np.minimum(np.abs(x), 200).astype(wide)  # beyond, both are 0 in any type
+    a = np.minimum(np.abs(x), 200).astype(wide)  # beyond 200, both are 0 in every dtype
     density = np.exp(-a * a / 2) / np.sqrt(8 * np.arctan(wide(1)))  # sqrt(2 pi)
     small = np.minimum(a, 1.5)
     term = small
@@ -135,10 +170,13 @@ def _normal(x: Array) -> tuple[Array, Array]:
     return np.where(x < 0, tail, 1 - tail).astype(x.dtype), np.asarray(density, x.dtype)
 
 
-def _by_tanh(x: Array) -> tuple[Array, Array]:
-    """(1 + tanh(u)) / 2 = sigmoid(2 u) for u = sqrt(2 / pi) (x + 0.044715 x^3), and its slope."""
-    x = np.clip(x, -200, 200)  # beyond, it is 0 or 1 in any type
-    scale, cubic = np.sqrt(x.dtype.type(2) / (4 * np.arctan(x.dtype.type(1)))), x.dtype.type(0.044715)
-    twice_u = 2 * scale * (x + cubic * x * x * x)
-    share, rest = sigmoid(twice_u), sigmoid(-twice_u)
-    return share, share * rest * 2 * scale * (1 + 3 * cubic * x * x)
+def _tanh_approximation(x: Array) -> tuple[Array, Array]:
+    """Return the tanh approximation of the normal distribution function, and its derivative.
+
+    With u = sqrt(2 / pi) * (x + 0.044715 x^3), the approximation is (1 + tanh(u)) / 2 = sigmoid(2 u).
+    """
+    x = np.clip(x, -200, 200)  # beyond 200, the result is 0 or 1 in every dtype
+    linear, cubic = np.sqrt(x.dtype.type(2) / (4 * np.arctan(x.dtype.type(1)))), x.dtype.type(0.044715)
+    twice_u = 2 * linear * (x + cubic * x * x * x)
+    cdf, one_minus_cdf = sigmoid(twice_u), sigmoid(-twice_u)
+    return cdf, cdf * one_minus_cdf * 2 * linear * (1 + 3 * cubic * x * x)

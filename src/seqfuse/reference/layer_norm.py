@@ -1,4 +1,4 @@
-"""Layer normalisation: every row moved to mean 0 and scaled to variance 1, forward and backward."""
+"""Layer normalization, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class LayerNormTape:
-    """What `layer_norm_backward` reads; opaque, refers to gamma."""
+    """Tape of `layer_norm_forward` for `layer_norm_backward`."""
 
-    h: Array  # (..., D), x moved and scaled
-    scale: Array  # (..., 1)
+    h: Array  # (..., D), normalized x
+    rstd: Array  # (..., 1), 1 / standard deviation of each row
     gamma: Array | None
     has_beta: bool
 
@@ -26,28 +26,31 @@ class LayerNormTape:
 def layer_norm(
     x: npt.ArrayLike, gamma: npt.ArrayLike | None = None, beta: npt.ArrayLike | None = None, *, epsilon: float = 1e-3
 ) -> Array:
-    """Normalise every row, the last axis of x.
+    """Apply layer normalization over the last axis.
 
-        h = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)
-        y = h * gamma + beta
+    See `layer_norm_forward` for the equations.
 
     Parameters
     ----------
-    x : (..., D)        inputs
-    gamma, beta : (D,)        ones and zeros by default
-    epsilon : float        added to the variance; the default is that of Keras
+    x : array_like, shape (..., D)
+        Inputs. Each row along the last axis is normalized.
+    gamma : array_like, shape (D,), optional
+        Scale. Ones by default.
+    beta : array_like, shape (D,), optional
+        Shift. Zeros by default.
+    epsilon : float, optional
+        Constant added to the variance. The default is the default of Keras.
 
     Returns
     -------
-    (..., D)        y
+    y : ndarray, shape (..., D)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Ba, Kiros and Hinton 2016, arXiv:1607.06450.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -60,14 +63,41 @@ def layer_norm(
 def layer_norm_forward(
     x: npt.ArrayLike, gamma: npt.ArrayLike | None = None, beta: npt.ArrayLike | None = None, *, epsilon: float = 1e-3
 ) -> tuple[Array, LayerNormTape]:
-    """Run `layer_norm` and keep the tape for `layer_norm_backward`.
+    """Apply layer normalization over the last axis and keep the tape for `layer_norm_backward`.
 
-    Parameters, equation and errors are those of `layer_norm`.
+    Parameters
+    ----------
+    x : array_like, shape (..., D)
+        Inputs. Each row along the last axis is normalized.
+    gamma : array_like, shape (D,), optional
+        Scale. Ones by default.
+    beta : array_like, shape (D,), optional
+        Shift. Zeros by default.
+    epsilon : float, optional
+        Constant added to the variance. The default is the default of Keras.
 
     Returns
     -------
-    (..., D)        y
-    LayerNormTape        opaque, for `layer_norm_backward`; refers to gamma
+    y : ndarray, shape (..., D)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
+    LayerNormTape
+        Opaque tape for `layer_norm_backward`. Keeps references to gamma.
+
+    Raises
+    ------
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equations are::
+
+        rstd = 1 / sqrt(mean((x - mean(x))^2) + epsilon)
+        h = (x - mean(x)) * rstd
+        y = h * gamma + beta
+
+    The source is Ba, Kiros and Hinton 2016, arXiv:1607.06450.
 
     Examples
     --------
@@ -79,32 +109,42 @@ def layer_norm_forward(
     x = np.asarray(x, dtype)
     gamma = None if gamma is None else np.asarray(gamma, dtype)
     D = max(x.shape[-1], 1)
-    centred = x - x.sum(axis=-1, keepdims=True) / D
-    scale = 1 / np.sqrt((centred * centred).sum(axis=-1, keepdims=True) / D + dtype.type(epsilon))
-    h = centred * scale
+    centered = x - x.sum(axis=-1, keepdims=True) / D
+    rstd = 1 / np.sqrt((centered * centered).sum(axis=-1, keepdims=True) / D + dtype.type(epsilon))
+    h = centered * rstd
     y = h if gamma is None else h * gamma
     y = y.copy() if beta is None else y + np.asarray(beta, dtype)
-    return y, LayerNormTape(h, scale, gamma, beta is not None)
+    return y, LayerNormTape(h, rstd, gamma, beta is not None)
 
 
 def layer_norm_backward(
     tape: LayerNormTape, dy: npt.ArrayLike, *, into: tuple[Array | None, Array | None] | None = None
 ) -> LayerNormGrads:
-    """Differentiate `layer_norm`.
-
-        g = dy * gamma
-        dx = (g - mean(g) - h * mean(g * h)) / sqrt(variance + epsilon)
-        dgamma = sum of dy * h        dbeta = sum of dy
+    """Compute the gradients of `layer_norm_forward`.
 
     Parameters
     ----------
-    tape : LayerNormTape        of `layer_norm_forward`; not changed, and may be used again
-    dy : (..., D)        gradient of y
-    into : (dgamma, dbeta)        arrays that the gradients are added to and that are returned; new ones by default
+    tape : LayerNormTape
+        Tape from `layer_norm_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., D)
+        Gradient of y.
+    into : tuple of ndarray, optional
+        ``(dgamma, dbeta)``: arrays that the gradients are added to and that are returned. New arrays by default.
 
     Returns
     -------
-    LayerNormGrads        dx (..., D); dgamma and dbeta (D,), None where gamma and beta were
+    LayerNormGrads
+        Named tuple of ``dx`` (..., D), ``dgamma`` (D,) and ``dbeta`` (D,). The gradient of a parameter that was None is
+        None.
+
+    Notes
+    -----
+    The equations, with h and rstd as in `layer_norm_forward` and sums over all axes but the last::
+
+        g = dy * gamma
+        dx = (g - mean(g) - h * mean(g * h)) * rstd
+        dgamma = sum of dy * h
+        dbeta = sum of dy
 
     Examples
     --------
@@ -120,7 +160,7 @@ def layer_norm_backward(
     dgamma = None if gamma is None else (dy * h).sum(axis=rows)
     dbeta = dy.sum(axis=rows) if tape.has_beta else None
     g = dy if gamma is None else dy * gamma
-    # forward: h = (x - mean(x)) * scale, scale = 1 / sqrt(mean((x - mean(x))^2) + epsilon)
+    # forward: h = (x - mean(x)) * rstd, rstd = 1 / sqrt(mean((x - mean(x))^2) + epsilon)
     mean_g, mean_gh = (a.sum(axis=-1, keepdims=True) / D for a in (g, g * h))
-    dx = (g - mean_g - h * mean_gh) * tape.scale
+    dx = (g - mean_g - h * mean_gh) * tape.rstd
     return LayerNormGrads(dx, *accumulate(into, (dgamma, dbeta)))

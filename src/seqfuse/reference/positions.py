@@ -1,4 +1,4 @@
-"""Where in a sequence a row stands, as numbers: sinusoidal position embeddings, and the tables of rotary ones."""
+"""Sinusoidal position embeddings and the tables of rotary position embeddings."""
 
 from __future__ import annotations
 
@@ -17,25 +17,37 @@ def sinusoidal_positions(
     interleaved: bool = True,
     dtype: npt.DTypeLike = np.float32,
 ) -> Array:
-    """Position embeddings that are added to the inputs of a network.
-
-        p[t, 2i] = sin((t + offset) base^(-2i/D))        p[t, 2i+1] = cos((t + offset) base^(-2i/D))
+    """Return sinusoidal position embeddings, to be added to the inputs of a network.
 
     Parameters
     ----------
-    T, D : int        steps and features; an odd D ends with a sine
-    base : float        the longest wavelength is just below 2 pi base
-    offset : int        position of the first step
-    interleaved : bool        False: all sines first, then all cosines
-    dtype : dtype        computed in float64, or what is wider, and then rounded
+    T : int
+        Number of steps.
+    D : int
+        Number of features. If it is odd, the last feature is a sine.
+    base : float, optional
+        The longest wavelength is just below 2 pi base. 10000 by default.
+    offset : int, optional
+        Position of the first step. 0 by default.
+    interleaved : bool, optional
+        If True, sines and cosines alternate. If False, all sines precede all cosines. True by default.
+    dtype : dtype, optional
+        dtype of the result. The values are computed in float64, or in `dtype` if it is wider, and then rounded. float32
+        by default.
 
     Returns
     -------
-    (T, D)        p
+    p : ndarray, shape (T, D)
+        Position embeddings.
 
     Notes
     -----
-    Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
+    The equations, for interleaved=True::
+
+        p[t, 2i] = sin((t + offset) * base^(-2i/D))
+        p[t, 2i+1] = cos((t + offset) * base^(-2i/D))
+
+    The source is Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
 
     Examples
     --------
@@ -56,24 +68,36 @@ def sinusoidal_positions(
 def rotary_tables(
     T: int, D: int, *, base: float = 10000.0, offset: int = 0, dtype: npt.DTypeLike = np.float32
 ) -> tuple[Array, Array]:
-    """The cosines and sines that `rotary` turns by.
-
-        angle[t, i] = (t + offset) base^(-2i/D)
+    """Return the cosines and sines for `rotary`.
 
     Parameters
     ----------
-    T, D : int        positions, and how many features are turned, an even number
-    base : float        the longest wavelength is just below 2 pi base
-    offset : int        position of the first row
-    dtype : dtype        computed in float64, or what is wider, and then rounded
+    T : int
+        Number of positions.
+    D : int
+        Number of features to rotate, an even number.
+    base : float, optional
+        The longest wavelength is just below 2 pi base. 10000 by default.
+    offset : int, optional
+        Position of the first row. 0 by default.
+    dtype : dtype, optional
+        dtype of the result. The values are computed in float64, or in `dtype` if it is wider, and then rounded. float32
+        by default.
 
     Returns
     -------
-    (T, D/2), (T, D/2)        cos, sin
+    cos : ndarray, shape (T, D/2)
+        Cosines.
+    sin : ndarray, shape (T, D/2)
+        Sines.
 
     Notes
     -----
-    Su et al. 2021, arXiv:2104.09864.
+    The angles are::
+
+        angle[t, i] = (t + offset) * base^(-2i/D)        0 <= i < D/2
+
+    The source is Su et al. 2021, arXiv:2104.09864.
 
     Examples
     --------
@@ -87,6 +111,7 @@ def rotary_tables(
 
 
 def _angles(T: int, D: int, base: float, offset: int, dtype: npt.DTypeLike) -> Array:
+    """Return the angles (T, ceil(D/2)) in float64, or in `dtype` if it is wider."""
     wide = np.result_type(dtype, np.float64).type
     t = np.arange(offset, offset + T, dtype=wide)
     return np.asarray(t[:, None] * wide(base) ** (-np.arange(0, D, 2, dtype=wide) / wide(D)))

@@ -1,4 +1,4 @@
-"""What a network says of its states, with a skip from its inputs: forward and backward."""
+"""Readout of a network, forward and backward: a dense layer with a skip connection from the inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class ReadoutTape:
-    """What `readout_backward` reads; opaque, refers to the arguments of the forward."""
+    """Tape of `readout_forward` for `readout_backward`."""
 
     h: Array  # (..., H)
     x: Array | None  # (..., I)
@@ -25,7 +25,7 @@ class ReadoutTape:
     V: Array | None  # (I, O)
     has_bias: bool
     activation: Activation
-    a: Array  # (..., O)
+    a: Array  # (..., O), argument of the activation
     y: Array  # (..., O)
 
 
@@ -37,30 +37,37 @@ def readout(
     c: npt.ArrayLike | None = None,
     activation: ActivationLike = "linear",
 ) -> Array:
-    """Read the states of a network out, with a skip from its inputs.
+    """Compute the outputs of a network from its hidden states and inputs.
 
-        y = g(h W + x V + c)
+    See `readout_forward` for the equation.
 
     Parameters
     ----------
-    h : (..., H)        states
-    x : (..., I)        inputs; None where V is None
-    W, V : (H, O), (I, O)        weights; without V there is no x V
-    c : (O,)        bias; zeros by default
-    activation : str or (str, alpha, beta)        g
+    h : array_like, shape (..., H)
+        Hidden states.
+    x : array_like, shape (..., I), or None
+        Inputs of the network, for a skip connection. None if V is None.
+    W : array_like, shape (H, O)
+        Weights of the hidden states.
+    V : array_like, shape (I, O), optional
+        Weights of the skip connection. Without V there is no skip connection.
+    c : array_like, shape (O,), optional
+        Bias. Zeros by default.
+    activation : str or tuple, optional
+        Activation g: a name, or a tuple of a name and its constants. "linear" by default.
 
     Returns
     -------
-    (..., O)        y
+    y : ndarray, shape (..., O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
 
     Raises
     ------
-    ValueError        shapes that do not multiply; an activation that does not exist, or has no such constants
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    The skip from the input is the direct connections of Bengio et al. 2003, https://www.jmlr.org/papers/v3/bengio03a.html.
+    ValueError
+        If the shapes do not fit, or if there is no such activation.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -78,14 +85,45 @@ def readout_forward(
     c: npt.ArrayLike | None = None,
     activation: ActivationLike = "linear",
 ) -> tuple[Array, ReadoutTape]:
-    """Run `readout` and keep the tape for `readout_backward`.
+    """Compute the outputs of a network and keep the tape for `readout_backward`.
 
-    Parameters, equation and errors are those of `readout`.
+    Parameters
+    ----------
+    h : array_like, shape (..., H)
+        Hidden states.
+    x : array_like, shape (..., I), or None
+        Inputs of the network, for a skip connection. None if V is None.
+    W : array_like, shape (H, O)
+        Weights of the hidden states.
+    V : array_like, shape (I, O), optional
+        Weights of the skip connection. Without V there is no skip connection.
+    c : array_like, shape (O,), optional
+        Bias. Zeros by default.
+    activation : str or tuple, optional
+        Activation g: a name, or a tuple of a name and its constants. "linear" by default.
 
     Returns
     -------
-    (..., O)        y
-    ReadoutTape        opaque, for `readout_backward`; refers to h, x, W, V and y
+    y : ndarray, shape (..., O)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
+    ReadoutTape
+        Opaque tape for `readout_backward`. Keeps references to h, x, W, V and y.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or if there is no such activation.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y = g(h W + x V + c)
+
+    The skip connection is the direct connection of Bengio et al. 2003, https://www.jmlr.org/papers/v3/bengio03a.html.
 
     Examples
     --------
@@ -113,22 +151,35 @@ def readout_backward(
     need_dx: bool = True,
     into: tuple[Array, Array | None, Array | None] | None = None,
 ) -> ReadoutGrads:
-    """Differentiate `readout`.
-
-        da = dy * g'(a), where a = h W + x V + c
-        dh = da W^T        dx = da V^T
-        dW = h^T da        dV = x^T da        dc = sum of da
+    """Compute the gradients of `readout_forward`.
 
     Parameters
     ----------
-    tape : ReadoutTape        of `readout_forward`; not changed, and may be used again
-    dy : (..., O)        gradient of y
-    need_dx : bool        whether `dx` is wanted
-    into : (dW, dV, dc)        arrays that the gradients are added to and that are returned; new ones by default
+    tape : ReadoutTape
+        Tape from `readout_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., O)
+        Gradient of y.
+    need_dx : bool, optional
+        If False, dx is None. True by default.
+    into : tuple of ndarray, optional
+        ``(dW, dV, dc)``: arrays that the gradients are added to and that are returned. New arrays by default.
 
     Returns
     -------
-    ReadoutGrads        dh (..., H); dx (..., I) or None; dW (H, O); dV (I, O) and dc (O,), None where V and c were
+    ReadoutGrads
+        Named tuple of ``dh`` (..., H), ``dx`` (..., I), ``dW`` (H, O), ``dV`` (I, O) and ``dc`` (O,). The gradient of
+        an argument that was None is None.
+
+    Notes
+    -----
+    The equations, with sums over all axes but the last::
+
+        da = dy * g'(a),  a = h W + x V + c
+        dh = da W^T
+        dx = da V^T
+        dW = sum of h^T da
+        dV = sum of x^T da
+        dc = sum of da
 
     Examples
     --------
@@ -152,4 +203,5 @@ def readout_backward(
 
 
 def _rows(a: Array) -> Array:
+    """Return an array (..., N) as a matrix with N columns."""
     return a.reshape(int(np.prod(a.shape[:-1])), a.shape[-1])

@@ -1,4 +1,4 @@
-"""RMS normalisation: every row scaled to a mean square of 1, forward and backward."""
+"""RMS normalization, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,36 +15,37 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class RMSNormTape:
-    """What `rms_norm_backward` reads; opaque, refers to gamma."""
+    """Tape of `rms_norm_forward` for `rms_norm_backward`."""
 
-    h: Array  # (..., D), x scaled
-    scale: Array  # (..., 1)
+    h: Array  # (..., D), normalized x
+    rstd: Array  # (..., 1), 1 / root mean square of each row
     gamma: Array | None
 
 
 def rms_norm(x: npt.ArrayLike, gamma: npt.ArrayLike | None = None, *, epsilon: float = 1e-6) -> Array:
-    """Scale every row, the last axis of x, by its root mean square.
+    """Apply RMS normalization over the last axis.
 
-        h = x / sqrt(mean(x^2) + epsilon)
-        y = h * gamma
+    See `rms_norm_forward` for the equations.
 
     Parameters
     ----------
-    x : (..., D)        inputs
-    gamma : (D,)        ones by default
-    epsilon : float        added to the mean square; the default is that of Keras
+    x : array_like, shape (..., D)
+        Inputs. Each row along the last axis is normalized.
+    gamma : array_like, shape (D,), optional
+        Scale. Ones by default.
+    epsilon : float, optional
+        Constant added to the mean square. The default is the default of Keras.
 
     Returns
     -------
-    (..., D)        y
+    y : ndarray, shape (..., D)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Zhang and Sennrich 2019, arXiv:1910.07467.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -57,14 +58,39 @@ def rms_norm(x: npt.ArrayLike, gamma: npt.ArrayLike | None = None, *, epsilon: f
 def rms_norm_forward(
     x: npt.ArrayLike, gamma: npt.ArrayLike | None = None, *, epsilon: float = 1e-6
 ) -> tuple[Array, RMSNormTape]:
-    """Run `rms_norm` and keep the tape for `rms_norm_backward`.
+    """Apply RMS normalization over the last axis and keep the tape for `rms_norm_backward`.
 
-    Parameters, equation and errors are those of `rms_norm`.
+    Parameters
+    ----------
+    x : array_like, shape (..., D)
+        Inputs. Each row along the last axis is normalized.
+    gamma : array_like, shape (D,), optional
+        Scale. Ones by default.
+    epsilon : float, optional
+        Constant added to the mean square. The default is the default of Keras.
 
     Returns
     -------
-    (..., D)        y
-    RMSNormTape        opaque, for `rms_norm_backward`; refers to gamma
+    y : ndarray, shape (..., D)
+        Outputs. The result has the widest dtype of the inputs. float16, bfloat16, bool and integer arrays count as
+        float32.
+    RMSNormTape
+        Opaque tape for `rms_norm_backward`. Keeps references to gamma.
+
+    Raises
+    ------
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equations are::
+
+        rstd = 1 / sqrt(mean(x^2) + epsilon)
+        h = x * rstd
+        y = h * gamma
+
+    The source is Zhang and Sennrich 2019, arXiv:1910.07467.
 
     Examples
     --------
@@ -76,27 +102,35 @@ def rms_norm_forward(
     x = np.asarray(x, dtype)
     gamma = None if gamma is None else np.asarray(gamma, dtype)
     D = max(x.shape[-1], 1)
-    scale = 1 / np.sqrt((x * x).sum(axis=-1, keepdims=True) / D + dtype.type(epsilon))
-    h = x * scale
-    return h.copy() if gamma is None else h * gamma, RMSNormTape(h, scale, gamma)
+    rstd = 1 / np.sqrt((x * x).sum(axis=-1, keepdims=True) / D + dtype.type(epsilon))
+    h = x * rstd
+    return h.copy() if gamma is None else h * gamma, RMSNormTape(h, rstd, gamma)
 
 
 def rms_norm_backward(tape: RMSNormTape, dy: npt.ArrayLike, *, into: tuple[Array | None] | None = None) -> RMSNormGrads:
-    """Differentiate `rms_norm`.
-
-        g = dy * gamma
-        dx = (g - h * mean(g * h)) / sqrt(mean(x^2) + epsilon)
-        dgamma = sum of dy * h
+    """Compute the gradients of `rms_norm_forward`.
 
     Parameters
     ----------
-    tape : RMSNormTape        of `rms_norm_forward`; not changed, and may be used again
-    dy : (..., D)        gradient of y
-    into : (dgamma,)        an array that the gradient is added to and that is returned; a new one by default
+    tape : RMSNormTape
+        Tape from `rms_norm_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., D)
+        Gradient of y.
+    into : tuple of ndarray, optional
+        ``(dgamma,)``: an array that the gradient is added to and that is returned. A new array by default.
 
     Returns
     -------
-    RMSNormGrads        dx (..., D); dgamma (D,), None where gamma was
+    RMSNormGrads
+        Named tuple of ``dx`` (..., D) and ``dgamma`` (D,). ``dgamma`` is None if gamma was None.
+
+    Notes
+    -----
+    The equations, with h and rstd as in `rms_norm_forward` and sums over all axes but the last::
+
+        g = dy * gamma
+        dx = (g - h * mean(g * h)) * rstd
+        dgamma = sum of dy * h
 
     Examples
     --------
@@ -109,7 +143,7 @@ def rms_norm_backward(tape: RMSNormTape, dy: npt.ArrayLike, *, into: tuple[Array
     # forward: y = h * gamma
     dgamma = None if gamma is None else (dy * h).sum(axis=tuple(range(h.ndim - 1)))
     g = dy if gamma is None else dy * gamma
-    # forward: h = x * scale, scale = 1 / sqrt(mean(x^2) + epsilon)
+    # forward: h = x * rstd, rstd = 1 / sqrt(mean(x^2) + epsilon)
     mean_gh = (g * h).sum(axis=-1, keepdims=True) / max(h.shape[-1], 1)
-    dx = (g - h * mean_gh) * tape.scale
+    dx = (g - h * mean_gh) * tape.rstd
     return RMSNormGrads(dx, *accumulate(into, (dgamma,)))

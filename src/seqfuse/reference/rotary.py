@@ -1,4 +1,4 @@
-"""Rotary position embeddings: every pair of features is turned by an angle that its position gives."""
+"""Rotary position embeddings, forward and backward."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class RotaryTape:
-    """What `rotary_backward` reads; opaque."""
+    """Tape of `rotary_forward` for `rotary_backward`."""
 
-    cos: Array  # (T, R/2) or (B, 1, T, R/2), of the position of each row
-    sin: Array
+    cos: Array  # (T, R/2) or (B, 1, T, R/2), cosines of each step
+    sin: Array  # sines, same shape
     interleaved: bool
 
 
@@ -28,31 +28,40 @@ def rotary(
     positions: npt.ArrayLike | None = None,
     interleaved: bool = False,
 ) -> Array:
-    """Turn the first R features of every row, a pair at a time, by the angles of its position.
+    """Apply rotary position embeddings to queries or keys.
 
-        y[i] = x[i] cos[i] - x[j] sin[i]        y[j] = x[j] cos[i] + x[i] sin[i]        0 <= i < R/2
-
-    where j = i + R/2; with `interleaved` the pair is (2i, 2i + 1) in place of (i, j).
+    See `rotary_forward` for the equations.
 
     Parameters
     ----------
-    x : (B, H, T, D)        queries or keys
-    cos, sin : (P, R/2)        of `rotary_tables`; R is at most D, and what is behind the first R features passes
-    positions : (T,) or (B, T)        rows of the tables, integers in [0, P); by default step t takes row t
-    interleaved : bool        which features are a pair
+    x : array_like, shape (B, H, T, D)
+        Queries or keys.
+    cos : array_like, shape (P, R/2)
+        Cosines from `rotary_tables(P, R)`, with R <= D. The features after the first R are copied.
+    sin : array_like, shape (P, R/2)
+        Sines of the same angles.
+    positions : array_like of int, shape (T,) or (B, T), optional
+        Position of each step: its row of the tables, in 0..P-1. Step t uses row t by default.
+    interleaved : bool, optional
+        If False, feature i is rotated with feature i + R/2. If True, feature 2i is rotated with feature 2i + 1. False
+        by default.
 
     Returns
     -------
-    (B, H, T, D)        y, in the type of x
+    y : ndarray, shape (B, H, T, D)
+        Rotated array. float16, bfloat16, bool and integer arrays are converted to float32.
 
     Raises
     ------
-    IndexError        a position is P or more
-    TypeError        a kind of number that is not computed with
+    IndexError
+        If a position is P or more.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Notes
     -----
-    Su et al. 2021, arXiv:2104.09864, section 3.4.2: interleaved. Halves are the layout of GPT-NeoX and Llama.
+    The source is Su et al. 2021, arXiv:2104.09864, section 3.4.2, with interleaved=True. The layout of
+    interleaved=False is the layout of GPT-NeoX and Llama.
 
     Examples
     --------
@@ -72,14 +81,47 @@ def rotary_forward(
     positions: npt.ArrayLike | None = None,
     interleaved: bool = False,
 ) -> tuple[Array, RotaryTape]:
-    """Run `rotary` and keep the tape for `rotary_backward`.
+    """Apply rotary position embeddings and keep the tape for `rotary_backward`.
 
-    Parameters, equation and errors are those of `rotary`.
+    Parameters
+    ----------
+    x : array_like, shape (B, H, T, D)
+        Queries or keys.
+    cos : array_like, shape (P, R/2)
+        Cosines from `rotary_tables(P, R)`, with R <= D. The features after the first R are copied.
+    sin : array_like, shape (P, R/2)
+        Sines of the same angles.
+    positions : array_like of int, shape (T,) or (B, T), optional
+        Position of each step: its row of the tables, in 0..P-1. Step t uses row t by default.
+    interleaved : bool, optional
+        If False, feature i is rotated with feature i + R/2. If True, feature 2i is rotated with feature 2i + 1. False
+        by default.
 
     Returns
     -------
-    (B, H, T, D)        y
-    RotaryTape        opaque, for `rotary_backward`
+    y : ndarray, shape (B, H, T, D)
+        Rotated array. float16, bfloat16, bool and integer arrays are converted to float32.
+    RotaryTape
+        Opaque tape for `rotary_backward`.
+
+    Raises
+    ------
+    IndexError
+        If a position is P or more.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    Two features i and j of a row are rotated by the angle of its position::
+
+        y[i] = x[i] * cos[i] - x[j] * sin[i]        0 <= i < R/2
+        y[j] = x[j] * cos[i] + x[i] * sin[i]        j = i + R/2
+
+    With interleaved=True, features 2i and 2i + 1 take the place of i and j.
+
+    The source is Su et al. 2021, arXiv:2104.09864, section 3.4.2, with interleaved=True. The layout of
+    interleaved=False is the layout of GPT-NeoX and Llama.
 
     Examples
     --------
@@ -92,23 +134,31 @@ def rotary_forward(
     rows = np.arange(x.shape[2]) if positions is None else np.asarray(positions, np.intp)
     cos, sin = np.asarray(cos, x.dtype)[rows], np.asarray(sin, x.dtype)[rows]
     if rows.ndim == 2:
-        cos, sin = cos[:, None], sin[:, None]  # one for all heads
-    return _turned(x, cos, sin, interleaved), RotaryTape(cos, sin, interleaved)
+        cos, sin = cos[:, None], sin[:, None]  # (B, 1, T, R/2): the same for all heads
+    return _rotate(x, cos, sin, interleaved), RotaryTape(cos, sin, interleaved)
 
 
 def rotary_backward(tape: RotaryTape, dy: npt.ArrayLike) -> Array:
-    """Differentiate `rotary`: turn back, by the negative angles.
-
-        dx[i] = dy[i] cos[i] + dy[j] sin[i]        dx[j] = dy[j] cos[i] - dy[i] sin[i]
+    """Compute the gradient of `rotary_forward`.
 
     Parameters
     ----------
-    tape : RotaryTape        of `rotary_forward`; not changed, and may be used again
-    dy : (B, H, T, D)        gradient of y
+    tape : RotaryTape
+        Tape from `rotary_forward`. It is not modified and may be used again.
+    dy : array_like, shape (B, H, T, D)
+        Gradient of y.
 
     Returns
     -------
-    (B, H, T, D)        dx
+    dx : ndarray, shape (B, H, T, D)
+        Gradient of x.
+
+    Notes
+    -----
+    dy is rotated by the negative angles::
+
+        dx[i] = dy[i] * cos[i] + dy[j] * sin[i]
+        dx[j] = dy[j] * cos[i] - dy[i] * sin[i]
 
     Examples
     --------
@@ -118,14 +168,15 @@ def rotary_backward(tape: RotaryTape, dy: npt.ArrayLike) -> Array:
     array([[[[1., 2.]]]])
     """
     # forward: y[i] = x[i] cos - x[j] sin, y[j] = x[j] cos + x[i] sin
-    return _turned(np.asarray(dy, tape.cos.dtype), tape.cos, -tape.sin, tape.interleaved)
+    return _rotate(np.asarray(dy, tape.cos.dtype), tape.cos, -tape.sin, tape.interleaved)
 
 
-def _turned(x: Array, cos: Array, sin: Array, interleaved: bool) -> Array:
-    pairs = cos.shape[-1]
-    i, j = slice(0, pairs), slice(pairs, 2 * pairs)
+def _rotate(x: Array, cos: Array, sin: Array, interleaved: bool) -> Array:
+    """Return x rotated by the angles with these cosines and sines."""
+    half = cos.shape[-1]
+    i, j = slice(0, half), slice(half, 2 * half)
     if interleaved:
-        i, j = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
+        i, j = slice(0, 2 * half, 2), slice(1, 2 * half, 2)
     y = x.copy()
     y[..., i] = x[..., i] * cos - x[..., j] * sin
     y[..., j] = x[..., j] * cos + x[..., i] * sin

@@ -1,4 +1,4 @@
-"""The sigmoid linear unit, also known as swish, forward and backward."""
+"""Sigmoid linear unit, also known as swish, forward and backward."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import numpy.typing as npt
 from seqfuse._activations import sigmoid
 from seqfuse._cells import Array
 from seqfuse.reference.dtypes import computed_dtype
-from seqfuse.reference.gelu import above_minus_infinity, finite
+from seqfuse.reference.gelu import clip_infinities, clip_minus_infinity
 
 
 @dataclass(frozen=True)
 class SiLUTape:
-    """What `silu_backward` reads; opaque, refers to x."""
+    """Tape of `silu_forward` for `silu_backward`."""
 
     x: Array
 
 
 def silu(x: npt.ArrayLike) -> Array:
-    """Weigh every number by its sigmoid.
+    """Compute the sigmoid linear unit of each element.
 
-        y = x sigmoid(x)
+    See `silu_forward` for the equation.
 
     Parameters
     ----------
-    x : (...)        inputs
+    x : array_like
+        Inputs of any shape.
 
     Returns
     -------
-    (...)        y; 0 at -inf
+    y : ndarray
+        Outputs, in the shape of x. The value at -inf is 0. float16, bfloat16, bool and integer arrays are converted to
+        float32.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Elfwing, Uchibe and Doya 2017, arXiv:1702.03118; Ramachandran, Zoph and Le 2017, arXiv:1710.05941, as swish.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -50,14 +50,34 @@ def silu(x: npt.ArrayLike) -> Array:
 
 
 def silu_forward(x: npt.ArrayLike) -> tuple[Array, SiLUTape]:
-    """Run `silu` and keep the tape for `silu_backward`.
+    """Compute the sigmoid linear unit and keep the tape for `silu_backward`.
 
-    Parameters, equation and errors are those of `silu`.
+    Parameters
+    ----------
+    x : array_like
+        Inputs of any shape.
 
     Returns
     -------
-    (...)        y
-    SiLUTape        opaque, for `silu_backward`; refers to x
+    y : ndarray
+        Outputs, in the shape of x. The value at -inf is 0. float16, bfloat16, bool and integer arrays are converted to
+        float32.
+    SiLUTape
+        Opaque tape for `silu_backward`. Keeps references to x.
+
+    Raises
+    ------
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y = x * sigmoid(x)
+
+    The sources are Elfwing, Uchibe and Doya 2017, arXiv:1702.03118, and, under the name swish, Ramachandran, Zoph and
+    Le 2017, arXiv:1710.05941.
 
     Examples
     --------
@@ -66,22 +86,29 @@ def silu_forward(x: npt.ArrayLike) -> tuple[Array, SiLUTape]:
     array([-0.2689,  0.    ,  0.7311])
     """
     x = np.asarray(x, computed_dtype(x))
-    return above_minus_infinity(x) * sigmoid(x), SiLUTape(x)
+    return clip_minus_infinity(x) * sigmoid(x), SiLUTape(x)
 
 
 def silu_backward(tape: SiLUTape, dy: npt.ArrayLike) -> Array:
-    """Differentiate `silu`.
-
-        dx = dy sigmoid(x) (1 + x (1 - sigmoid(x)))
+    """Compute the gradient of `silu_forward`.
 
     Parameters
     ----------
-    tape : SiLUTape        of `silu_forward`; not changed, and may be used again
-    dy : (...)        gradient of y
+    tape : SiLUTape
+        Tape from `silu_forward`. It is not modified and may be used again.
+    dy : array_like
+        Gradient of y, in the shape of x.
 
     Returns
     -------
-    (...)        dx
+    dx : ndarray
+        Gradient of x.
+
+    Notes
+    -----
+    The equation is::
+
+        dx = dy * sigmoid(x) * (1 + x * (1 - sigmoid(x)))
 
     Examples
     --------
@@ -91,5 +118,5 @@ def silu_backward(tape: SiLUTape, dy: npt.ArrayLike) -> Array:
     """
     x = tape.x
     # forward: y = x sigmoid(x)
-    slope = sigmoid(x) * (1 + finite(x) * sigmoid(-x))
+    slope = sigmoid(x) * (1 + clip_infinities(x) * sigmoid(-x))
     return np.asarray(np.asarray(dy, x.dtype) * slope)

@@ -13,32 +13,31 @@ from seqfuse.reference.dtypes import computed_dtype
 
 @dataclass(frozen=True)
 class SoftmaxTape:
-    """What `softmax_backward` reads; opaque, refers to y."""
+    """Tape of `softmax_forward` for `softmax_backward`."""
 
     y: Array  # (..., D)
 
 
 def softmax(x: npt.ArrayLike) -> Array:
-    """Turn every row, the last axis of x, into shares that add up to 1.
+    """Compute the softmax over the last axis.
 
-        y[d] = exp(x[d]) / (sum over k of exp(x[k]))
+    See `softmax_forward` for the equation.
 
     Parameters
     ----------
-    x : (..., D)        scores; -inf has a share of 0
+    x : array_like, shape (..., D)
+        Scores. An entry of -inf has probability 0.
 
     Returns
     -------
-    (..., D)        y; NaN in a row of -inf alone, and in one with inf or NaN
+    y : ndarray, shape (..., D)
+        Probabilities. A row is NaN if it contains NaN or inf, or if all its entries are -inf. float16, bfloat16, bool
+        and integer arrays are converted to float32.
 
     Raises
     ------
-    TypeError        a kind of number that is not computed with
-
-    Notes
-    -----
-    Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs". The row's maximum
-    is subtracted first, so that no exp overflows.
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
 
     Examples
     --------
@@ -50,14 +49,34 @@ def softmax(x: npt.ArrayLike) -> Array:
 
 
 def softmax_forward(x: npt.ArrayLike) -> tuple[Array, SoftmaxTape]:
-    """Run `softmax` and keep the tape for `softmax_backward`.
+    """Compute the softmax over the last axis and keep the tape for `softmax_backward`.
 
-    Parameters, equation and errors are those of `softmax`.
+    Parameters
+    ----------
+    x : array_like, shape (..., D)
+        Scores. An entry of -inf has probability 0.
 
     Returns
     -------
-    (..., D)        y
-    SoftmaxTape        opaque, for `softmax_backward`; refers to y
+    y : ndarray, shape (..., D)
+        Probabilities. A row is NaN if it contains NaN or inf, or if all its entries are -inf. float16, bfloat16, bool
+        and integer arrays are converted to float32.
+    SoftmaxTape
+        Opaque tape for `softmax_backward`. Keeps references to y.
+
+    Raises
+    ------
+    TypeError
+        If an array has an unsupported dtype, such as complex or object.
+
+    Notes
+    -----
+    The equation is::
+
+        y[d] = exp(x[d]) / (sum over k of exp(x[k]))
+
+    The maximum of each row is subtracted first, so that no exponential overflows. The source is Bridle 1990,
+    "Probabilistic interpretation of feedforward classification network outputs".
 
     Examples
     --------
@@ -66,25 +85,32 @@ def softmax_forward(x: npt.ArrayLike) -> tuple[Array, SoftmaxTape]:
     array([0.5, 0.5])
     """
     x = np.asarray(x, computed_dtype(x))
-    with np.errstate(invalid="ignore"):  # inf - inf, where NaN is right
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN, as it should be
         e = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
         y = e / e.sum(axis=-1, keepdims=True)
     return y, SoftmaxTape(y)
 
 
 def softmax_backward(tape: SoftmaxTape, dy: npt.ArrayLike) -> Array:
-    """Differentiate `softmax`.
-
-        dx[d] = y[d] (dy[d] - sum over k of y[k] dy[k])
+    """Compute the gradient of `softmax_forward`.
 
     Parameters
     ----------
-    tape : SoftmaxTape        of `softmax_forward`; not changed, and may be used again
-    dy : (..., D)        gradient of y
+    tape : SoftmaxTape
+        Tape from `softmax_forward`. It is not modified and may be used again.
+    dy : array_like, shape (..., D)
+        Gradient of y.
 
     Returns
     -------
-    (..., D)        dx
+    dx : ndarray, shape (..., D)
+        Gradient of x.
+
+    Notes
+    -----
+    The equation is::
+
+        dx[d] = y[d] * (dy[d] - sum over k of y[k] dy[k])
 
     Examples
     --------

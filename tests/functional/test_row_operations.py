@@ -1,10 +1,10 @@
-"""Pairs of a Transformer block: accuracy, gradients, the same bits in every call, and what is written where."""
+"""Tests of the operations on rows of x: accuracy, gradients, equal bits in every call, layouts and dtypes."""
 
 import ml_dtypes
 import numpy as np
 import pytest
 from support.cases import assert_accurate, assert_gradient, central_differences
-from support.transformer_cases import PAIRS
+from support.row_operation_cases import OPERATIONS
 
 import seqfuse as sf
 from seqfuse import _backend, reference
@@ -12,9 +12,9 @@ from seqfuse import functional as F
 
 pytestmark = pytest.mark.each_isa
 
-EACH = pytest.mark.parametrize("way", PAIRS)
+EACH = pytest.mark.parametrize("variant", OPERATIONS)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-# Lines of 8 and 16 numbers less one, whole, plus one; several lines; chains of 64 lines.
+# Cache lines have 8 or 16 numbers: one less, full, one more; several lines; chains of 64 lines.
 WIDTHS = pytest.mark.parametrize("D", [1, 2, 15, 16, 17, 63, 65, 1000, 1100])
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
 
@@ -29,8 +29,8 @@ def assert_same_bits(actual, expected):
         )
 
 
-def assert_keeps_the_rule_of_accuracy(cases):
-    """Together: the largest of a few errors says little."""
+def assert_rule_of_accuracy(cases):
+    """Check the rule of accuracy over all cases together, because the largest of a few errors varies a lot."""
     wider = WIDER[cases[0].x.dtype.type]
     runs = [[case.run(F), case.run(reference), case.astype(wider).run(reference)] for case in cases]
     for name in runs[0][0]:
@@ -40,20 +40,20 @@ def assert_keeps_the_rule_of_accuracy(cases):
 @DTYPES
 @WIDTHS
 @EACH
-def test_a_pair_is_as_accurate_as_the_reference(way, D, dtype):
-    assert_keeps_the_rule_of_accuracy([way.case(D=D, dtype=dtype, seed=seed) for seed in range(8)])
+def test_operation_is_as_accurate_as_the_reference(variant, D, dtype):
+    assert_rule_of_accuracy([variant.case(D=D, dtype=dtype, seed=seed) for seed in range(8)])
 
 
 @DTYPES
 @pytest.mark.parametrize("scale", [1e-6, 1e-2, 20, 1e6])
 @EACH
-def test_a_pair_is_as_accurate_as_the_reference_far_from_one(way, scale, dtype):
-    assert_keeps_the_rule_of_accuracy([way.case(D=37, dtype=dtype, seed=seed, scale=scale) for seed in range(8)])
+def test_operation_is_as_accurate_as_the_reference_for_small_and_large_x(variant, scale, dtype):
+    assert_rule_of_accuracy([variant.case(D=37, dtype=dtype, seed=seed, scale=scale) for seed in range(8)])
 
 
 @EACH
-def test_backward_matches_central_differences(way):
-    case = way.case((2, 2, 2), D=8)
+def test_operation_backward_matches_central_differences(variant):
+    case = variant.case((2, 2, 2), D=8)
     grads = case.run(F)
     for name, array in {"x": case.x, **case.weights}.items():
         assert_gradient(f"d{name}", grads[f"d{name}"], central_differences(lambda: case.loss(F), array))
@@ -61,17 +61,17 @@ def test_backward_matches_central_differences(way):
 
 @DTYPES
 @EACH
-def test_the_plain_call_has_the_bits_of_the_forward(way, dtype):
-    case = way.case(dtype=dtype)
-    y = getattr(F, way.pair)(**case.arguments)
+def test_operation_without_a_tape_has_the_same_bits(variant, dtype):
+    case = variant.case(dtype=dtype)
+    y = getattr(F, variant.operation)(**case.arguments)
     assert_same_bits({"y": y}, {"y": case.forward(F)[0]})
 
 
 @DTYPES
 @pytest.mark.parametrize(("leading", "D"), [((43, 7, 3), 130), ((2, 3, 2), 70_001), ((700, 5, 40), 1)])
 @EACH
-def test_any_number_of_threads_gives_the_same_bits(way, leading, D, dtype):
-    case = way.case(leading, D, dtype=dtype)
+def test_operation_has_the_same_bits_with_any_number_of_threads(variant, leading, D, dtype):
+    case = variant.case(leading, D, dtype=dtype)
     results = []
     for threads in (1, 2, 3):
         with sf.num_threads(threads):
@@ -82,27 +82,29 @@ def test_any_number_of_threads_gives_the_same_bits(way, leading, D, dtype):
 
 @DTYPES
 @EACH
-def test_a_row_has_the_same_bits_in_any_batch(way, dtype):
-    case = way.case((67, 3, 2), 37, dtype=dtype)
-    whole = case.run(F)
+def test_operation_has_the_same_bits_for_a_row_in_any_batch(variant, dtype):
+    case = variant.case((67, 3, 2), 37, dtype=dtype)
+    all_rows = case.run(F)
     for rows in (slice(0, 1), slice(13, 30), slice(66, None), slice(None, None, -1)):
-        part = case.rows(rows).run(F)
-        assert_same_bits({name: part[name] for name in ("y", "dx")}, {name: whole[name][rows] for name in ("y", "dx")})
+        some_rows = case.rows(rows).run(F)
+        assert_same_bits(
+            {name: some_rows[name] for name in ("y", "dx")}, {name: all_rows[name][rows] for name in ("y", "dx")}
+        )
 
 
 @pytest.mark.skipif(
     len(set(_backend.available()) & set(_backend.fused())) < 2,
-    reason="one instruction set with fused multiply-add is here",
+    reason="needs two instruction sets with fused multiply-add",
 )
 @DTYPES
 @WIDTHS
 @pytest.mark.parametrize("scale", [1, 30])
 @EACH
-def test_instruction_sets_agree(way, D, scale, dtype, monkeypatch):
-    case, results = way.case((9, 5, 3), D, dtype=dtype, scale=scale), []
+def test_operation_has_the_same_bits_with_every_fused_instruction_set(variant, D, scale, dtype, monkeypatch):
+    case, results = variant.case((9, 5, 3), D, dtype=dtype, scale=scale), []
     for isa in _backend.available():
         if isa not in _backend.fused():
-            continue  # multiplies, rounds, and adds
+            continue  # without fused multiply-add the bits differ
         monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
         results.append(case.run(F))
     for result in results[1:]:
@@ -112,13 +114,13 @@ def test_instruction_sets_agree(way, D, scale, dtype, monkeypatch):
 @pytest.mark.parametrize("isa", _backend.available())
 @DTYPES
 @EACH
-def test_every_instruction_set_keeps_the_rule_of_accuracy(way, dtype, isa, monkeypatch):
+def test_operation_is_as_accurate_as_the_reference_with_every_instruction_set(variant, dtype, isa, monkeypatch):
     monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
-    assert_keeps_the_rule_of_accuracy([way.case(D=37, dtype=dtype, seed=seed) for seed in range(8)])
+    assert_rule_of_accuracy([variant.case(D=37, dtype=dtype, seed=seed) for seed in range(8)])
 
 
-def among_others(array):
-    """Every second of twice as many along all axes but the last."""
+def every_second_row(array):
+    """Return the array as every second entry of a larger one, along all axes but the last."""
     for axis in range(array.ndim - 1):
         array = np.repeat(array, 2, axis)
     return array[(slice(None, None, 2),) * (array.ndim - 1)]
@@ -148,42 +150,42 @@ def read_only(array):
     return array
 
 
-def heads_last_but_one(array):
-    """As `swapaxes(1, 2)` of a (B, T, H, D) array, where there are so many axes."""
+def heads_next_to_features(array):
+    """Return the array with the memory layout of `swapaxes(1, 2)` of an array (B, T, H, D)."""
     return array if array.ndim < 3 else array.swapaxes(1, 2).copy().swapaxes(1, 2)
 
 
-LAYOUTS = [among_others, every_second_column, backwards, byte_swapped, unaligned, read_only, heads_last_but_one]
+LAYOUTS = [every_second_row, every_second_column, backwards, byte_swapped, unaligned, read_only, heads_next_to_features]
 
 
 @DTYPES
 @pytest.mark.parametrize("layout", [*LAYOUTS, np.asfortranarray])
 @EACH
-def test_any_layout_gives_the_same_bits_and_is_not_written(way, layout, dtype):
-    case = way.case(dtype=dtype)
-    given = case.map(layout)
-    arrays = [given.x, given.dy, *given.weights.values(), *given.tables.values()]
+def test_operation_has_the_same_bits_for_any_layout_and_does_not_modify_it(variant, layout, dtype):
+    case = variant.case(dtype=dtype)
+    changed = case.map(layout)
+    arrays = [changed.x, changed.dy, *changed.weights.values(), *changed.tables.values()]
     before = [a.tobytes() for a in arrays]
-    assert_same_bits(given.run(F), case.run(F))
+    assert_same_bits(changed.run(F), case.run(F))
     assert before == [a.tobytes() for a in arrays]
 
 
 @EACH
-def test_lists_are_float64(way):
-    case = way.case()
+def test_operation_computes_lists_in_float64(variant):
+    case = variant.case()
     assert_same_bits(case.map(np.ndarray.tolist).run(F), case.run(F))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.int8, np.uint16, bool], ids=str)
 @EACH
-def test_half_bool_and_integers_are_computed_in_float32(way, dtype):
-    case = way.case(dtype=dtype)
+def test_operation_computes_half_bool_and_integers_in_float32(variant, dtype):
+    case = variant.case(dtype=dtype)
     assert_same_bits(case.run(F), case.astype(np.float32).run(F))
 
 
 @EACH
-def test_dy_and_tables_do_not_widen_and_weights_do(way):
-    case = way.case(dtype=np.float32)
+def test_operation_dtype_depends_on_x_and_weights_only(variant):
+    case = variant.case(dtype=np.float32)
     wide = case.astype(np.float64)
     narrow = case.map(lambda a: a)
     narrow.tables.update(wide.tables)
@@ -198,8 +200,8 @@ def test_dy_and_tables_do_not_widen_and_weights_do(way):
 
 @pytest.mark.parametrize(("leading", "D"), [((0, 2, 3), 8), ((2, 0, 3), 8), ((2, 3, 0), 8), ((2, 3, 4), 0)], ids=str)
 @EACH
-def test_nothing_in_gives_nothing_and_weights_zeros(way, leading, D):
-    case = way.case(leading, D)
+def test_operation_on_empty_arrays_has_zero_weight_gradients(variant, leading, D):
+    case = variant.case(leading, D)
     results = case.run(F)
     assert results["y"].shape == results["dx"].shape == (*leading, D)
     for name in case.weights:
@@ -207,24 +209,24 @@ def test_nothing_in_gives_nothing_and_weights_zeros(way, leading, D):
 
 
 @EACH
-def test_a_row_of_nan_stays_alone(way):
-    case = way.case((5, 2, 3), 37, dtype=np.float32)
+def test_operation_with_nan_in_a_row_does_not_change_other_rows(variant):
+    case = variant.case((5, 2, 3), 37, dtype=np.float32)
     clean = case.run(F)
     case.x[2] = np.nan
     case.dy[2] = np.nan
     dirty = case.run(F)
-    others = [0, 1, 3, 4]
-    assert_same_bits(*({name: of[name][others] for name in ("y", "dx")} for of in (dirty, clean)))
-    turned = 2 * (3 * 37 // 8)
-    assert np.isnan(dirty["y"][2, ..., :turned]).all()
+    other_rows = [0, 1, 3, 4]
+    assert_same_bits(*({name: results[name][other_rows] for name in ("y", "dx")} for results in (dirty, clean)))
+    rotated = 2 * (3 * 37 // 8)
+    assert np.isnan(dirty["y"][2, ..., :rotated]).all()
     assert np.isnan(dirty["dx"][2]).all()
 
 
 @DTYPES
 @EACH
-def test_denormals_are_zeros_inside_on_every_thread_and_stay_alive_outside(way, dtype):
+def test_operation_flushes_denormals_and_restores_the_mode_of_the_caller(variant, dtype):
     tiny = np.finfo(dtype).tiny
-    case = way.case((90, 3, 5), 63, dtype=dtype)
+    case = variant.case((90, 3, 5), 63, dtype=dtype)
     case.dy[...] *= tiny * dtype(8)
     results = []
     for threads in (1, 2, 3):
@@ -233,25 +235,25 @@ def test_denormals_are_zeros_inside_on_every_thread_and_stay_alive_outside(way, 
         assert (np.full(67, tiny) * dtype(0.25) != 0).all()
     for result in results:
         assert_same_bits(result, results[0])
-        turned = result["dx"][..., : 2 * (3 * 63 // 8)]
-        assert ((turned == 0) | (np.abs(turned) >= tiny)).all()
+        rotated = result["dx"][..., : 2 * (3 * 63 // 8)]
+        assert ((rotated == 0) | (np.abs(rotated) >= tiny)).all()
 
 
 @DTYPES
 @EACH
-def test_a_tape_is_read_again(way, dtype):
-    case = way.case(dtype=dtype)
+def test_operation_tape_can_be_used_again(variant, dtype):
+    case = variant.case(dtype=dtype)
     _, tape = case.forward(F)
     first, again = case.backward(F, tape), case.backward(F, tape)
-    assert_same_bits(*({name: a for name, a in of.items() if a is not None} for of in (again, first)))
+    assert_same_bits(*({name: a for name, a in results.items() if a is not None} for results in (again, first)))
     assert repr(tape).startswith(f"<{type(tape).__name__} x=(4, 3, 2, 19)")
     assert repr(tape).endswith(f"{np.dtype(dtype)}>")
 
 
 @pytest.mark.parametrize("isa", _backend.available())
 @EACH
-def test_a_tape_keeps_to_the_kernels_that_made_it(way, isa, monkeypatch):
-    case = way.case()
+def test_operation_backward_uses_the_kernels_of_the_forward(variant, isa, monkeypatch):
+    case = variant.case()
     monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
     y, tape = case.forward(F)
     expected = case.run(F)
