@@ -198,7 +198,8 @@ def describe(name: Name, documented: set[type]) -> str:
         text = f":py:{role}:`{name.home}` under another name." if name.name != name.home.rpartition(".")[2] else ""
         text = text or f"The same as :py:{role}:`{name.home}`."
         return f".. py:{what}:: {name.name}\n\n   {text}\n"
-    lines = [f".. auto{what}:: {name.name}", ""]
+    hidden = "()" if name.name.endswith("Tape") else ""  # no user calls the constructor of a tape
+    lines = [f".. auto{what}:: {name.name}{hidden}", ""]
     if what == "class":
         for directive, member in members(name.value, documented):
             lines += [f"   .. {directive}:: {member}", ""]
@@ -218,7 +219,7 @@ def toctree(pages: list[str]) -> str:
 
 def table(names: list[Name]) -> str:
     """Return a table of names with their summaries; autosummary fills it."""
-    return ".. autosummary::\n\n" + "".join(f"   {name.name}\n" for name in names)
+    return ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {name.name}\n" for name in names)
 
 
 def stem(name: str) -> str:
@@ -288,7 +289,7 @@ def family_pages(page: str, names: list[Name], documented: set[type]) -> tuple[s
             )
             rows += "".join(f"   {name.name}\n" for name in family)
         if rows:
-            body += heading(section, "-") + "\n.. autosummary::\n\n" + rows + "\n"
+            body += heading(section, "-") + "\n.. autosummary::\n   :nosignatures:\n\n" + rows + "\n"
     if left:
         others = sorted(left.values(), key=order)
         more[f"{page}.others"] = (

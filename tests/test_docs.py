@@ -114,7 +114,7 @@ def test_api_reference_has_every_public_name():
             if module := re.match(r"\.\. (?:currentmodule|automodule):: (\S+)", line):
                 current = module[1]
                 found.add(current)
-            elif name := re.match(r"\.\. (?:auto|py:)(?:class|function|data):: (\S+)", line):
+            elif name := re.match(r"\.\. (?:auto|py:)(?:class|function|data):: ([^\s(]+)", line):
                 found.add(f"{current}.{name[1]}")
         assert current or page == "command_line"
     names = {
