@@ -97,7 +97,7 @@ for module in OTHERS:
 
 TABLE = {
     "dense_backward": [
-        ("tape", 3, TypeError, "must be what dense_forward returned; got int"),
+        ("tape", 3, TypeError, "must come from dense_forward; got int"),
         *rows_of_numbers("dy", T, V),
         ("dy", zeros(T, I), ValueError, "must be (..., O) = (5, 7); got (5, 3)"),
         *rows_of_flag("need_dx"),
@@ -106,7 +106,7 @@ TABLE = {
         ("into", (zeros(V, I), zeros(V)), ValueError, "dW must be (I, O) = (3, 7); got (7, 3)"),
     ],
     "readout_backward": [
-        ("tape", dense_tape(), TypeError, "must be what readout_forward returned; got DenseTape"),
+        ("tape", dense_tape(), TypeError, "must come from readout_forward; got DenseTape"),
         *rows_of_numbers("dy", T, V),
         ("dy", zeros(T, I), ValueError, "must be (..., O) = (5, 7); got (5, 3)"),
         *rows_of_flag("need_dx"),
@@ -117,23 +117,28 @@ TABLE = {
         ("into", (zeros(H, V), zeros(I, V), zeros(V, dtype="f4")), TypeError, "dc must be float64, it is written to"),
     ],
     "embedding_backward": [
-        ("tape", None, TypeError, "must be what embedding_forward returned; got NoneType"),
+        ("tape", None, TypeError, "must come from embedding_forward; got NoneType"),
         *rows_of_numbers("dy", 2, I),
         ("dy", zeros(I), ValueError, "must be (..., D) = (2, 3); got (3,)"),
         ("into", zeros(I, V), ValueError, "must be (V, D) = (7, 3); got (3, 7)"),
         ("into", (zeros(V, I),), TypeError, "must be a numpy.ndarray, it is written to; got tuple"),
     ],
     "dropout_backward": [
-        ("tape", None, TypeError, "must be what dropout_forward returned; got NoneType"),
+        ("tape", None, TypeError, "must come from dropout_forward; got NoneType"),
         *rows_of_numbers("dy", T),
         ("dy", zeros(T, 1), ValueError, "must be (...) = (5,); got (5, 1)"),
     ],
     "softmax_cross_entropy_backward": [
-        ("tape", None, TypeError, "must be what softmax_cross_entropy_forward returned; got NoneType"),
+        ("tape", None, TypeError, "must come from softmax_cross_entropy_forward; got NoneType"),
         *rows_of_number("dloss"),
     ],
     "adam_update": [
-        ("params", [0.0] * T, TypeError, "must be a numpy.ndarray of float32 or float64, it is written to; got list"),
+        (
+            "params",
+            [0.0] * T,
+            TypeError,
+            "must be a numpy.ndarray of float32 or float64, because it is written to; got list",
+        ),
         ("params", zeros(T, dtype=int), TypeError, "must be a numpy.ndarray of float32 or float64"),
         ("params", READ_ONLY, ValueError, "must be writeable; got a read-only array"),
         *rows_of_numbers("grads", T),

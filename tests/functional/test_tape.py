@@ -203,9 +203,7 @@ def test_nothing_to_read_has_no_states_or_gates(cell, options, call, sizes):
 @EACH
 def test_a_tape_is_not_pickled(cell, options):
     _, tape = make_case(cell, options).forward(F)
-    said = (
-        f"{type(tape).__name__}: a tape must stay in the process that made it. Keep the arguments and run {cell.name}_"
-    )
+    said = f"{type(tape).__name__}: a tape cannot be pickled. Pickle the arguments and call {cell.name}_"
     with pytest.raises(TypeError, match=f"^{re.escape(said)}forward again$"):
         pickle.dumps(tape)
 

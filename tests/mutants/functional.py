@@ -46,8 +46,8 @@ MUTANTS = [
     Mutant(
         "stream: a state of (c, h) is taken for (h, c)",
         f"{FUNCTIONAL}/stream.py",
-        'self._kernel.set(self._checked("state[0]", value[0]), self._checked("state[1]", value[1]))',
-        'self._kernel.set(self._checked("state[1]", value[1]), self._checked("state[0]", value[0]))',
+        'self._kernel.set(self._check_state("state[0]", value[0]), self._check_state("state[1]", value[1]))',
+        'self._kernel.set(self._check_state("state[1]", value[1]), self._check_state("state[0]", value[0]))',
         (f"{TESTS}/test_stream.py",),
         killed_before=True,
     ),
