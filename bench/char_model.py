@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 import seqfuse as sf
-from seqfuse.demo.model import compiled
+from seqfuse.demo.model import build_model
 from seqfuse.demo.text import corpus, split
 from seqfuse.demo.train import Epoch, train
 
@@ -30,17 +30,17 @@ def main() -> None:
     peers = peer.train(text, settings)
     both: list[tuple[Epoch, Epoch]] = []
 
-    def tell(ours: Epoch) -> None:
+    def report(ours: Epoch) -> None:
         theirs = next(peers)
         both.append((ours, theirs))
         print(
-            f"{ours.number:5d}  {ours.held_bits:6.3f} {ours.seconds:6.1f} s   {theirs.held_bits:6.3f} "
+            f"{ours.number:5d}  {ours.test_bits:6.3f} {ours.seconds:6.1f} s   {theirs.test_bits:6.3f} "
             f"{theirs.seconds:6.1f} s   {ours.seconds / theirs.seconds:6.2f}",
             flush=True,
         )
 
     with sf.num_threads(threads):
-        train(compiled(text, settings), text, settings, tell)
+        train(build_model(text, settings), text, settings, report)
     ours_total, theirs_total = (sum(epoch.seconds for epoch in epochs) for epochs in zip(*both, strict=True))
     median = statistics.median(ours.seconds / theirs.seconds for ours, theirs in both)
     print(

@@ -64,3 +64,14 @@ def test_main_rejects_unknown_arguments(capsys, argv):
         main(argv)
     assert caught.value.code == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_main_ends_with_130_after_ctrl_c(monkeypatch, capsys):
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    module = ModuleType("seqfuse.demo")
+    module.main = interrupted
+    monkeypatch.setitem(sys.modules, "seqfuse.demo", module)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr().out == "\nInterrupted.\n"

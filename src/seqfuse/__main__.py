@@ -25,7 +25,10 @@ Read next
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status. Arguments after a command's name belong to the command."""
+    """Run the command line and return its exit status: that of the command, or 130 after Ctrl-C.
+
+    Arguments after the name of a command belong to the command.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m seqfuse",
         description="Without a command: print versions, instruction set, number of threads, and next steps.",
@@ -35,7 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands.add_parser(name, help=summary, add_help=False)
     known, rest = parser.parse_known_args(argv)
     if known.command is not None:
-        return int(import_module(f"seqfuse.{known.command}").main(rest) or 0)
+        try:
+            return int(import_module(f"seqfuse.{known.command}").main(rest) or 0)
+        except KeyboardInterrupt:  # while the command is imported: the commands handle Ctrl-C themselves
+            print("\nInterrupted.")
+            return 130
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     import seqfuse
