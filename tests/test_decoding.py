@@ -165,7 +165,7 @@ def test_take_reorders_every_kind_of_state():
     assert found["tuple"].b is None
     for one in (found["tuple"].a, found["list"][0], found["list"][1][0]):
         np.testing.assert_array_equal(one, x[rows])
-    with pytest.raises(TypeError, match="take: state must be an array, None, .* dict of these; got int"):
+    with pytest.raises(TypeError, match=r"take: state must be an array, None, .* dict of these; got int"):
         take([1], rows)
 
 

@@ -1,4 +1,4 @@
-"""Progress bar on standard error: tqdm's if it is installed, else an optional plain line; nothing without a terminal."""
+"""Progress bar on standard error: tqdm's if it is installed, else perhaps a plain line; nothing without a terminal."""
 
 from __future__ import annotations
 
