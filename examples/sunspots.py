@@ -195,7 +195,7 @@ class ARForecaster:
         show_progress("")
 
     def forecast(self, series: Series, origins: np.ndarray) -> np.ndarray:
-        """Return forecasts of sunspot numbers, shape (origins, AHEAD). Each month is forecast from the one before."""
+        """Return forecasts of sunspot numbers, shape (origins, AHEAD). Forecasts are the inputs of later months."""
         z = last_months(self.transform(series.numbers), origins, self.order)
         for _ in range(AHEAD):
             z = np.column_stack([z, self.constant + z[:, -self.order :] @ self.coefficients])

@@ -78,7 +78,7 @@ def test_beam_search_ranks_all_sequences_when_beams_hold_all(seed, penalty):
 
 
 def beams_by_hand(model, row, beams, penalty):
-    """Beam search as the docstring of `beam_search` describes it, with lists."""
+    """Run beam search as the docstring of `beam_search` describes it, with lists."""
     kept = [((), 0.0)]
     for _ in range(MAX_LENGTH):
         extended = []

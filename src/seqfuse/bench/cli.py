@@ -42,7 +42,11 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--sizes", nargs="+", type=positive, metavar="N", help="sizes of step: I = H = N, batch 1")
     result.add_argument(
-        "--peers", nargs="*", choices=peers.PEERS, default=list(peers.PEERS), help="(all that are installed)"
+        "--peers",
+        nargs="*",
+        choices=peers.PEERS,
+        default=list(peers.PEERS),
+        help="peers to compare with (all that are installed)",
     )
     result.add_argument(
         "--repeats", type=positive, metavar="N", help="rounds; the median is reported (9; 3 with --quick)"

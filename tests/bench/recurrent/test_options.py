@@ -49,9 +49,9 @@ def test_variations_cover_every_option_except_defaults(cell):
 
 
 def test_variations_are_the_same_each_time_and_say_what_they_say():
-    found, again = variations(make("lstm", SHAPE)), variations(make("lstm", SHAPE))
+    found, second = variations(make("lstm", SHAPE)), variations(make("lstm", SHAPE))
     for name, problem in found.items():
-        (value,), (other,) = problem.options.values(), again[name].options.values()
+        (value,), (other,) = problem.options.values(), second[name].options.values()
         np.testing.assert_array_equal(value, other)
     assert found["mask"].options["mask"].shape == SHAPE[:2]
     assert found["checkpoint=sqrt(T)"].options == {"checkpoint": 4}
