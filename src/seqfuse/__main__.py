@@ -13,7 +13,7 @@ COMMANDS = {
 NEXT_STEPS = """\
 Run next
   python -m seqfuse demo --quick    train a small LSTM to write text, in about half a minute
-  python -m seqfuse demo            the full model, in one to two minutes
+  python -m seqfuse demo            the full model, in two or three minutes
   python -m seqfuse bench --quick   time a few small shapes; without --quick, everything
   python -m seqfuse --help          all commands
 
