@@ -94,7 +94,7 @@ MUTANTS = [
         (
             "tests/functional/test_softmax.py",
             "tests/losses/test_sparse_crossentropy.py",
-            "tests/functional/test_pairs.py",
+            "tests/functional/test_operation_layouts.py",
         ),
         killed_before=True,
     ),
@@ -103,7 +103,7 @@ MUTANTS = [
         f"{INCLUDE}/embedding_impl.hpp",
         "V::loadu(to + d) + V::loadu(from + d)",
         "V::loadu(from + d)",
-        ("tests/functional/test_pairs.py", "tests/layers/test_embedding.py"),
+        ("tests/functional/test_operation_layouts.py", "tests/layers/test_embedding.py"),
         killed_before=True,
     ),
     Mutant(
@@ -119,7 +119,7 @@ MUTANTS = [
         f"{INCLUDE}/dropout_impl.hpp",
         "1.0 / (1.0 - args.rate)",
         "1.0",
-        ("tests/functional/test_pairs.py", "tests/layers/test_dropout.py"),
+        ("tests/functional/test_operation_layouts.py", "tests/layers/test_dropout.py"),
         killed_before=True,
     ),
     Mutant(

@@ -72,7 +72,7 @@ MUTANTS = [
         f"{FUNCTIONAL}/dense.py",
         "dx[...] = 0  # no outputs",
         "dx[...] = 1",
-        (f"{TESTS}/test_pairs.py",),
+        (f"{TESTS}/test_operation_layouts.py",),
         killed_before=True,
     ),
     Mutant(
@@ -160,7 +160,7 @@ MUTANTS = [
         f"{FUNCTIONAL}/embedding.py",
         '"0..V-1", rows - 1, keep, _ADVICE',
         '"0..V-1", rows - 1, False, _ADVICE',
-        (f"{TESTS}/test_pairs.py",),
+        (f"{TESTS}/test_operation_layouts.py",),
         killed_before=True,
     ),
     Mutant(
