@@ -277,8 +277,8 @@ def indrnn_backward(
     Returns
     -------
     IndRNNGrads
-        dx, dW, dU, db, dh0, each with the shape of what it differentiates. The gradient of an argument that was not
-        given (b) is None.
+        Gradients dx, dW, dU, db, dh0, each with the shape of what it differentiates. The gradient of an argument that
+        was not given (b) is None.
 
     Raises
     ------

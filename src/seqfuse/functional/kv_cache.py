@@ -38,7 +38,7 @@ class KVCache:
         Minimum number of keys per row that memory is allocated for. The capacity doubles when a row needs more. 256 by
         default.
     dtype : dtype, optional
-        float32 or float64, for the stored arrays and the computation. float32 by default.
+        Type, float32 or float64, of the stored arrays and the computation. float32 by default.
 
     Raises
     ------

@@ -300,8 +300,8 @@ def lstm_backward(
     Returns
     -------
     LSTMGrads
-        dx, dW, dU, db, dh0, dc0, dpeephole, each with the shape of what it differentiates. The gradient of an argument
-        that was not given (b, peephole) is None.
+        Gradients dx, dW, dU, db, dh0, dc0, dpeephole, each with the shape of what it differentiates. The gradient of an
+        argument that was not given (b, peephole) is None.
 
     Raises
     ------

@@ -267,8 +267,8 @@ def mingru_backward(
     Returns
     -------
     MinGRUGrads
-        dx, dW, db, dh0, each with the shape of what it differentiates. The gradient of an argument that was not given
-        (b) is None.
+        Gradients dx, dW, db, dh0, each with the shape of what it differentiates. The gradient of an argument that was
+        not given (b) is None.
 
     Raises
     ------
