@@ -90,7 +90,9 @@ def indrnn(
     TypeError
         If the type of an array is not supported.
 
-    Notes ----- Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a
+    Notes
+    -----
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a
     padding step the state is carried over and y is 0; the values of x there do not affect the result.
 
     IndRNN layers are stacked, so that the units interact through the W of the next layer. If abs(U) is at most

@@ -88,7 +88,9 @@ def rnn(
     TypeError
         If the type of an array is not supported.
 
-    Notes ----- Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a
+    Notes
+    -----
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a
     padding step the state is carried over and y is 0; the values of x there do not affect the result.
 
     The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
