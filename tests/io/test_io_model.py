@@ -86,7 +86,7 @@ def test_load_model_without_compile_is_a_model_that_is_not_compiled(tmp_path):
     model.save(tmp_path / "model")
     again = load_model(tmp_path / "model", compile=False)
     assert again._objective is None
-    with pytest.raises(RuntimeError, match="compile it first"):
+    with pytest.raises(RuntimeError, match="the model must be compiled first"):
         again.fit(np.zeros((1, 6, 3)), np.zeros((1, 2)))
     again.set_weights([array * 0 for array in again.get_weights()])
     assert not again.get_weights()[0].any()

@@ -78,10 +78,14 @@ def test_without_targets_there_are_none():
 @pytest.mark.parametrize(
     ("data", "options", "said"),
     [
-        ((X, Y[:5], None), {}, "fit: x, y and sample_weight must have as many samples; got x with 7 and y with 5"),
+        (
+            (X, Y[:5], None),
+            {},
+            "must have the same number of samples; got x with 7 and y with 5",
+        ),
         ((X, Y, Y[:5]), {}, "got x with 7 and sample_weight with 5"),
-        (([X, X[:3]], Y, None), {}, "as many samples"),
-        ((np.array(3), None, None), {}, "x must have a first axis, of samples"),
+        (([X, X[:3]], Y, None), {}, "same number of samples"),
+        ((np.array(3), None, None), {}, "x must have a first axis, the samples"),
         (([], None, None), {}, "x must be given"),
         ((X, Y, None), {"batch_size": 0}, "batch_size must be at least 1; got 0"),
         ((X, Y, None), {"shuffle": "batches"}, 'shuffle must be True, False or "batch"'),
@@ -104,7 +108,7 @@ def test_split_takes_the_last_samples_as_keras_does():
         else:
             with pytest.raises(ValueError, match="validation_split must be"):
                 split_validation("fit", (X, Y, None), fraction)
-    with pytest.raises(ValueError, match="leave samples on both sides"):
+    with pytest.raises(ValueError, match="leave samples for training and validation"):
         split_validation("fit", (X[:1], Y[:1], None), 0.5)
 
 

@@ -146,8 +146,8 @@ def test_bptt_is_refused_where_it_means_nothing():
     shared = Model([a, b], Dense(1)(Add()([gru(a), gru(b)])))
     both = Sequential([Input((6, 2)), Bidirectional(GRU(2, return_sequences=True)), Dense(1)])
     for model, target, bptt, said in (
-        (dense, y, 2, "bptt needs recurrent layers"),
-        (both, y, 2, "bptt needs layers that read forwards; got .*go_backwards"),
+        (dense, y, 2, "bptt must be None for a model without recurrent layers"),
+        (both, y, 2, "bptt must be None for layers with go_backwards; got backward_"),
         (
             last,
             np.ones((2, 2)),
@@ -162,7 +162,7 @@ def test_bptt_is_refused_where_it_means_nothing():
         with pytest.raises((ValueError, TypeError), match=said):
             model.fit(x, target, bptt=bptt, verbose=0)
     shared.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="layers that are called once; got twice, which is shared"):
+    with pytest.raises(ValueError, match="is called twice; got twice, which is shared"):
         shared.fit([x, x], y, bptt=2, verbose=0)
 
 

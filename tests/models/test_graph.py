@@ -52,11 +52,11 @@ def test_a_chain_of_thousands_of_layers_is_no_recursion():
 
 def test_an_output_that_does_not_follow_from_the_inputs_is_refused():
     x, other = Input((3,)), Input((3,), name="stray")
-    with pytest.raises(ValueError, match="outputs must follow from inputs; got stray"):
+    with pytest.raises(ValueError, match="outputs must depend on inputs only; got stray"):
         Model(x, Add()([x, other]))
 
 
 def test_two_layers_of_one_name_are_refused():
     x = Input((3,))
-    with pytest.raises(ValueError, match='names of layers must differ; got "same" twice'):
+    with pytest.raises(ValueError, match='names of layers must be unique; got "same" twice'):
         Model(x, Dense(1, name="same")(Dense(1, name="same")(x)))

@@ -119,8 +119,11 @@ def test_sample_weights_for_all_outputs_or_for_each():
         ({"metrics": ["mse", "mae", "acc"]}, "compile: metrics must have an entry for each of 2 outputs; got 3"),
         ({"metrics": {"c": "mse"}}, "compile: metrics must name outputs"),
         ({"loss_weights": {"c": 1.0}}, "compile: loss_weights must name outputs"),
-        ({"metrics": [[metrics.Accuracy()] * 2, []]}, "compile: metrics must be one object for each output"),
-        ({"loss": [losses.MeanSquaredError(reduction=None), "mse"]}, "compile: loss must be one number"),
+        ({"metrics": [[metrics.Accuracy()] * 2, []]}, "compile: metrics must have one object per output"),
+        (
+            {"loss": [losses.MeanSquaredError(reduction=None), "mse"]},
+            "loss must have a reduction to one number",
+        ),
     ],
 )
 def test_what_does_not_fit_the_outputs_is_refused_by_compile(arguments, said):
@@ -135,7 +138,7 @@ def test_what_does_not_fit_the_outputs_is_refused_by_compile(arguments, said):
         ({"a": A}, "b: y must be given"),
         ([A], "y must have an entry for each of 2 outputs; got 1"),
         ([A, None], "b: y must be given"),
-        ([A[:, :0], B], r'It is about the output "a"'),
+        ([A[:, :0], B], r'This concerns the output "a"'),
     ],
 )
 def test_targets_that_do_not_fit_the_outputs_are_refused(y, said):
@@ -146,7 +149,7 @@ def test_targets_that_do_not_fit_the_outputs_are_refused(y, said):
 
 def test_class_weights_need_one_output():
     model = compiled(two_outputs(), ["mse", "sparse_categorical_crossentropy"])
-    with pytest.raises(ValueError, match="class_weight must be None but with one output"):
+    with pytest.raises(ValueError, match="class_weight must be None for several outputs"):
         model.fit(X, [A, B], class_weight={0: 2.0}, verbose=0)
 
 
@@ -186,5 +189,5 @@ def test_metrics_that_take_a_mask_leave_out_what_is_not_real():
 
 def test_labels_that_ctc_refuses_are_not_asked_for_at_every_step():
     model = compiled(Sequential([Input((None, 2)), SimpleRNN(4, return_sequences=True)], name="heard"), "ctc")
-    with pytest.raises(ValueError, match=r"class 0 is the blank\. It is about the output"):
+    with pytest.raises(ValueError, match=r"class 0 is the blank\. This concerns the output"):
         model.fit(np.zeros((2, 5, 2)), np.array([[1, 9], [1, 0]]), verbose=0)

@@ -17,7 +17,7 @@ from seqfuse.models._progress import Progress, format_logs
 
 TIME = r"[\d.e+]+ (s|ms|us)"
 TERMINAL = types.SimpleNamespace(stderr=types.SimpleNamespace(isatty=lambda: True))
-LINE = rf"Epoch 1/2: {TIME}, {TIME} a step - loss: \d+\.\d{{4}}\S* - mae: \d+\.\d{{4}}\S* - val_loss: .*"
+LINE = rf"Epoch 1/2: {TIME}, {TIME}/step - loss: \d+\.\d{{4}}\S* - mae: \d+\.\d{{4}}\S* - val_loss: .*"
 
 
 def fit(verbose):
@@ -49,8 +49,8 @@ def test_evaluate_and_predict_print_a_line(capsys):
     model.evaluate(np.ones((8, 2)), np.ones((8, 1)))
     model.predict(np.ones((8, 2)), verbose=1)
     first, second = capsys.readouterr().out.splitlines()
-    assert re.match(r"Evaluated: .* a step - loss: .* - mae: ", first)
-    assert re.fullmatch(r"Predicted: .* a step", second)
+    assert re.match(r"Evaluated: .*/step - loss: .* - mae: ", first)
+    assert re.fullmatch(r"Predicted: .*/step", second)
 
 
 class Bar:

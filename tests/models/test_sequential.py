@@ -79,7 +79,7 @@ def test_pop_takes_the_last_layer_away():
     model.pop()
     assert model.pop() is first
     assert model.layers == []
-    with pytest.raises(ValueError, match="no layer to take away"):
+    with pytest.raises(ValueError, match="no layer to remove"):
         model.pop()
     with pytest.raises(ValueError, match="no layers"):
         model.predict(x)

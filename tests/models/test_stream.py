@@ -130,7 +130,7 @@ def test_stream_resets_rows_and_goes_on_from_a_state():
     assert y[0].tobytes() != first[0].tobytes()
     stream.reset()
     assert stream.step(x[:, 0]).tobytes() == first.tobytes()
-    with pytest.raises(ValueError, match=r"state must be a list of 3; got 1"):
+    with pytest.raises(ValueError, match=r"state must be a list of 3 states; got 1"):
         stream.state = state[:1]
 
 
@@ -161,17 +161,17 @@ def mixed():
 
 REFUSED = {
     "bidirectional": (lambda: chain(L.Bidirectional(every())), r"Bidirectional.*: it reads a sequence from both ends"),
-    "pooling": (lambda: chain(every(), L.GlobalAveragePooling1D()), "it looks at all steps at once"),
+    "pooling": (lambda: chain(every(), L.GlobalAveragePooling1D()), "it needs all steps at once"),
     "backwards": (lambda: chain(every(go_backwards=True, name="back")), r"got back \(LSTM\): go_backwards begins with"),
-    "reshape": (lambda: chain(L.Reshape((5, 4)), shape=(4, 5)), "it moves numbers from step to step"),
-    "flatten": (lambda: chain(L.Flatten(), shape=(4, 5)), "it moves numbers from step to step"),
+    "reshape": (lambda: chain(L.Reshape((5, 4)), shape=(4, 5)), "it moves elements from step to step"),
+    "flatten": (lambda: chain(L.Flatten(), shape=(4, 5)), "it moves elements from step to step"),
     "initial state": (with_states, "its initial states are inputs"),
     "states and steps": (mixed, "one of its inputs has steps, and another one has none"),
-    "beside one another in time": (lambda: elementwise(L.Concatenate(axis=1)), "its axis is that of time"),
+    "beside one another in time": (lambda: elementwise(L.Concatenate(axis=1)), "its axis is the time axis"),
     "softmax in time": (lambda: chain(L.Softmax(axis=1)), "its axis is the time axis"),
     "norm in time": (lambda: chain(L.LayerNormalization(axis=[1, 2]), shape=(4, 5)), "its axes include the time axis"),
     "dense in time": (lambda: chain(L.Dense(2), shape=(5,)), "the last axis of its input is the time axis"),
-    "attention": (lambda: elementwise(L.Attention()), "it looks at other steps; see seqfuse.functional.KVCache"),
+    "attention": (lambda: elementwise(L.Attention()), "it needs other steps; see seqfuse.functional.KVCache"),
     "looking ahead": (lambda: chain(L.Conv1D(3, 3, padding="same")), "its windows include later steps or skip steps"),
     "inside": (lambda: chain(chain(L.Bidirectional(every()))), "it reads a sequence from both ends"),
 }  # fmt: skip
@@ -188,7 +188,7 @@ def test_stream_refuses_what_is_no_step():
     stream = MODELS["lstm and dense"]().stream(B)
     first = stream.step(x[:, 0])
     with pytest.raises(
-        ValueError, match=r"x must be \(batch, ...\) = \(3, 5\); got \(3, 1, 5\). A step has no axis of T"
+        ValueError, match=r"x must be \(batch, ...\) = \(3, 5\); got \(3, 1, 5\). A step has no time axis"
     ):
         stream.step(x[:, :1])
     stream.reset()
@@ -198,9 +198,9 @@ def test_stream_refuses_what_is_no_step():
     assert stream.step(x[:, 0].astype(">f8")).tobytes() == first.tobytes()
     stream.reset()
     assert stream.step(x[:, 0].tolist()).tobytes() == first.tobytes()
-    with pytest.raises(ValueError, match="stream needs a model with shapes"):
+    with pytest.raises(ValueError, match="the model must be built before stream"):
         Sequential([L.Dense(2)]).stream()
-    with pytest.raises(ValueError, match=r"stream needs inputs \(batch, T, ...\)"):
+    with pytest.raises(ValueError, match=r"inputs of a stream must be \(batch, T, ...\)"):
         Model(a := L.Input(()), L.Dropout(0.5)(a)).stream()
     with pytest.raises(ValueError, match="x must be a list of 2 inputs; got 3"):
         branches().stream(B).step([x[:, 0]] * 3)

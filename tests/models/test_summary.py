@@ -1,4 +1,4 @@
-"""Holds what a summary says."""
+"""Tests of Model.summary and of the repr of a model."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def summary(model, **options):
     return lines
 
 
-def test_a_sequential_has_a_row_a_layer():
+def test_summary_has_one_row_per_layer():
     model = Sequential([Input((10, 1), name="in"), LSTM(64, name="l"), Dense(1, name="d")], name="m")
     assert summary(model) == [
         'Model: "m"',
@@ -21,11 +21,11 @@ def test_a_sequential_has_a_row_a_layer():
         "in (InputLayer) | (None, 10, 1) |          0",
         "l (LSTM)        | (None, 64)    |     16,896",
         "d (Dense)       | (None, 1)     |         65",
-        "16,961 parameters (67.8 kB): 16,961 trainable, 0 not",
+        "16,961 parameters (67.8 kB): 16,961 trainable, 0 not trainable",
     ]
 
 
-def test_a_graph_says_what_is_connected_to_what_and_what_is_shared():
+def test_summary_shows_connections_and_shared_layers():
     a, b = Input((4, 2), name="a"), Input((4, 2), name="b")
     shared = GRU(3, name="shared", return_state=True)
     (ya, _), (yb, hb) = shared(a), shared(b)
@@ -38,18 +38,35 @@ def test_a_graph_says_what_is_connected_to_what_and_what_is_shared():
     assert "(None, 3), (None, 3)" in calls[0]
 
 
-def test_frozen_weights_are_counted_apart():
+def test_summary_counts_frozen_weights():
     model = Sequential([Input((3,)), Dense(2, trainable=False), Dense(1)])
-    assert summary(model)[-1] == "11 parameters (44 bytes): 3 trainable, 8 not"
+    assert summary(model)[-1] == "11 parameters (44 bytes): 3 trainable, 8 not trainable"
     assert max(map(len, summary(model, line_length=90))) == 90
 
 
-def test_a_model_without_shapes_says_so(capsys):
+def test_summary_states_that_the_model_is_not_built(capsys):
     model = Sequential([Dense(2)], name="late")
     model.summary()
     assert capsys.readouterr().out.splitlines() == [
         'Model: "late"',
-        "not built: call it, or start it with an Input, and it has shapes and parameters",
+        "not built: call the model or start it with an Input to see shapes and parameters",
     ]
     model.predict(np.zeros((1, 3)))
     assert summary(model)[-1].startswith("8 parameters")
+
+
+def test_repr_shows_size_shapes_and_compilation():
+    model = Sequential([Input((10, 1)), LSTM(64), Dense(1)], name="m")
+    assert repr(model) == '<Sequential "m": 2 layers, 16,961 parameters\n  (None, 10, 1) -> (None, 1)>'
+    model.compile("adam", "mse")
+    assert repr(model).splitlines()[2:] == ["  optimizer Adam(learning_rate=0.001), loss mse>"]
+
+
+def test_repr_states_that_the_model_is_not_built():
+    assert repr(Sequential([Dense(2)], name="late")) == '<Sequential "late": 1 layer, 0 parameters, not built>'
+
+
+def test_repr_shows_all_inputs_and_outputs():
+    a, b = Input((4, 2)), Input((4, 2))
+    model = Model([a, b], [Add()([a, b]), Dense(3)(b)], name="two")
+    assert repr(model).splitlines()[1] == "  (None, 4, 2), (None, 4, 2) -> (None, 4, 2), (None, 4, 3)>"

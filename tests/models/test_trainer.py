@@ -87,11 +87,11 @@ def test_steps_per_epoch_takes_so_many_batches_and_starts_again():
 
 def test_an_iterator_that_is_used_up_is_said_so():
     model = model_of()
-    with pytest.raises(ValueError, match="x must give at least one batch an epoch; got none"):
+    with pytest.raises(ValueError, match="x must have at least one batch per epoch; got none"):
         model.fit(iter([(X, Y)]), epochs=2, verbose=0)
     assert model.history.epoch == [0]
     for call in (model.evaluate, model.predict):
-        with pytest.raises(ValueError, match=f"{call.__name__}: x must give at least one batch; got none"):
+        with pytest.raises(ValueError, match=f"{call.__name__}: x must have at least one batch; got none"):
             call(iter([]), verbose=0)
 
 
@@ -236,7 +236,7 @@ def test_validation_steps_and_batch_size():
 
 
 def test_a_validation_split_of_batches_is_refused():
-    with pytest.raises(ValueError, match="validation_split must be 0 where x is not arrays"):
+    with pytest.raises(ValueError, match="validation_split must be 0 if x is not arrays"):
         model_of().fit([(X, Y)], validation_split=0.5, verbose=0)
 
 

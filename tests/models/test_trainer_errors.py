@@ -12,13 +12,13 @@ from seqfuse.models import Sequential
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
 def test_a_model_that_is_not_compiled_says_so(call):
     model = Sequential([Input((4, 2)), SimpleRNN(3), Dense(1)], name="raw")
-    with pytest.raises(RuntimeError, match="raw: compile it first"):
+    with pytest.raises(RuntimeError, match="raw: the model must be compiled first"):
         getattr(model, call)(X, Y)
 
 
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
 def test_a_missing_target_is_said_so(call):
-    with pytest.raises(ValueError, match="y must be given, which its loss compares with; got None"):
+    with pytest.raises(ValueError, match="y must be given, because the output has a loss; got None"):
         getattr(model_of(), call)(X)
     if call == "fit":
         with pytest.raises(ValueError, match="y must be given"):
@@ -40,8 +40,12 @@ def test_a_missing_target_is_said_so(call):
         ({"x": X[:, :, :1]}, ValueError, r"the input must be \(batch, T, I\) = \(\.\.\., 2\); got \(10, 4, 1\)"),
         ({"y": np.zeros((10, 2))}, ValueError, r"y_true must be as y_pred = \(10, 1\); got \(10, 2\)"),
         ({"x": [[1, 2], [1]]}, ValueError, r"small: x must be an array; got list\. NumPy says"),
-        ({"class_weight": "balanced"}, TypeError, "class_weight must be a dict, of a class its weight; got 'balanced'"),
-        ({"x": [(X, Y)]}, ValueError, "y must be None where x is an iterable"),
+        (
+            {"class_weight": "balanced"},
+            TypeError,
+            "must be a dict from classes to weights; got 'balanced'",
+        ),
+        ({"x": [(X, Y)]}, ValueError, "y must be None if x is an iterable"),
         ({"x": [(X, Y, Y, Y)], "y": None}, ValueError, "got 4 parts"),
     ],
 )
@@ -65,14 +69,12 @@ def test_an_output_for_every_step_against_one_target_a_sequence_is_refused():
     model.compile("adam", "mse")
     words = rng().integers(0, 9, (6, 5))
     for y in (np.zeros((6, 1)), np.zeros(6)):
-        with pytest.raises(
-            ValueError, match=r'y_pred = \(6, 5, 1\); got \(6.*The output "out" has a row for every step'
-        ):
+        with pytest.raises(ValueError, match=r'y_pred = \(6, 5, 1\); got \(6.*The output "out" has one row per step'):
             model.fit(words, y, verbose=0)
     model.fit(words, np.zeros((6, 5, 1)), verbose=0)
 
 
 def test_fit_without_a_loss_is_refused():
     model = model_of(loss=None)
-    with pytest.raises(ValueError, match="small: compile needs a loss for fit; got None"):
+    with pytest.raises(ValueError, match="small: compile must get a loss before fit; got None"):
         model.fit(X, Y, verbose=0)

@@ -17,7 +17,7 @@ MUTANTS = [
     Mutant(
         "train step: class weights take the place of sample weights",
         f"{MODELS}/_training_step.py",
-        'return each * targets.per_value(self.name, "sample_weight"',
+        'return weights * targets.per_value(self.name, "sample_weight"',
         'return each + 0 * targets.per_value(self.name, "sample_weight"',
         (f"{TESTS}/test_trainer.py",),
         killed_before=True,
@@ -41,7 +41,7 @@ MUTANTS = [
     Mutant(
         "graph backward: of a place that is read twice the last gradient is kept",
         f"{MODELS}/_run.py",
-        "dy if there is None else there + dy",
+        "dy if gradients[slot] is None else gradients[slot] + dy",
         "dy",
         (f"{TESTS}/test_run.py",),
         killed_before=True,
@@ -49,15 +49,15 @@ MUTANTS = [
     Mutant(
         "graph backward: a frozen layer ends the way back",
         f"{MODELS}/_run.py",
-        "learns = any(wanted[place] for place in step.reads) or bool(step.layer.trainable_weights)",
-        "learns = bool(step.layer.trainable_weights)",
+        "depends = any(needed[slot] for slot in call.inputs) or bool(call.layer.trainable_weights)",
+        "depends = bool(call.layer.trainable_weights)",
         (f"{TESTS}/test_run.py",),
         killed_before=True,
     ),
     Mutant(
         "graph forward: masks do not travel beside the arrays",
         f"{MODELS}/_run.py",
-        "masked[place] = one",
+        "mask_of[slot] = each",
         "pass",
         (f"{TESTS}/test_run.py",),
         killed_before=True,
@@ -81,8 +81,8 @@ MUTANTS = [
     Mutant(
         "validation_split: the last samples are those that are learnt",
         f"{MODELS}/_batches.py",
-        "return _rows(data, slice(at)), _rows(data, slice(at, None))",
-        "return _rows(data, slice(samples - at, None)), _rows(data, slice(samples - at))",
+        "return _select(data, slice(at)), _select(data, slice(at, None))",
+        "return _select(data, slice(samples - at, None)), _select(data, slice(samples - at))",
         (f"{TESTS}/test_batches.py",),
         killed_before=True,
     ),
@@ -105,8 +105,8 @@ MUTANTS = [
     Mutant(
         "bptt: every chunk lacks its last step",
         f"{MODELS}/_chunks.py",
-        "_piece(a, at, at + steps, length)",
-        "_piece(a, at, at + steps - 1, length)",
+        "_chunk(a, at, at + steps, length)",
+        "_chunk(a, at, at + steps - 1, length)",
         (f"{TESTS}/test_chunks.py",),
         killed_before=True,
     ),
@@ -153,7 +153,7 @@ MUTANTS = [
     Mutant(
         "model stream: a refused step moves the states on",
         f"{MODELS}/_stream.py",
-        "self.state = before",
+        "self.state = saved",
         "pass",
         (f"{TESTS}/test_stream.py",),
         killed_before=True,
@@ -169,8 +169,8 @@ MUTANTS = [
     Mutant(
         "model: layers come from the outputs on",
         f"{MODELS}/_graph.py",
-        "key=lambda layer: (-depth[layer], met[layer])",
-        "key=lambda layer: (depth[layer], met[layer])",
+        "key=lambda layer: (-depth[layer], visit_order[layer])",
+        "key=lambda layer: (depth[layer], visit_order[layer])",
         (f"{TESTS}/test_graph.py", f"{TESTS}/test_model.py"),
         killed_before=True,
     ),

@@ -10,17 +10,17 @@ import numpy as np
 from seqfuse._io.structure import Decoder, encode
 from seqfuse.layers._input import InputLayer
 from seqfuse.layers._layer import Layer
-from seqfuse.layers._tensor import Tensor
 from seqfuse.layers.weight import Gradients
 from seqfuse.models import _run as run
 from seqfuse.models._graph import Graph, build_graph, infer_shapes
 from seqfuse.models._graph_config import called_layers, graph_config, tensors_from_config
+from seqfuse.models._model_inputs import as_tensors, match_axes, tensor_names
 from seqfuse.models._stream import ModelStream, plan_steps
 from seqfuse.models._summary import model_repr, summary_lines
 from seqfuse.models._trainer import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import DTypeLike
 
@@ -89,14 +89,14 @@ class Model(Trainer):
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         """Build the graph from symbolic inputs and outputs."""
-        self.inputs, self._several_in = _tensors("inputs", inputs)
-        self.outputs, self._several_out = _tensors("outputs", outputs)
+        self.inputs, self._several_in = as_tensors("inputs", inputs)
+        self.outputs, self._several_out = as_tensors("outputs", outputs)
         for tensor in self.inputs:
             if not isinstance(tensor.node.layer, InputLayer):
                 raise ValueError(f"Model: inputs must come from Input; got {tensor}")
         self._graph = build_graph(self.inputs, self.outputs)
-        self.input_names = _tensor_names(inputs, self.inputs)
-        self.output_names = _tensor_names(outputs, self.outputs)
+        self.input_names = tensor_names(inputs, self.inputs)
+        self.output_names = tensor_names(outputs, self.outputs)
         self.built = True
 
     # ---- layers --------------------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ class Model(Trainer):
             given = [x]
             if len(names) > 1:
                 raise ValueError(f"{self.name}: x must be a list of {len(names)} inputs, {names}; got one array")
-        return [_match_axes(self.name, tensor, array) for tensor, array in zip(self.inputs, given)]
+        return [match_axes(self.name, tensor, array) for tensor, array in zip(self.inputs, given)]
 
     # ---- the model as a layer ------------------------------------------------------------------------------------
 
@@ -383,31 +383,3 @@ class Model(Trainer):
             rate = f"(learning_rate={optimizer.learning_rate:g})"
             compiled = type(optimizer).__name__ + rate, loss if isinstance(loss, str) else repr(loss)
         return model_repr(self, self._graph, len(self.layers), compiled)
-
-
-def _tensors(argument: str, value: Any) -> tuple[list[Tensor], bool]:
-    """Return symbolic inputs or outputs as a list, and whether they were given as a list or dict."""
-    several = isinstance(value, (list, tuple))
-    tensors: Sequence[Any] = list(value) if several else list(value.values()) if isinstance(value, Mapping) else [value]
-    for tensor in tensors:
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"Model: {argument} must be symbolic, from Input and layers; got {type(tensor).__name__}")
-    return list(tensors), several or isinstance(value, Mapping)
-
-
-def _tensor_names(given: Any, tensors: Sequence[Tensor]) -> list[str]:
-    """Return the names of inputs or outputs: the keys of a dict, otherwise the names of their layers."""
-    return [str(name) for name in given] if isinstance(given, Mapping) else [tensor.name for tensor in tensors]
-
-
-def _match_axes(name: str, tensor: Tensor, x: Any) -> Any:
-    """Return x with the number of axes of its Input: a last axis of size 1 is added or removed, as in Keras."""
-    x = x if isinstance(x, np.ndarray) else np.asarray(x)
-    shape = tensor.shape
-    if x.ndim == len(shape) - 1 and shape[-1] == 1:
-        x = x[..., None]
-    elif x.ndim == len(shape) + 1 and x.shape[-1] == 1:
-        x = x[..., 0]
-    if x.ndim != len(shape):
-        raise ValueError(f"{name}: {tensor.name} must be {shape}; got {x.shape}".replace("None", "any"))
-    return x
