@@ -1,6 +1,7 @@
 """Tests of Model.summary and of the repr of a model."""
 
 import numpy as np
+import pytest
 
 from seqfuse.layers import GRU, LSTM, Add, Dense, Input
 from seqfuse.models import Model, Sequential
@@ -55,7 +56,7 @@ def test_summary_states_that_the_model_is_not_built(capsys):
     assert summary(model)[-1].startswith("8 parameters")
 
 
-def test_repr_shows_size_shapes_and_compilation():
+def test_repr_shows_size_shapes_optimizer_and_loss():
     model = Sequential([Input((10, 1)), LSTM(64), Dense(1)], name="m")
     assert repr(model) == '<Sequential "m": 2 layers, 16,961 parameters\n  (None, 10, 1) -> (None, 1)>'
     model.compile("adam", "mse")
@@ -70,3 +71,23 @@ def test_repr_shows_all_inputs_and_outputs():
     a, b = Input((4, 2)), Input((4, 2))
     model = Model([a, b], [Add()([a, b]), Dense(3)(b)], name="two")
     assert repr(model).splitlines()[1] == "  (None, 4, 2), (None, 4, 2) -> (None, 4, 2), (None, 4, 3)>"
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["not compiled", "compiled"])
+@pytest.mark.parametrize("build", ["sequential", "not built", "two inputs"])
+def test_repr_is_at_most_4_short_lines(build, compiled):
+    a, b = Input((4, 2)), Input((4, 2))
+    model = {
+        "sequential": lambda: Sequential([Input((10, 1)), LSTM(64), Dense(1)]),
+        "not built": lambda: Sequential([LSTM(64), Dense(1)]),
+        "two inputs": lambda: Model([a, b], [Dense(1, name="p")(Add()([a, b])), Dense(3, name="q")(b)]),
+    }[build]()
+    if compiled:
+        model.compile("adam", {"p": "mse", "q": "mae"} if build == "two inputs" else "mse")
+    lines = repr(model).splitlines()
+    assert len(lines) <= 4
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith(f'<{type(model).__name__} "{model.name}": ')
+    assert repr(model).endswith(">")
+    assert ("optimizer Adam(learning_rate=0.001), loss " in repr(model)) == compiled
+    assert " object at 0x" not in repr(model)
