@@ -7,25 +7,13 @@ import numpy as np
 import pytest
 
 from layers.gradients import assert_gradients
+from seqfuse import layers
 from seqfuse.layers import (
     GRU,
-    LSTM,
-    Activation,
     Add,
-    Bidirectional,
-    Conv1D,
     Dense,
-    Dropout,
-    Embedding,
     Input,
-    InputLayer,
     Layer,
-    LayerNormalization,
-    Masking,
-    ReLU,
-    SimpleRNN,
-    Softmax,
-    TimeDistributed,
 )
 from seqfuse.models import Model, Sequential
 
@@ -255,14 +243,18 @@ def test_layer_all_sublayers_lists_nested_layers_once():
     assert set(inside.layers) < set(found)
 
 
-LAYER_TYPES = [Activation, Bidirectional, Conv1D, Dense, Dropout, Embedding, GRU, InputLayer, LSTM, LayerNormalization]
-LAYER_TYPES += [Masking, ReLU, SimpleRNN, Softmax, TimeDistributed]
+LAYER_TYPES = [
+    exported
+    for exported in (getattr(layers, name) for name in layers.__all__)
+    if isinstance(exported, type) and issubclass(exported, Layer)
+]
 
 
 @pytest.mark.parametrize("layer_type", LAYER_TYPES)
 def test_layer_signature_and_docstring_name_every_argument(layer_type):
     parameters = inspect.signature(layer_type).parameters.values()
     assert {"name", "trainable", "dtype", "input_shape"} <= {parameter.name for parameter in parameters}
+    assert layer_type.__doc__, "the docstring must not be inherited"
     (section,) = re.findall(r"Parameters\n-+\n(.*?)\n\n", inspect.getdoc(layer_type), re.DOTALL)
     documented = re.findall(r"^(\S.*?) : ", section, re.MULTILINE)
     names = [f"**{p.name}" if p.kind is p.VAR_KEYWORD else p.name for p in parameters]
