@@ -1,4 +1,4 @@
-"""A small model that learns in milliseconds, and what the tests of training ask of it."""
+"""A small model that trains in milliseconds, its data, and assertions for the tests of training."""
 
 import numpy as np
 
@@ -17,6 +17,7 @@ def model_of(*layers, loss="mse", optimizer="sgd", **options):
 
 
 def twins(n=2, **options):
+    """Return n compiled models with the same weights."""
     first, *others = [model_of(**options) for _ in range(n)]
     for other in others:
         other.set_weights(first.get_weights())
@@ -24,23 +25,24 @@ def twins(n=2, **options):
 
 
 def assert_same(a, b):
+    """Check that two models have the same weights."""
     for one, other in zip(a.get_weights(), b.get_weights()):
         np.testing.assert_array_equal(one, other)
 
 
-class Told(Callback):
-    """Everything that it is told."""
+class EventRecorder(Callback):
+    """Callback that records its calls: the name of each event and its integer arguments."""
 
     def __init__(self):
         self.events = []
 
 
-def _remember(event):
-    def told(self, *arguments):
+def _record(event):
+    def method(self, *arguments):
         self.events.append((event, *[a for a in arguments if isinstance(a, int)]))
 
-    return told
+    return method
 
 
 for _event in [name for name in vars(Callback) if name.startswith("on_")]:
-    setattr(Told, _event, _remember(_event))
+    setattr(EventRecorder, _event, _record(_event))

@@ -1,4 +1,4 @@
-"""Holds how arrays and iterables become batches."""
+"""Tests of batches: how arrays and iterables are split, shuffled and validated."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def listed(batches):
     return [(list(x), list(y)) for x, y, _ in batches]
 
 
-def test_the_last_batch_is_what_is_left():
+def test_array_batches_end_with_a_smaller_batch():
     batches = ArrayBatches("fit", (X, Y, None), 3)
     assert len(batches) == 3
     assert listed(batches) == [([0, 1, 2], [0, 10, 20]), ([3, 4, 5], [30, 40, 50]), ([6], [60])]
@@ -33,7 +33,7 @@ def test_the_last_batch_is_what_is_left():
     assert [len(x) for x, _, _ in ArrayBatches("fit", (X, Y, None), 100)] == [7]
 
 
-def test_a_shuffled_epoch_has_every_sample_once_with_its_own_target():
+def test_array_batches_contain_every_sample_once_when_shuffled():
     batches = ArrayBatches("fit", (X, Y, None), 3, True, seeds())
     first, second = listed(batches), listed(batches)
     assert first != second
@@ -43,7 +43,7 @@ def test_a_shuffled_epoch_has_every_sample_once_with_its_own_target():
         assert all([10 * i for i in x] == y for x, y in epoch)
 
 
-def test_the_order_follows_from_the_seed():
+def test_array_batches_order_depends_on_the_seed():
     assert listed(ArrayBatches("fit", (X, Y, None), 3, True, seeds())) == listed(
         ArrayBatches("fit", (X, Y, None), 3, True, seeds())
     )
@@ -52,7 +52,7 @@ def test_the_order_follows_from_the_seed():
     )
 
 
-def test_shuffled_batches_stay_whole():
+def test_array_batches_keep_their_samples_when_batches_are_shuffled():
     x = np.arange(64)
     epochs = [tuple(tuple(b) for b, _, _ in ArrayBatches("fit", (x, x, None), 8, "batch", seeds(i))) for i in range(3)]
     for epoch in epochs:
@@ -62,7 +62,7 @@ def test_shuffled_batches_stay_whole():
     assert sorted(i for x in rest for i in x) == list(X)
 
 
-def test_weights_lists_and_dicts_are_cut_and_shuffled_together():
+def test_array_batches_shuffle_inputs_targets_and_weights_together():
     data = [X, X[:, None]], {"a": Y, "b": Y + 1}, X * 0.5
     for x, y, w in ArrayBatches("fit", data, 3, True, seeds()):
         np.testing.assert_array_equal(x[0], x[1][:, 0])
@@ -71,12 +71,12 @@ def test_weights_lists_and_dicts_are_cut_and_shuffled_together():
         np.testing.assert_array_equal(w, x[0] / 2)
 
 
-def test_without_targets_there_are_none():
+def test_array_batches_have_no_targets_when_y_is_none():
     assert [y for _, y, _ in ArrayBatches("predict", (X, None, None), 4, True, seeds())] == [None, None]
 
 
 @pytest.mark.parametrize(
-    ("data", "options", "said"),
+    ("data", "options", "message"),
     [
         (
             (X, Y[:5], None),
@@ -91,12 +91,12 @@ def test_without_targets_there_are_none():
         ((X, Y, None), {"shuffle": "batches"}, 'shuffle must be True, False or "batch"'),
     ],
 )
-def test_what_is_no_batch_is_refused(data, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_array_batches_reject_invalid_arguments(data, options, message):
+    with pytest.raises(ValueError, match=message):
         ArrayBatches("fit", data, **{"batch_size": 3, **options})
 
 
-def test_split_takes_the_last_samples_as_keras_does():
+def test_split_validation_returns_the_last_samples_as_keras_does():
     (x, _y, _), (vx, vy, _) = split_validation("fit", (X, Y, None), 0.3)
     assert (list(x), list(vx)) == ([0, 1, 2, 3], [4, 5, 6])
     assert list(vy) == [40, 50, 60]
@@ -112,7 +112,7 @@ def test_split_takes_the_last_samples_as_keras_does():
         split_validation("fit", (X[:1], Y[:1], None), 0.5)
 
 
-def test_arrays_reads_lists_of_numbers_and_keeps_lists_of_arrays():
+def test_to_arrays_converts_lists_of_numbers_and_keeps_lists_of_arrays():
     assert to_arrays("f", "x", [1, 2, 3], False).shape == (3,)
     assert to_arrays("f", "x", [[1, 2], [3, 4]], False).shape == (2, 2)
     assert [a.shape for a in to_arrays("f", "x", [[1, 2], [3, 4]], True)] == [(2,), (2,)]
@@ -124,7 +124,7 @@ def test_arrays_reads_lists_of_numbers_and_keeps_lists_of_arrays():
         to_arrays("f", "x", [[1, 2], [[1], 2]], True)
 
 
-def test_what_is_given_as_one_is_x_y_and_weights():
+def test_unpack_batch_returns_x_y_and_sample_weight():
     assert unpack_batch("fit", X)[1:] == (None, None)
     assert unpack_batch("fit", (X,)) == (X, None, None)
     assert unpack_batch("fit", [X, Y]) == (X, Y, None)
@@ -133,8 +133,8 @@ def test_what_is_given_as_one_is_x_y_and_weights():
         unpack_batch("fit", (X, Y, Y, Y))
 
 
-class Numbered:
-    """What has a length and numbered batches, without an end of its own, as Keras's PyDataset."""
+class IndexedDataset:
+    """Dataset with a length and indexed batches, like Keras's PyDataset. Its `__getitem__` accepts any index."""
 
     def __init__(self):
         self.ends = 0
@@ -149,33 +149,33 @@ class Numbered:
         self.ends += 1
 
 
-def test_iterables_of_every_kind_give_batches():
-    assert [int(x[0]) for x, _, _ in IterableBatches("fit", Numbered())] == [0, 1, 2]
-    assert IterableBatches("fit", Numbered()).steps == 3
+def test_iterable_batches_accept_sequences_generators_and_lists():
+    assert [int(x[0]) for x, _, _ in IterableBatches("fit", IndexedDataset())] == [0, 1, 2]
+    assert IterableBatches("fit", IndexedDataset()).steps == 3
     generator = IterableBatches("fit", ((X, Y) for _ in range(2)))
     assert generator.steps is None
     assert len(list(generator)) == 2
-    assert list(generator) == []  # used up
-    again = IterableBatches("fit", [(X, Y), (X, Y)])
-    assert len(list(again)) == len(list(again)) == again.steps == 2
+    assert list(generator) == []  # a generator can only be consumed once
+    batches = IterableBatches("fit", [(X, Y), (X, Y)])
+    assert len(list(batches)) == len(list(batches)) == batches.steps == 2
     with pytest.raises(TypeError, match="x must be arrays or an iterable of batches; got int"):
         IterableBatches("fit", 3)
 
 
-def test_numbered_batches_hear_that_an_epoch_has_ended():
-    numbered = Numbered()
-    batches = IterableBatches("fit", numbered)
+def test_iterable_batches_call_on_epoch_end_of_the_dataset():
+    dataset = IndexedDataset()
+    batches = IterableBatches("fit", dataset)
     for epoch in (1, 2):
         list(batches)
-        assert numbered.ends == epoch
+        assert dataset.ends == epoch
 
 
-def test_data_is_told_from_batches():
-    class Framed:
+def test_is_array_data_distinguishes_arrays_from_batches():
+    class ArrayLike:
         def __array__(self, dtype=None, copy=None):
             return X
 
-    for x in (X, [X, Y], [1, 2], {"a": X}, (X, Y), Framed()):
+    for x in (X, [X, Y], [1, 2], {"a": X}, (X, Y), ArrayLike()):
         assert is_array_data(x)
-    for x in ([(X, Y)], iter([(X, Y)]), Numbered()):
+    for x in ([(X, Y)], iter([(X, Y)]), IndexedDataset()):
         assert not is_array_data(x)

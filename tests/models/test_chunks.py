@@ -1,4 +1,4 @@
-"""Holds truncated back-propagation through time: `fit(bptt=K)` is a loop over chunks that carries states on."""
+"""Tests of truncated backpropagation through time: `fit(bptt=K)` trains on chunks and carries the states over."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ def stacked():
     )
 
 
-def by_hand(model, x, y, K, rows, rate):
-    """The same training without fit: every chunk starts from the states that the one before has left."""
+def train_manually(model, x, y, K, rows, rate):
+    """Train like `fit(bptt=K)` in a plain loop: each chunk starts from the final states of the previous chunk."""
     lstm, gru, dense = model.layers
     for start in range(0, len(x), rows):
         xb, yb = x[start : start + rows], y[start : start + rows]
@@ -26,31 +26,31 @@ def by_hand(model, x, y, K, rows, rate):
         for t in range(0, x.shape[1], K):
             xc, yc = xb[:, t : t + K], yb[:, t : t + K]
             lstm.return_state = gru.return_state = True
-            (a, h, c), of_lstm = lstm.forward([xc, h, c])
-            (b, g), of_gru = gru.forward([a, g])
-            z, of_dense = dense.forward(b)
+            (a, h, c), lstm_tape = lstm.forward([xc, h, c])
+            (b, g), gru_tape = gru.forward([a, g])
+            z, dense_tape = dense.forward(b)
             dz = 2 * (z - yc) / z.size
-            db, of_d = dense.backward(of_dense, dz.astype(np.float32))
-            (da, _), of_g = gru.backward(of_gru, [db, None])
-            _, of_l = lstm.backward(of_lstm, [da, None, None], need_dx=False)
+            db, dense_grads = dense.backward(dense_tape, dz.astype(np.float32))
+            (da, _), gru_grads = gru.backward(gru_tape, [db, None])
+            _, lstm_grads = lstm.backward(lstm_tape, [da, None, None], need_dx=False)
             lstm.return_state = gru.return_state = False
-            for weight, gradient in zip(model.trainable_weights, [*of_l, *of_g, *of_d]):
+            for weight, gradient in zip(model.trainable_weights, [*lstm_grads, *gru_grads, *dense_grads]):
                 weight.value -= np.float32(rate) * gradient
 
 
 @pytest.mark.parametrize("K", [1, 3, 4, 10, 99])
-def test_bptt_equals_a_loop_by_hand_over_chunks_with_carried_states(K):
+def test_fit_bptt_equals_a_manual_loop_over_chunks(K):
     x, y = rng().normal(size=(5, 10, 2)).astype(np.float32), rng(1).normal(size=(5, 10, 1)).astype(np.float32)
     model, other = stacked(), stacked()
     other.set_weights(model.get_weights())
     model.compile(SGD(0.1), "mse")
     model.fit(x, y, batch_size=2, shuffle=False, bptt=K, verbose=0)
-    by_hand(other, x, y, K, 2, 0.1)
+    train_manually(other, x, y, K, 2, 0.1)
     for ours, theirs in zip(model.get_weights(), other.get_weights()):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
 
 
-def test_bptt_over_the_whole_sequence_is_fit_without_it():
+def test_fit_bptt_equals_plain_fit_when_one_chunk_has_the_whole_sequence():
     x, y = rng().normal(size=(6, 5, 2)), rng(1).normal(size=(6, 5, 1))
     first, second = stacked(), stacked()
     second.set_weights(first.get_weights())
@@ -62,7 +62,7 @@ def test_bptt_over_the_whole_sequence_is_fit_without_it():
         np.testing.assert_array_equal(a, b)
 
 
-def test_every_chunk_is_an_update_and_no_state_is_left():
+def test_fit_bptt_updates_once_per_chunk_and_clears_the_states():
     class Count(Callback):
         def __init__(self):
             self.batches, self.carried = [], []
@@ -82,18 +82,18 @@ def test_every_chunk_is_an_update_and_no_state_is_left():
         assert not layer.carries
 
 
-def test_bptt_reaches_recurrent_layers_inside_other_models_and_cuts_words_and_weights():
+def test_fit_bptt_splits_integer_inputs_and_sample_weights_when_layers_are_nested():
     inside = Sequential([GRU(3, return_sequences=True)])
     model = Sequential([Input((None,)), Embedding(5, 2, mask_zero=True), inside, Dense(5, "softmax")])
     seen = []
     gru = inside.layers[0]
     forward = gru.forward
 
-    def watched(x, **options):
+    def recorded_forward(x, **options):
         seen.append((x.shape, gru.carries, None if gru._state is None else gru._state[0].copy()))
         return forward(x, **options)
 
-    gru.forward = watched
+    gru.forward = recorded_forward
     model.compile("sgd", "sparse_categorical_crossentropy")
     words = rng().integers(0, 5, (4, 5))
     model.fit(words, words, sample_weight=np.ones((4, 5)), bptt=2, verbose=0)
@@ -104,7 +104,7 @@ def test_bptt_reaches_recurrent_layers_inside_other_models_and_cuts_words_and_we
     model.fit(words, words, sample_weight=np.ones(4), bptt=2, verbose=0)
 
 
-def test_a_weight_a_sequence_stays_with_every_chunk():
+def test_fit_bptt_applies_sample_weights_per_sequence_to_every_chunk():
     x, y, w = rng().normal(size=(3, 4, 2)), rng(1).normal(size=(3, 4, 1)), np.array([1.0, 0.0, 3.0])
     first, second = stacked(), stacked()
     second.set_weights(first.get_weights())
@@ -115,7 +115,7 @@ def test_a_weight_a_sequence_stays_with_every_chunk():
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
 
 
-def test_validation_after_chunks_starts_from_no_state():
+def test_fit_bptt_validates_from_zero_states():
     x, y = rng().normal(size=(4, 6, 2)), rng(1).normal(size=(4, 6, 1))
     model = stacked()
     model.compile("sgd", "mse")
@@ -124,7 +124,7 @@ def test_validation_after_chunks_starts_from_no_state():
 
 
 @pytest.mark.parametrize("where", ["interrupt", "error"])
-def test_what_ends_a_training_within_chunks_leaves_no_state(where):
+def test_fit_bptt_clears_the_states_when_training_is_interrupted(where):
     class End(Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 1:
@@ -138,14 +138,14 @@ def test_what_ends_a_training_within_chunks_leaves_no_state(where):
     assert model.predict(np.ones((3, 4, 2))).shape == (3, 4, 1)
 
 
-def test_bptt_is_refused_where_it_means_nothing():
+def test_fit_bptt_rejects_unsuitable_models_and_targets():
     x, y = np.ones((2, 6, 2)), np.ones((2, 6, 1))
     dense = Sequential([Input((6, 2)), Dense(1)])
     last = Sequential([Input((6, 2)), SimpleRNN(2)])
     a, b, gru = Input((6, 2)), Input((6, 2)), GRU(2, return_sequences=True, name="twice")
     shared = Model([a, b], Dense(1)(Add()([gru(a), gru(b)])))
     both = Sequential([Input((6, 2)), Bidirectional(GRU(2, return_sequences=True)), Dense(1)])
-    for model, target, bptt, said in (
+    for model, target, bptt, message in (
         (dense, y, 2, "bptt must be None for a model without recurrent layers"),
         (both, y, 2, "bptt must be None for layers with go_backwards; got backward_"),
         (
@@ -159,14 +159,14 @@ def test_bptt_is_refused_where_it_means_nothing():
         (stacked(), y, 2.5, "bptt must be an integer"),
     ):
         model.compile("sgd", "mse")
-        with pytest.raises((ValueError, TypeError), match=said):
+        with pytest.raises((ValueError, TypeError), match=message):
             model.fit(x, target, bptt=bptt, verbose=0)
     shared.compile("sgd", "mse")
     with pytest.raises(ValueError, match="is called twice; got twice, which is shared"):
         shared.fit([x, x], y, bptt=2, verbose=0)
 
 
-def test_bptt_carries_no_state_of_layers_that_read_along_another_axis():
+def test_fit_bptt_carries_no_states_of_layers_inside_time_distributed():
     x, y = rng().normal(size=(4, 6, 3, 2)), rng(1).normal(size=(4, 6, 1))
 
     def model():
@@ -175,16 +175,16 @@ def test_bptt_carries_no_state_of_layers_that_read_along_another_axis():
 
     one, other = model(), model()
     other.set_weights(one.get_weights())
-    of_words = one.layers[0](x)  # what is inside knows nothing of chunks
+    features = one.layers[0](x)  # the nested LSTM reads along another axis, so chunks do not affect it
     one.compile(SGD(0.0), "mse")
     other.compile(SGD(0.0), "mse")
     chunked = one.fit(x, y, bptt=4, shuffle=False, verbose=0).history["loss"]
-    behind = Sequential([Input((6, 3)), *other.layers[1:]])
-    behind.compile(SGD(0.0), "mse")
-    assert chunked == behind.fit(of_words, y, bptt=4, shuffle=False, verbose=0).history["loss"]
+    rest = Sequential([Input((6, 3)), *other.layers[1:]])
+    rest.compile(SGD(0.0), "mse")
+    assert chunked == rest.fit(features, y, bptt=4, shuffle=False, verbose=0).history["loss"]
 
 
-def test_initial_states_that_are_given_are_taken_in_every_chunk():
+def test_fit_bptt_rejects_initial_states_as_inputs():
     x, h0 = Input((None, 2)), Input((3,))
     model = Model([x, h0], GRU(3, return_sequences=True)(x, initial_state=h0))
     model.compile("sgd", "mse")

@@ -1,4 +1,4 @@
-"""Holds the pair of a whole model: central differences, several inputs and outputs, and models inside models."""
+"""Tests of Model: gradients by central differences, several inputs and outputs, nested models, and errors."""
 
 import numpy as np
 import pytest
@@ -23,17 +23,17 @@ from seqfuse.models import Model, Sequential
 D = {"dtype": "float64"}
 
 
-def test_stacked_recurrent_layers_match_central_differences():
+def test_model_gradients_match_central_differences_for_stacked_recurrent_layers():
     model = Sequential([Input((4, 2)), GRU(3, return_sequences=True, **D), LSTM(2, **D), Dense(1, "tanh", **D)])
     assert_training_gradient(compiled(model), rng().normal(size=(3, 4, 2)), rng(1).normal(size=(3, 1)))
 
 
-def test_a_bidirectional_model_matches_central_differences():
+def test_model_gradients_match_central_differences_for_a_bidirectional_layer():
     model = Sequential([Input((4, 2)), Bidirectional(LSTM(2, return_sequences=True, **D), **D), GRU(2, **D)])
     assert_training_gradient(compiled(model), rng().normal(size=(3, 4, 2)), rng(1).normal(size=(3, 2)))
 
 
-def test_a_layer_called_twice_gets_the_sum_of_both_gradients():
+def test_model_sums_gradients_of_a_layer_that_is_called_twice():
     a, b, shared, last = Input((3, 2)), Input((5, 2)), LSTM(3, **D), Dense(2, **D)
     model = compiled(Model([a, b], Add(**D)([last(shared(a)), last(shared(b))])))
     assert len(model.weights) == 5
@@ -41,13 +41,13 @@ def test_a_layer_called_twice_gets_the_sum_of_both_gradients():
     assert_training_gradient(model, x, rng(2).normal(size=(4, 2)))
 
 
-def test_a_layer_called_on_its_own_output_gets_the_sum_of_both_gradients():
+def test_model_sums_gradients_of_a_layer_that_is_called_on_its_own_output():
     x, layer = Input((3,)), Dense(3, "tanh", **D)
     model = compiled(Model(x, layer(layer(x))))
     assert_training_gradient(model, rng().normal(size=(4, 3)), rng(1).normal(size=(4, 3)))
 
 
-def test_a_residual_connection_matches_central_differences():
+def test_model_gradients_match_central_differences_for_residual_connections():
     x = Input((4, 3))
     h = GRU(3, return_sequences=True, **D)(x)
     y = Add(**D)([x, h])
@@ -55,7 +55,7 @@ def test_a_residual_connection_matches_central_differences():
     assert_training_gradient(model, rng().normal(size=(2, 4, 3)), rng(1).normal(size=(2, 1)))
 
 
-def test_one_array_that_is_added_twice_is_not_written_by_either():
+def test_model_gradients_match_central_differences_when_a_tensor_is_used_twice():
     x, both = Input((3,)), Dense(3, **D)
     h = both(x)
     model = compiled(Model(x, [Add(**D)([h, h]), h]), ["mse", "mae"])
@@ -70,7 +70,7 @@ def several_inputs_and_outputs():
     return Model([a, b], [Dense(2, name="p", **D)(z), Dense(1, name="q", **D)(y), Add(name="r", **D)([h, c])])
 
 
-def test_several_inputs_and_outputs_match_central_differences_with_loss_weights():
+def test_model_gradients_match_central_differences_with_loss_weights():
     model = several_inputs_and_outputs()
     compiled(model, {"p": "mse", "q": "mse", "r": "huber"}, loss_weights={"p": 0.5, "q": 2.0})
     x = {"b": rng().normal(size=(2, 3)), "a": rng(1).normal(size=(2, 4, 2))}
@@ -78,7 +78,7 @@ def test_several_inputs_and_outputs_match_central_differences_with_loss_weights(
     assert_training_gradient(model, x, y)
 
 
-def test_an_output_without_a_loss_gives_no_gradient():
+def test_model_gradients_are_zero_for_an_output_without_a_loss():
     model = several_inputs_and_outputs()
     compiled(model, {"q": "mse"})
     x, y = [rng(1).normal(size=(2, 4, 2)), rng().normal(size=(2, 3))], {"q": rng(2).normal(size=(2, 4, 1))}
@@ -88,7 +88,7 @@ def test_an_output_without_a_loss_gives_no_gradient():
     assert gradients["q/kernel"].any()
 
 
-def test_sample_weights_and_regularizers_match_central_differences():
+def test_model_gradients_match_central_differences_with_sample_weights_and_regularizers():
     model = Sequential(
         [
             Input((4, 2)),
@@ -96,18 +96,18 @@ def test_sample_weights_and_regularizers_match_central_differences():
             Dense(1, kernel_regularizer="l2", **D),
         ]
     )
-    model.layers[0].bias.value += 0.5  # away from the kink of an absolute value
+    model.layers[0].bias.value += 0.5  # away from 0, where the L1 penalty is not differentiable
     weights = np.array([0.5, 0.0, 2.0])
     assert_training_gradient(compiled(model), rng().normal(size=(3, 4, 2)), rng(1).normal(size=(3, 1)), weights)
 
 
-def test_sample_weights_of_every_step_match_central_differences():
+def test_model_gradients_match_central_differences_with_sample_weights_per_step():
     model = Sequential([Input((4, 2)), GRU(2, return_sequences=True, **D), TimeDistributed(Dense(1, **D), **D)])
     y, weights = rng(1).normal(size=(3, 4, 1)), rng(2).uniform(size=(3, 4))
     assert_training_gradient(compiled(model), rng().normal(size=(3, 4, 2)), y, weights)
 
 
-def test_masked_words_match_central_differences():
+def test_model_gradients_match_central_differences_with_a_masked_embedding():
     words = np.array([[1, 2, 0, 0], [3, 0, 1, 2], [1, 1, 1, 1]])
     model = Sequential(
         [
@@ -121,7 +121,7 @@ def test_masked_words_match_central_differences():
     assert_training_gradient(compiled(model, "sparse_categorical_crossentropy"), words, np.array([0, 2, 1]))
 
 
-def test_a_masked_loss_of_every_step_matches_central_differences():
+def test_model_gradients_match_central_differences_with_a_masked_loss_per_step():
     x = rng().normal(size=(3, 4, 2))
     x[0, 2:] = x[1, 1] = 0.0
     model = Sequential([Input((4, 2)), Masking(), GRU(3, return_sequences=True, **D), Dense(2, "softmax", **D)])
@@ -129,7 +129,7 @@ def test_a_masked_loss_of_every_step_matches_central_differences():
     assert_training_gradient(model, x, rng(1).integers(0, 2, (3, 4)))
 
 
-def test_what_stands_where_a_step_is_masked_reaches_no_gradient():
+def test_model_gradients_ignore_the_values_of_masked_steps():
     model = Sequential([Input((4, 2)), GRU(3, return_sequences=True, **D), Dense(1, **D)])
     mask, x = np.array([[True, True, False, False]]), rng().normal(size=(1, 4, 2))
     _y, tape = model.forward(x, mask=mask)
@@ -141,7 +141,7 @@ def test_what_stands_where_a_step_is_masked_reaches_no_gradient():
         np.testing.assert_array_equal(a, b)
 
 
-def test_frozen_layers_keep_their_weights_and_pass_gradients_on():
+def test_model_keeps_frozen_weights_and_propagates_gradients_through_them():
     first, frozen, last = LSTM(2, **D), Dense(3, "tanh", trainable=False, **D), Dense(1, **D)
     model = compiled(Sequential([Input((3, 2)), first, frozen, last]))
     assert model.trainable_weights == first.weights + last.weights
@@ -153,18 +153,18 @@ def test_frozen_layers_keep_their_weights_and_pass_gradients_on():
     assert all(np.array_equal(a, b) for a, b in zip(kept, frozen.get_weights()))
 
 
-def test_layers_below_all_that_learn_are_not_gone_back_through():
+def test_model_skips_backward_of_layers_before_the_first_trainable_weight():
     first = Dense(3, trainable=False, **D)
 
-    def never(*_, **__):
-        raise AssertionError("a gradient that nobody needs")
+    def fail(*_, **__):
+        raise AssertionError("no weight needs this gradient")
 
     model = compiled(Sequential([Input((2,)), first, Dense(1, **D)]))
-    first.backward = never
+    first.backward = fail
     model.train_on_batch(rng().normal(size=(2, 2)), rng(1).normal(size=(2, 1)))
 
 
-def test_trainable_false_freezes_what_is_inside_and_true_thaws_it():
+def test_model_trainable_sets_nested_layers():
     inside = Sequential([Input((3,)), Dense(2, **D)])
     model = Sequential([Input((3,)), inside, Dense(1, **D)])
     inside.trainable = False
@@ -177,10 +177,10 @@ def test_trainable_false_freezes_what_is_inside_and_true_thaws_it():
 # ---- models as layers --------------------------------------------------------------------------------------------
 
 
-def test_models_inside_a_model_match_central_differences():
+def test_nested_model_gradients_match_central_differences():
     a = Input((4, 2))
     encoder = Model(a, LSTM(3, **D)(a), name="encoder")
-    head = Sequential([Dense(3, "tanh", **D), Dense(1, **D)])  # built where it is called
+    head = Sequential([Dense(3, "tanh", **D), Dense(1, **D)])  # built by its first call
     x, z = Input((4, 2)), Input((4, 2))
     model = compiled(Model([x, z], head(Add(**D)([encoder(x), encoder(z)]))))
     assert len(model.weights) == 3 + 4
@@ -188,7 +188,7 @@ def test_models_inside_a_model_match_central_differences():
     assert_training_gradient(model, x, rng(2).normal(size=(3, 1)))
 
 
-def test_a_model_of_several_inputs_and_outputs_inside_a_model_matches_central_differences():
+def test_nested_model_gradients_match_central_differences_with_several_inputs_and_outputs():
     inside = several_inputs_and_outputs()
     a, b = Input((4, 2)), Input((3,))
     p, q, r = inside([a, b])
@@ -199,7 +199,7 @@ def test_a_model_of_several_inputs_and_outputs_inside_a_model_matches_central_di
     assert_training_gradient(model, x, [rng(2).normal(size=(2, 2)), rng(3).normal(size=(2, 1))])
 
 
-def test_masks_travel_through_models_inside_a_model():
+def test_nested_model_propagates_masks():
     words = np.array([[1, 2, 0, 0], [3, 0, 1, 2]])
     embedded = Sequential([Input((None,)), Embedding(4, 3, mask_zero=True, **D)])
     read = Sequential([GRU(3, return_sequences=True, **D), LSTM(2, **D)])
@@ -209,7 +209,7 @@ def test_masks_travel_through_models_inside_a_model():
     assert_training_gradient(compiled(nested), words, rng(1).normal(size=(2, 2)))
 
 
-def test_a_model_is_a_pair_with_the_gradient_of_its_inputs():
+def test_model_backward_returns_input_gradients_when_need_dx_is_given():
     model = several_inputs_and_outputs()
     x = [rng().normal(size=(2, 4, 2)), rng(1).normal(size=(2, 3))]
     ys, tape = model.forward(x)
@@ -233,7 +233,7 @@ def test_a_model_is_a_pair_with_the_gradient_of_its_inputs():
         np.testing.assert_allclose(a, b + 1, rtol=1e-12, atol=1e-12)
 
 
-def test_one_input_and_output_in_lists_stay_lists():
+def test_model_returns_lists_when_created_from_lists():
     x = Input((3,))
     model = compiled(Model([x], [Dense(2, **D)(x)]))
     array, target = rng().normal(size=(4, 3)), rng(1).normal(size=(4, 2))
@@ -246,14 +246,14 @@ def test_one_input_and_output_in_lists_stay_lists():
     assert_training_gradient(compiled(Model(outer, Dense(1, **D)(inner))), array, target[:, :1])
 
 
-def test_a_model_of_one_listed_input_can_be_called_on_a_tensor():
+def test_nested_model_accepts_a_tensor_when_created_from_a_list_of_one():
     x, outer = Input((3,)), Input((3,))
     inside = Model([x], Dense(2, **D)(x))
     model = compiled(Model(outer, inside(Dense(3, **D)(outer))))
     assert_training_gradient(model, rng().normal(size=(4, 3)), rng(1).normal(size=(4, 2)))
 
 
-def test_dicts_name_inputs_and_outputs():
+def test_model_accepts_dicts_of_named_inputs_and_outputs():
     a, b = Input((2,)), Input((2,))
     model = compiled(Model({"left": a, "right": b}, {"sum": Add(**D)([Dense(2, **D)(a), b]), "half": Dense(1, **D)(b)}))
     assert (model.input_names, model.output_names) == (["left", "right"], ["sum", "half"])
@@ -262,7 +262,7 @@ def test_dicts_name_inputs_and_outputs():
     np.testing.assert_array_equal(model.predict(x)[0], model.predict([x["left"], x["right"]])[0])
 
 
-def test_a_model_can_be_written_with_a_pair_of_its_own():
+def test_model_subclass_may_define_forward_and_backward():
     class Doubled(Model):
         def __init__(self):
             super().__init__()
@@ -280,17 +280,17 @@ def test_a_model_can_be_written_with_a_pair_of_its_own():
     assert model.layers == [model.inside]
 
 
-# ---- what is inside, and errors ----------------------------------------------------------------------------------
+# ---- layers, weights and errors ----------------------------------------------------------------------------------
 
 
-def test_get_layer_finds_by_name_and_number():
+def test_get_layer_accepts_a_name_or_an_index():
     model = several_inputs_and_outputs()
     assert model.get_layer("p") is model.get_layer(index=model.layers.index(model.get_layer("p")))
     with pytest.raises(ValueError, match="name must be one of"):
         model.get_layer("zzz")
 
 
-def test_weights_come_and_go_as_copies():
+def test_get_weights_and_set_weights_copy_arrays():
     model = Sequential([Input((3, 2)), LSTM(2), Dense(1)])
     weights = model.get_weights()
     weights[0][...] = 7
@@ -302,11 +302,11 @@ def test_weights_come_and_go_as_copies():
     weights[0], weights[-1] = np.zeros_like(weights[0]), np.zeros(3)
     with pytest.raises(ValueError, match="bias"):
         model.set_weights(weights)
-    assert (model.weights[0].numpy() == 7).all(), "half of the weights were written"
+    assert (model.weights[0].numpy() == 7).all(), "a failed call must not change some of the weights"
 
 
 @pytest.mark.parametrize(
-    ("x", "said"),
+    ("x", "message"),
     [
         (np.zeros((2, 4, 2)), r"must be a list of 2 inputs, \['a', 'b'\]; got one array"),
         ([np.zeros((2, 4, 2))], r"must be a list of 2 inputs, \['a', 'b'\]; got 1"),
@@ -314,30 +314,30 @@ def test_weights_come_and_go_as_copies():
         ([np.zeros((2, 4)), np.zeros((2, 3))], r"a must be \(any, 4, 2\); got \(2, 4\)"),
     ],
 )
-def test_other_inputs_are_refused(x, said):
-    with pytest.raises(ValueError, match=said):
+def test_model_rejects_wrong_inputs(x, message):
+    with pytest.raises(ValueError, match=message):
         several_inputs_and_outputs().forward(x)
 
 
-def test_a_last_axis_of_one_comes_and_goes_as_in_keras():
+def test_predict_adds_a_missing_last_axis_of_size_1():
     model = Sequential([Input((4, 1)), SimpleRNN(2)])
     x = rng().normal(size=(3, 4))
     np.testing.assert_array_equal(model.predict(x), model.predict(x[..., None]))
 
 
-def test_wrong_features_are_refused_by_the_name_of_the_layer():
+def test_predict_names_the_layer_when_the_number_of_features_is_wrong():
     model = Sequential([Input((4, 2)), SimpleRNN(2, name="reader")])
     with pytest.raises(ValueError, match=r"reader: the input must be \(batch, T, I\) = \(\.\.\., 2\); got \(3, 4, 5\)"):
         model.predict(np.zeros((3, 4, 5)))
 
 
-def test_wrong_features_inside_a_model_are_refused_while_it_is_built():
+def test_nested_model_names_the_layer_when_the_number_of_features_is_wrong():
     inside = Sequential([Input((4, 2)), SimpleRNN(2, name="reader")])
     with pytest.raises(ValueError, match=r"reader: the input must be .* got \(None, 4, 3\)"):
         inside(Input((4, 3)))
 
 
-def test_what_is_not_symbolic_is_refused():
+def test_model_rejects_inputs_that_are_not_symbolic():
     with pytest.raises(TypeError, match="inputs must be symbolic"):
         Model(np.zeros(3), Input((3,)))
     x = Input((3,))
@@ -347,7 +347,7 @@ def test_what_is_not_symbolic_is_refused():
         Model().forward(np.zeros((2, 3)))
 
 
-def test_a_tape_of_a_model_that_was_changed_is_refused():
+def test_backward_rejects_a_tape_when_the_model_was_changed():
     model = Sequential([Input((3,)), Dense(3)], name="grown")
     y, tape = model.forward(np.ones((2, 3)))
     model.add(Dense(3))

@@ -1,4 +1,4 @@
-"""Holds losses, their weights and metrics of several outputs, and the names that logs have for them."""
+"""Tests of the objective: losses, loss weights and metrics of several outputs, and their names in logs."""
 
 import numpy as np
 import pytest
@@ -19,13 +19,13 @@ def two_outputs():
     return Model(x, [Dense(1, name="a")(h), Dense(3, "softmax", name="b")(h)])
 
 
-def test_the_loss_is_the_weighted_sum_of_the_losses():
+def test_objective_loss_is_the_weighted_sum_over_outputs():
     model = two_outputs()
     compiled(model, ["mse", "sparse_categorical_crossentropy"], loss_weights=[0.5, 2.0])
     a, b = model.predict(X)
-    of_a, of_b = ((a - A) ** 2).mean(), -np.log(b[np.arange(6), B]).mean()
-    told = model.evaluate(X, [A, B], verbose=0, return_dict=True, batch_size=4)
-    assert told == pytest.approx({"loss": 0.5 * of_a + 2 * of_b, "a_loss": of_a, "b_loss": of_b}, rel=1e-5)
+    a_loss, b_loss = ((a - A) ** 2).mean(), -np.log(b[np.arange(6), B]).mean()
+    results = model.evaluate(X, [A, B], verbose=0, return_dict=True, batch_size=4)
+    assert results == pytest.approx({"loss": 0.5 * a_loss + 2 * b_loss, "a_loss": a_loss, "b_loss": b_loss}, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_loss_is_the_weighted_sum_of_the_losses():
         ([losses.MeanSquaredError(), "crossentropy"], ["loss", "a_loss", "b_loss"]),
     ],
 )
-def test_losses_come_as_a_list_or_by_name(loss, names):
+def test_compile_accepts_losses_as_list_or_dict(loss, names):
     model = compiled(two_outputs(), loss)
     assert list(model.train_on_batch(X, {"a": A, "b": B}, return_dict=True)) == names
 
@@ -53,42 +53,44 @@ def test_losses_come_as_a_list_or_by_name(loss, names):
         (None, []),
     ],
 )
-def test_metrics_come_as_lists_or_by_name(given, names):
+def test_compile_accepts_metrics_as_lists_or_dict(given, names):
     model = compiled(two_outputs(), ["mse", "sparse_categorical_crossentropy"], metrics=given)
-    told = model.evaluate(X, [A, B], verbose=0, return_dict=True)
-    assert list(told)[3:] == names
-    again = model.evaluate(X, [A, B], verbose=0, return_dict=True)
-    assert told == again
+    results = model.evaluate(X, [A, B], verbose=0, return_dict=True)
+    assert list(results)[3:] == names
+    repeated = model.evaluate(X, [A, B], verbose=0, return_dict=True)
+    assert results == repeated
 
 
-def test_accuracy_and_crossentropy_are_those_that_fit():
+def test_compile_chooses_accuracy_and_crossentropy_by_the_target():
     for y, kind in ((B, "Sparse"), (np.eye(3)[B], "")):
         model = compiled(two_outputs(), [None, "crossentropy"], metrics=[[], ["accuracy", "crossentropy"]])
-        told = model.evaluate(X, [A, y], verbose=0, return_dict=True)
+        results = model.evaluate(X, [A, y], verbose=0, return_dict=True)
         assert [type(m).__name__ for _, m in model._metrics.named()] == [
             f"{kind}CategoricalAccuracy",
             f"{kind}CategoricalCrossentropy",
         ]
-        assert told["b_accuracy"] == (model.predict(X)[1].argmax(-1) == B).mean()
-        assert told["b_crossentropy"] == pytest.approx(told["loss"], rel=1e-6)
+        assert results["b_accuracy"] == (model.predict(X)[1].argmax(-1) == B).mean()
+        assert results["b_crossentropy"] == pytest.approx(results["loss"], rel=1e-6)
 
 
-def test_names_that_repeat_are_told_apart_as_in_keras():
+def test_metric_names_are_unique_as_in_keras_when_repeated():
     x = Input((4, 2))
-    model = compiled(Model(x, Dense(1)(GRU(3)(x))), metrics=["mae", "mae", abs_of], weighted_metrics=["mae", "mse"])
-    told = model.evaluate(X, A, sample_weight=np.arange(6.0), verbose=0, return_dict=True)
-    assert list(told) == ["loss", "mae", "mae_1", "abs_of", "weighted_mae", "mse"]
+    model = compiled(
+        Model(x, Dense(1)(GRU(3)(x))), metrics=["mae", "mae", absolute_error], weighted_metrics=["mae", "mse"]
+    )
+    results = model.evaluate(X, A, sample_weight=np.arange(6.0), verbose=0, return_dict=True)
+    assert list(results) == ["loss", "mae", "mae_1", "absolute_error", "weighted_mae", "mse"]
     error = np.abs(model.predict(X) - A)[:, 0]
-    assert told["mae"] == told["mae_1"] == pytest.approx(error.mean(), rel=1e-6)
-    assert told["abs_of"] == pytest.approx(error.mean(), rel=1e-6)
-    assert told["weighted_mae"] == pytest.approx(np.average(error, weights=np.arange(6.0)), rel=1e-6)
+    assert results["mae"] == results["mae_1"] == pytest.approx(error.mean(), rel=1e-6)
+    assert results["absolute_error"] == pytest.approx(error.mean(), rel=1e-6)
+    assert results["weighted_mae"] == pytest.approx(np.average(error, weights=np.arange(6.0)), rel=1e-6)
 
 
-def abs_of(y_true, y_pred):
+def absolute_error(y_true, y_pred):
     return np.abs(y_true - y_pred)
 
 
-def test_the_metric_objects_of_a_user_keep_their_names():
+def test_compile_keeps_the_names_of_metric_objects():
     metric = metrics.SparseCategoricalAccuracy(name="hits")
     for _ in range(2):
         model = compiled(two_outputs(), ["mse", None], metrics=[[], [metric]])
@@ -96,7 +98,7 @@ def test_the_metric_objects_of_a_user_keep_their_names():
         assert metric.name == "hits"
 
 
-def test_sample_weights_for_all_outputs_or_for_each():
+def test_sample_weights_apply_to_all_outputs_or_to_one():
     model = compiled(two_outputs(), ["mse", "sparse_categorical_crossentropy"])
     w, ones = np.arange(6.0), np.ones(6)
     both = model.test_on_batch(X, [A, B], w, return_dict=True)
@@ -112,7 +114,7 @@ def test_sample_weights_for_all_outputs_or_for_each():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"loss": {"aa": "mse"}}, r'compile: loss must name outputs, one of "a", "b"; got \'aa\'\. Did you mean "a"\?'),
         ({"loss": ["mse"]}, "compile: loss must have an entry for each of 2 outputs; got 1"),
@@ -126,13 +128,13 @@ def test_sample_weights_for_all_outputs_or_for_each():
         ),
     ],
 )
-def test_what_does_not_fit_the_outputs_is_refused_by_compile(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_compile_rejects_arguments_that_do_not_match_the_outputs(arguments, message):
+    with pytest.raises(ValueError, match=message):
         compiled(two_outputs(), **{"loss": "mse", **arguments})
 
 
 @pytest.mark.parametrize(
-    ("y", "said"),
+    ("y", "message"),
     [
         ({"a": A, "bb": B}, r"y must name outputs, .*Did you mean \"b\"\?"),
         ({"a": A}, "b: y must be given"),
@@ -141,53 +143,53 @@ def test_what_does_not_fit_the_outputs_is_refused_by_compile(arguments, said):
         ([A[:, :0], B], r'This concerns the output "a"'),
     ],
 )
-def test_targets_that_do_not_fit_the_outputs_are_refused(y, said):
+def test_fit_rejects_targets_that_do_not_match_the_outputs(y, message):
     model = compiled(two_outputs(), ["mse", "sparse_categorical_crossentropy"])
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         model.fit(X, y, verbose=0)
 
 
-def test_class_weights_need_one_output():
+def test_fit_rejects_class_weights_when_there_are_several_outputs():
     model = compiled(two_outputs(), ["mse", "sparse_categorical_crossentropy"])
     with pytest.raises(ValueError, match="class_weight must be None for several outputs"):
         model.fit(X, [A, B], class_weight={0: 2.0}, verbose=0)
 
 
-def test_by_output_gives_one_for_each():
+def test_by_output_returns_one_value_per_output():
     assert by_output("f", "x", 3, ["a", "b"]) == [3, 3]
     assert by_output("f", "x", {"b": 1}, ["a", "b"]) == [None, 1]
     assert by_output("f", "x", (1, 2), ["a", "b"]) == [1, 2]
 
 
-def test_an_objective_and_measures_stand_alone():
+def test_objective_and_metric_group_work_without_a_model():
     objective = Objective("mse", None, ["y"])
     loss, tapes = objective.forward([A], [A + 2], [None], [None])
     assert loss == pytest.approx(4.0)
     np.testing.assert_allclose(objective.backward(tapes)[0], np.full((6, 1), 4 / 6))
-    measures = MetricGroup("metrics", ["mae"], ["y"], {"loss"})
-    assert measures.named() == []
-    measures.update([A], [A + 2], [None], [None])
-    assert [(name, metric.result()) for name, metric in measures.named()] == [("mae", pytest.approx(2.0))]
+    group = MetricGroup("metrics", ["mae"], ["y"], {"loss"})
+    assert group.named() == []
+    group.update([A], [A + 2], [None], [None])
+    assert [(name, metric.result()) for name, metric in group.named()] == [("mae", pytest.approx(2.0))]
 
 
-class Seen(metrics.Metric):
-    """How many values it was given; written as for Keras, without a mask."""
+class PredictionCount(metrics.Metric):
+    """Metric that counts the predictions it receives. Like a metric for Keras, it does not accept a mask."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        self.seen = y_pred.size
+        self.count = y_pred.size
 
     def result(self):
-        return self.seen
+        return self.count
 
 
-def test_metrics_that_take_a_mask_leave_out_what_is_not_real():
+def test_metric_group_passes_the_mask_to_metrics_that_accept_it():
     y, prediction = np.zeros((2, 3, 1)), np.arange(6.0).reshape(2, 3, 1)
-    measures = MetricGroup("metrics", ["mae", Seen()], ["y"], {"loss"})
-    measures.update([y], [prediction], [None], [np.array([[True, True, False], [False, True, False]])])
-    assert [metric.result() for _, metric in measures.named()] == [pytest.approx((0 + 1 + 4) / 3), 6]
+    group = MetricGroup("metrics", ["mae", PredictionCount()], ["y"], {"loss"})
+    group.update([y], [prediction], [None], [np.array([[True, True, False], [False, True, False]])])
+    assert [metric.result() for _, metric in group.named()] == [pytest.approx((0 + 1 + 4) / 3), 6]
 
 
-def test_labels_that_ctc_refuses_are_not_asked_for_at_every_step():
+def test_fit_names_the_output_when_ctc_rejects_the_labels():
     model = compiled(Sequential([Input((None, 2)), SimpleRNN(4, return_sequences=True)], name="heard"), "ctc")
     with pytest.raises(ValueError, match=r"class 0 is the blank\. This concerns the output"):
         model.fit(np.zeros((2, 5, 2)), np.array([[1, 9], [1, 0]]), verbose=0)

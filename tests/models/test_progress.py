@@ -1,4 +1,4 @@
-"""Holds what a training prints: nothing, a line an epoch, or tqdm's bar where somebody looks."""
+"""Tests of the printed progress: nothing, one line per epoch, or a bar of tqdm in a terminal."""
 
 import importlib.machinery
 import importlib.util
@@ -26,7 +26,7 @@ def fit(verbose):
     return model, model.fit(np.ones((8, 2)), np.ones((8, 1)), 2, 2, verbose, validation_split=0.5)
 
 
-def test_silence(capsys):
+def test_progress_prints_nothing_when_verbose_is_0(capsys):
     model, _ = fit(0)
     model.evaluate(np.ones((8, 2)), np.ones((8, 1)), verbose=0)
     model.predict(np.ones((8, 2)))
@@ -34,7 +34,7 @@ def test_silence(capsys):
 
 
 @pytest.mark.parametrize("verbose", [1, 2, "auto"])
-def test_a_line_an_epoch_where_nobody_looks(capsys, verbose):
+def test_progress_prints_one_line_per_epoch_without_a_terminal(capsys, verbose):
     fit(verbose)
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -44,7 +44,7 @@ def test_a_line_an_epoch_where_nobody_looks(capsys, verbose):
     assert err == ""
 
 
-def test_evaluate_and_predict_print_a_line(capsys):
+def test_evaluate_and_predict_print_one_line(capsys):
     model, _ = fit(0)
     model.evaluate(np.ones((8, 2)), np.ones((8, 1)))
     model.predict(np.ones((8, 2)), verbose=1)
@@ -71,8 +71,8 @@ class Bar:
 
 
 @pytest.fixture
-def looked_at(monkeypatch):
-    """A terminal, and a tqdm that keeps what it is told."""
+def bars(monkeypatch):
+    """Replace stderr by a terminal and tqdm by a recording `Bar`; return the list of bars."""
     Bar.made = []
     tqdm = types.ModuleType("tqdm")
     tqdm.tqdm = Bar
@@ -83,49 +83,49 @@ def looked_at(monkeypatch):
     return Bar.made
 
 
-def test_a_bar_becomes_a_line(looked_at, capsys):
+def test_progress_replaces_the_bar_by_a_line_after_each_epoch(bars, capsys):
     fit(1)
-    assert [bar.options["total"] for bar in looked_at] == [2, 2]
-    assert [bar.options["desc"] for bar in looked_at] == ["Epoch 1/2", "Epoch 2/2"]
-    assert all(bar.n == 2 and bar.closed and "loss: " in bar.postfix[-1] for bar in looked_at)
+    assert [bar.options["total"] for bar in bars] == [2, 2]
+    assert [bar.options["desc"] for bar in bars] == ["Epoch 1/2", "Epoch 2/2"]
+    assert all(bar.n == 2 and bar.closed and "loss: " in bar.postfix[-1] for bar in bars)
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_verbose_2_has_no_bar(looked_at):
+def test_progress_shows_no_bar_when_verbose_is_2(bars):
     fit(2)
-    assert looked_at == []
+    assert bars == []
 
 
-def test_a_bar_is_taken_away_when_training_fails(looked_at, capsys):
+def test_progress_closes_the_bar_when_training_fails(bars, capsys):
     model = Sequential([Input((2,)), Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="y_true"):
         model.fit(np.ones((8, 2)), np.ones((8, 3)), verbose=1)
-    assert [bar.closed for bar in looked_at] == [True]
+    assert [bar.closed for bar in bars] == [True]
     assert capsys.readouterr().out == ""
 
 
-def test_without_tqdm_there_is_a_line(capsys, monkeypatch):
+def test_progress_prints_lines_without_tqdm(capsys, monkeypatch):
     monkeypatch.setattr(module, "sys", TERMINAL)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     fit(1)
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_numbers_so_far_are_asked_only_when_they_are_shown(looked_at, monkeypatch):
+def test_progress_computes_logs_only_when_it_shows_them(bars, monkeypatch):
     monkeypatch.setattr(module, "REFRESH", 1e9)
 
-    def never():
-        raise AssertionError("asked")
+    def fail():
+        raise AssertionError("logs were computed but are not shown")
 
     with Progress("x", 3, 1) as progress:
         progress._shown = 1e12
-        progress.advance(never)
+        progress.advance(fail)
     with Progress("x", 3, 0) as progress:
-        progress.advance(never)
+        progress.advance(fail)
 
 
-def test_numbers_are_told_as_in_keras():
+def test_format_logs_formats_numbers_as_keras_does():
     assert format_logs({"loss": 0.12345678, "b": 1e-5, "c": 0.0, "d": 123456.0}) == (
         "loss: 0.1235 - b: 1.0000e-05 - c: 0.0000 - d: 1.2346e+05"
     )

@@ -1,4 +1,4 @@
-"""Holds how arrays, masks and gradients go from place to place."""
+"""Tests of running a graph: which arrays, masks and gradients each layer receives."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from seqfuse.models import Model
 from seqfuse.models._run import needed_gradients
 
 
-class Seen(Layer):
-    """Passes its input on, and remembers what came with it."""
+class Recorder(Layer):
+    """Identity layer that records the arguments of its forward and backward functions."""
 
     supports_masking = True
 
@@ -21,32 +21,32 @@ class Seen(Layer):
         return dy, []
 
 
-def test_training_keep_and_masks_reach_every_layer():
-    x, seen, after = Input((None,)), Seen(), Seen()
-    y = LSTM(3, return_sequences=True)(seen(Embedding(4, 2, mask_zero=True)(x)))
-    model = Model(x, after(y))
+def test_forward_passes_training_keep_and_masks_to_every_layer():
+    x, recorder, last = Input((None,)), Recorder(), Recorder()
+    y = LSTM(3, return_sequences=True)(recorder(Embedding(4, 2, mask_zero=True)(x)))
+    model = Model(x, last(y))
     words = np.array([[1, 0], [2, 3]])
     model.forward(words, training=True, keep=False)
-    for one in (seen, after):
+    for one in (recorder, last):
         assert (one.training, one.keep) == (True, False)
         np.testing.assert_array_equal(one.mask, words != 0)
     model.forward(words)
-    assert (seen.training, seen.keep) == (False, True)
+    assert (recorder.training, recorder.keep) == (False, True)
 
 
-def test_a_mask_of_the_input_is_given_to_the_first_layer_and_told_of_the_output():
-    x, seen = Input((3, 2)), Seen()
-    model = Model(x, seen(x))
+def test_forward_passes_the_input_mask_to_the_first_layer_and_the_tape():
+    x, recorder = Input((3, 2)), Recorder()
+    model = Model(x, recorder(x))
     mask = np.array([[True, False, True]])
     _, tape = model.forward(np.ones((1, 3, 2)), mask=mask)
-    assert seen.mask is mask
+    assert recorder.mask is mask
     assert tape.masks == [mask]
     _, tape = model.forward(np.ones((1, 3, 2)))
     assert tape.masks == [None]
 
 
-def test_masks_of_several_inputs_come_as_a_list_or_as_none():
-    class Both(Seen):
+def test_forward_passes_masks_of_several_inputs_as_a_list_or_none():
+    class Both(Recorder):
         def forward(self, x, training=False, mask=None, *, keep=True):
             self.mask = mask
             return x[0], None
@@ -62,9 +62,9 @@ def test_masks_of_several_inputs_come_as_a_list_or_as_none():
     assert both.mask is None
 
 
-def test_gradients_of_what_is_read_twice_are_summed_into_a_new_array():
-    x, seen = Input((3,)), Seen()
-    h = seen(x)
+def test_backward_sums_gradients_into_a_new_array_when_a_tensor_is_used_twice():
+    x, recorder = Input((3,)), Recorder()
+    h = recorder(x)
     model = Model(x, [h, Add()([h, h])])
     dy = np.ones((2, 3), np.float32)
     _, tape = model.forward(dy)
@@ -73,19 +73,19 @@ def test_gradients_of_what_is_read_twice_are_summed_into_a_new_array():
     assert (dy == 1).all()
 
 
-def test_only_gradients_on_the_way_to_a_weight_are_asked_for():
-    x, before, after = Input((3,)), Seen(), Seen()
-    model = Model(x, after(Dense(2)(before(x))))
+def test_backward_computes_only_gradients_that_a_weight_needs():
+    x, first, last = Input((3,)), Recorder(), Recorder()
+    model = Model(x, last(Dense(2)(first(x))))
     _, tape = model.forward(np.ones((2, 3)))
     model.backward(tape, np.ones((2, 2), np.float32))
-    assert not hasattr(before, "dy")
-    assert after.need_dx
+    assert not hasattr(first, "dy")
+    assert last.need_dx
     model.backward(tape, np.ones((2, 2), np.float32), need_dx=True)
-    assert before.need_dx
+    assert first.need_dx
     assert needed_gradients(model._graph, False) == [False, False, True, True]
 
 
-def test_what_nothing_comes_back_to_gets_none():
+def test_backward_returns_none_for_an_input_without_gradient():
     a, b = Input((3,)), Input((3,))
     model = Model([a, b], [Dense(2)(a), Dense(2)(b)])
     _, tape = model.forward([np.ones((2, 3))] * 2)

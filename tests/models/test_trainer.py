@@ -1,10 +1,10 @@
-"""Holds what fit learns from batches, epochs and validations, and what evaluate and predict say."""
+"""Tests of fit, evaluate and predict: batches, epochs, weights of samples and classes, and validation."""
 
 import numpy as np
 import pytest
 
 import seqfuse as sf
-from models.small import Told, X, Y, assert_same, model_of, twins
+from models.small import EventRecorder, X, Y, assert_same, model_of, twins
 from models.whole import rng
 from seqfuse import _seeds
 from seqfuse.layers import GRU, LSTM, Dense, Dropout, Embedding, GlobalAveragePooling1D, Input, SimpleRNN
@@ -12,26 +12,26 @@ from seqfuse.models import Model, Sequential
 from seqfuse.optimizers import SGD
 
 
-def test_fit_is_a_loop_of_train_on_batch():
-    fitted, by_hand = twins(optimizer="adam")
+def test_fit_equals_a_loop_of_train_on_batch():
+    fitted, manual = twins(optimizer="adam")
     history = fitted.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0)
     for epoch in range(2):
-        losses = [by_hand.train_on_batch(X[i : i + 4], Y[i : i + 4]) for i in (0, 4, 8)]
+        losses = [manual.train_on_batch(X[i : i + 4], Y[i : i + 4]) for i in (0, 4, 8)]
         assert history.history["loss"][epoch] == pytest.approx(np.average(losses, weights=[4, 4, 2]), rel=1e-12)
-    assert_same(fitted, by_hand)
+    assert_same(fitted, manual)
     assert history.epoch == [0, 1]
     assert fitted.history is history
 
 
-def test_arrays_dicts_lists_and_iterables_of_the_same_batches_learn_the_same():
-    class Numbered:
+def test_fit_result_does_not_depend_on_how_batches_are_passed():
+    class IndexedDataset:
         def __len__(self):
             return 3
 
         def __getitem__(self, i):
             return X[4 * i : 4 * i + 4], Y[4 * i : 4 * i + 4]
 
-    numbered = Numbered()
+    dataset = IndexedDataset()
     name = Sequential([Input((4, 2), name="in"), SimpleRNN(3), Dense(1)])
     name.compile("sgd", "mse")
     models = twins(7)
@@ -39,10 +39,10 @@ def test_arrays_dicts_lists_and_iterables_of_the_same_batches_learn_the_same():
     models[0].fit(X, Y, batch_size=4, **options)
     models[1].fit(X.tolist(), Y.tolist(), batch_size=4, **options)
     models[2].fit([X], [Y], batch_size=4, **options)
-    models[3].fit(numbered, **options)
-    models[4].fit((numbered[i] for i in range(3)), **options)
-    models[5].fit([numbered[i] for i in range(3)], **options)
-    models[6].fit([(*numbered[i], None) for i in range(3)], steps_per_epoch=3, **options)
+    models[3].fit(dataset, **options)
+    models[4].fit((dataset[i] for i in range(3)), **options)
+    models[5].fit([dataset[i] for i in range(3)], **options)
+    models[6].fit([(*dataset[i], None) for i in range(3)], steps_per_epoch=3, **options)
     for other in models[1:]:
         assert_same(models[0], other)
         assert other.history.history == models[0].history.history
@@ -50,22 +50,22 @@ def test_arrays_dicts_lists_and_iterables_of_the_same_batches_learn_the_same():
     name.fit({"in": X}, {name.output_names[0]: Y}, verbose=0)
 
 
-def test_a_list_of_labels_is_an_array():
+def test_fit_accepts_lists_of_labels_and_weights():
     model = model_of(SimpleRNN(3), Dense(2, "softmax"), loss="sparse_categorical_crossentropy")
     model.fit(X, [0, 1] * 5, sample_weight=[1.0] * 10, verbose=0)
 
 
-def test_initial_epoch_goes_on_counting():
+def test_fit_counts_epochs_from_initial_epoch():
     model = model_of()
-    told = Told()
-    history = model.fit(X, Y, epochs=5, initial_epoch=3, callbacks=told, verbose=0)
+    recorder = EventRecorder()
+    history = model.fit(X, Y, epochs=5, initial_epoch=3, callbacks=recorder, verbose=0)
     assert history.epoch == [3, 4]
     assert len(history.history["loss"]) == 2
-    assert ("on_epoch_begin", 3) in told.events
+    assert ("on_epoch_begin", 3) in recorder.events
     assert model.fit(X, Y, epochs=2, initial_epoch=2, verbose=0).history == {}
 
 
-def test_steps_per_epoch_takes_so_many_batches_and_starts_again():
+def test_fit_steps_per_epoch_restarts_the_iterable_when_it_is_exhausted():
     seen = []
 
     def batches():
@@ -73,19 +73,19 @@ def test_steps_per_epoch_takes_so_many_batches_and_starts_again():
             seen.append(i)
             yield X[i : i + 1], Y[i : i + 1]
 
-    class Again:
+    class Restartable:
         def __iter__(self):
             return batches()
 
     model = model_of()
-    model.fit(Again(), steps_per_epoch=3, epochs=3, verbose=0)
+    model.fit(Restartable(), steps_per_epoch=3, epochs=3, verbose=0)
     assert seen == [0, 1, 2, 3, 4, 0, 1, 2, 3]
     assert model.optimizer.iterations == 9
     model.fit(X, Y, batch_size=4, steps_per_epoch=2, epochs=2, verbose=0)
     assert model.optimizer.iterations == 13
 
 
-def test_an_iterator_that_is_used_up_is_said_so():
+def test_fit_evaluate_and_predict_reject_an_exhausted_iterator():
     model = model_of()
     with pytest.raises(ValueError, match="x must have at least one batch per epoch; got none"):
         model.fit(iter([(X, Y)]), epochs=2, verbose=0)
@@ -95,7 +95,7 @@ def test_an_iterator_that_is_used_up_is_said_so():
             call(iter([]), verbose=0)
 
 
-def test_shuffling_changes_the_order_and_follows_from_the_seed():
+def test_fit_shuffles_by_the_seed():
     results = []
     for seed in (1, 1, 2):
         _seeds.set_seed(seed)
@@ -108,7 +108,7 @@ def test_shuffling_changes_the_order_and_follows_from_the_seed():
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_two_runs_with_one_seed_have_the_same_bits_for_any_number_of_threads(threads):
+def test_fit_is_bitwise_reproducible_for_any_number_of_threads(threads):
     def run():
         _seeds.set_seed(7)
         model = Sequential(
@@ -135,7 +135,7 @@ def test_two_runs_with_one_seed_have_the_same_bits_for_any_number_of_threads(thr
     assert one.history.history == other.history.history
 
 
-def test_class_weights_are_weights_of_the_samples():
+def test_fit_class_weights_equal_sample_weights_of_the_classes():
     y = np.array([0, 1, 2, 1, 0] * 2)
     weights = np.array([1.0, 3.0, 0.5])[y]
     a, b, c = (model_of(SimpleRNN(3), Dense(3, "softmax"), loss="sparse_categorical_crossentropy") for _ in range(3))
@@ -150,7 +150,7 @@ def test_class_weights_are_weights_of_the_samples():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_class_weights_and_sample_weights_are_multiplied():
+def test_fit_multiplies_class_weights_and_sample_weights():
     y, w = np.array([[0], [1]] * 5), np.linspace(0.5, 2, 10)
     a, b = twins()
     a.fit(X, y, class_weight={1: 2.0}, sample_weight=w, shuffle=False, verbose=0)
@@ -159,10 +159,10 @@ def test_class_weights_and_sample_weights_are_multiplied():
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
-@pytest.mark.parametrize("target", ["classes", "one class a column", "one-hot"])
-def test_class_weights_are_those_of_every_step(target):
+@pytest.mark.parametrize("target", ["classes", "one column", "one-hot"])
+def test_fit_applies_class_weights_per_step(target):
     y = rng(2).integers(0, 3, (10, 4))
-    given = {"classes": y, "one class a column": y[..., None], "one-hot": np.eye(3)[y]}[target]
+    given = {"classes": y, "one column": y[..., None], "one-hot": np.eye(3)[y]}[target]
     loss = "categorical_crossentropy" if target == "one-hot" else "sparse_categorical_crossentropy"
     a, b = (model_of(SimpleRNN(3, return_sequences=True), Dense(3, "softmax"), loss=loss) for _ in range(2))
     b.set_weights(a.get_weights())
@@ -173,7 +173,7 @@ def test_class_weights_are_those_of_every_step(target):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
-def test_batches_of_an_iterable_may_be_lists_of_numbers():
+def test_fit_accepts_batches_of_nested_lists():
     a, b = (Sequential([Input((2,)), Dense(1, kernel_initializer="ones")]) for _ in range(2))
     for model, batches in ((a, [([[1.0, 2.0]], [3.5])]), (b, [(np.array([[1.0, 2.0]]), np.array([3.5]))])):
         model.compile("sgd", "mse")
@@ -181,13 +181,13 @@ def test_batches_of_an_iterable_may_be_lists_of_numbers():
     assert_same(a, b)
 
 
-def test_an_averaged_model_is_what_is_left_when_training_ends():
+def test_fit_ends_with_the_averaged_weights_when_use_ema_is_set():
     model = model_of(optimizer=SGD(0.1, use_ema=True, ema_momentum=0.5))
     model.fit(X, Y, epochs=3, verbose=0)
     np.testing.assert_array_equal(model._parameters.values, model.optimizer.state["average"])
 
 
-def test_a_loss_scale_changes_nothing():
+def test_fit_result_does_not_depend_on_the_loss_scale():
     a, b = twins()
     a.compile(SGD(0.1), "mse")
     b.compile(SGD(0.1, loss_scale_factor=1024.0), "mse")
@@ -196,7 +196,7 @@ def test_a_loss_scale_changes_nothing():
     assert_same(a, b)
 
 
-def test_validation_split_evaluates_the_last_samples_and_learns_the_others():
+def test_fit_validation_split_equals_validation_data_of_the_last_samples():
     split, given = twins(metrics=["mae"])
     split.fit(X, Y, validation_split=0.3, batch_size=4, epochs=2, shuffle=False, verbose=0)
     given.fit(X[:7], Y[:7], validation_data=(X[7:], Y[7:]), batch_size=4, epochs=2, shuffle=False, verbose=0)
@@ -210,13 +210,13 @@ def test_validation_split_evaluates_the_last_samples_and_learns_the_others():
 @pytest.mark.parametrize(
     "data", [(X, Y), [X, Y], (X, Y, np.ones(10)), [(X, Y)], [(X[:5], Y[:5]), (X[5:], Y[5:])]], ids=range(5)
 )
-def test_validation_data_comes_as_arrays_or_as_batches(data):
+def test_fit_accepts_validation_data_as_arrays_or_batches(data):
     model = model_of()
     history = model.fit(X, Y, validation_data=data, verbose=0, epochs=2).history
     assert history["val_loss"][-1] == pytest.approx(model.evaluate(X, Y, verbose=0), rel=1e-6)
 
 
-def test_validation_every_so_many_epochs():
+def test_fit_validates_every_validation_freq_epochs():
     model = model_of()
     assert len(model.fit(X, Y, validation_data=(X, Y), validation_freq=2, epochs=5, verbose=0).history["val_loss"]) == 2
     history = model.fit(X, Y, validation_data=(X, Y), validation_freq=[1, 4], epochs=5, verbose=0).history
@@ -225,22 +225,22 @@ def test_validation_every_so_many_epochs():
         model.fit(X, Y, validation_data=(X, Y), validation_freq=0, verbose=0)
 
 
-def test_validation_steps_and_batch_size():
-    told = Told()
-    options = {"validation_data": (X, Y), "callbacks": told, "verbose": 0}
+def test_fit_validation_steps_limits_the_number_of_batches():
+    recorder = EventRecorder()
+    options = {"validation_data": (X, Y), "callbacks": recorder, "verbose": 0}
     model_of().fit(X, Y, validation_batch_size=3, validation_steps=2, **options)
-    assert [e for e in told.events if e[0] == "on_test_batch_end"] == [
+    assert [e for e in recorder.events if e[0] == "on_test_batch_end"] == [
         ("on_test_batch_end", 0),
         ("on_test_batch_end", 1),
     ]
 
 
-def test_a_validation_split_of_batches_is_refused():
+def test_fit_rejects_a_validation_split_of_batches():
     with pytest.raises(ValueError, match="validation_split must be 0 if x is not arrays"):
         model_of().fit([(X, Y)], validation_split=0.5, verbose=0)
 
 
-def test_a_stateful_layer_goes_on_from_batch_to_batch_until_it_is_reset():
+def test_predict_carries_stateful_layers_until_reset_states():
     layer = GRU(3, stateful=True)
     model = model_of(layer, Dense(1))
     plain = model_of(GRU(3), Dense(1))
@@ -256,7 +256,7 @@ def test_a_stateful_layer_goes_on_from_batch_to_batch_until_it_is_reset():
         model.predict(X[:3])
 
 
-def test_validation_leaves_the_state_of_a_stateful_layer_as_it_was():
+def test_fit_validation_restores_the_states_of_stateful_layers():
     a, b = model_of(GRU(3, stateful=True), Dense(1)), model_of(GRU(3, stateful=True), Dense(1))
     b.set_weights(a.get_weights())
     a.fit(X, Y, batch_size=5, shuffle=False, epochs=2, verbose=0)
@@ -265,7 +265,7 @@ def test_validation_leaves_the_state_of_a_stateful_layer_as_it_was():
     np.testing.assert_array_equal(a.layers[0].states[0], b.layers[0].states[0])
 
 
-def test_evaluate_is_the_mean_over_samples_in_batches_of_any_size():
+def test_evaluate_does_not_depend_on_the_batch_size():
     model = model_of(metrics=["mae"])
     whole = ((model.predict(X) - Y) ** 2).mean(), np.abs(model.predict(X) - Y).mean()
     for size in (1, 3, 10, None):
@@ -280,7 +280,7 @@ def test_evaluate_is_the_mean_over_samples_in_batches_of_any_size():
     np.testing.assert_allclose(model.test_on_batch(X, Y), whole, rtol=1e-6)
 
 
-def test_evaluate_and_predict_change_nothing():
+def test_evaluate_and_predict_do_not_change_the_model():
     model = model_of(LSTM(3, dropout=0.5), Dense(1))
     before = model.get_weights()
     first = model.predict(X, batch_size=3)
@@ -291,7 +291,7 @@ def test_evaluate_and_predict_change_nothing():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
 
 
-def test_predict_of_several_outputs_and_of_batches():
+def test_predict_concatenates_batches_of_every_output():
     x = Input((4, 2))
     h = GRU(3)(x)
     model = Model(x, [Dense(1)(h), h])

@@ -1,4 +1,4 @@
-"""Holds what fit, evaluate and predict refuse, and in which words."""
+"""Tests of the errors of fit, evaluate and predict, and of their messages."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from seqfuse.models import Sequential
 
 
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
-def test_a_model_that_is_not_compiled_says_so(call):
+def test_training_functions_reject_a_model_that_is_not_compiled(call):
     model = Sequential([Input((4, 2)), SimpleRNN(3), Dense(1)], name="raw")
     with pytest.raises(RuntimeError, match="raw: the model must be compiled first"):
         getattr(model, call)(X, Y)
 
 
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
-def test_a_missing_target_is_said_so(call):
+def test_training_functions_reject_missing_targets(call):
     with pytest.raises(ValueError, match="y must be given, because the output has a loss; got None"):
         getattr(model_of(), call)(X)
     if call == "fit":
@@ -26,7 +26,7 @@ def test_a_missing_target_is_said_so(call):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "said"),
+    ("arguments", "error", "message"),
     [
         ({"y": Y[:5]}, ValueError, "x with 10 and y with 5"),
         ({"x": None}, ValueError, "x must be given; got None"),
@@ -49,22 +49,22 @@ def test_a_missing_target_is_said_so(call):
         ({"x": [(X, Y, Y, Y)], "y": None}, ValueError, "got 4 parts"),
     ],
 )
-def test_wrong_arguments_are_refused(arguments, error, said):
-    with pytest.raises(error, match=said):
+def test_fit_rejects_wrong_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
         model_of().fit(**{"x": X, "y": Y, "verbose": 0, **arguments})
 
 
-def test_float_labels_are_refused_where_classes_are_needed():
+def test_fit_rejects_fractional_labels_when_the_loss_needs_classes():
     model = model_of(SimpleRNN(3), Dense(2, "softmax"), loss="sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match=r"y_true must be class indices, which are integers; got 0\.5"):
         model.fit(X, np.full(10, 0.5), verbose=0)
     with pytest.raises(ValueError, match=r"y_true must be .*0\.\.C-1"):
         model.fit(X, np.full(10, 2), verbose=0)
-    model.fit(X, np.ones(10), verbose=0)  # floats that are whole are classes
+    model.fit(X, np.ones(10), verbose=0)  # floats with integer values are accepted as classes
 
 
-def test_an_output_for_every_step_against_one_target_a_sequence_is_refused():
-    """The article's third program without its pooling: (N, T, 1) beside (N, 1) must not be broadcast."""
+def test_fit_rejects_one_target_per_sequence_when_the_output_has_one_row_per_step():
+    """Check that targets (N, 1) do not broadcast to outputs (N, T, 1), for instance if a pooling layer is missing."""
     model = Sequential([Input((None,)), Embedding(9, 3), LSTM(4, return_sequences=True), Dense(1, name="out")])
     model.compile("adam", "mse")
     words = rng().integers(0, 9, (6, 5))
@@ -74,7 +74,7 @@ def test_an_output_for_every_step_against_one_target_a_sequence_is_refused():
     model.fit(words, np.zeros((6, 5, 1)), verbose=0)
 
 
-def test_fit_without_a_loss_is_refused():
+def test_fit_rejects_a_model_without_a_loss():
     model = model_of(loss=None)
     with pytest.raises(ValueError, match="small: compile must get a loss before fit; got None"):
         model.fit(X, Y, verbose=0)

@@ -1,4 +1,4 @@
-"""Holds one training step: what is compiled, what it is measured by, whose buffer the weights lie in."""
+"""Tests of compile and of one training step: updates, metrics, buffers of weights, shared layers, and errors."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def model_of(*layers):
     return Sequential([Input((4, 2)), *(layers or (SimpleRNN(3), Dense(1)))], name="small")
 
 
-def test_a_step_is_forward_loss_backward_update():
+def test_train_on_batch_equals_forward_loss_backward_and_update():
     model = model_of()
     model.compile(SGD(0.1), "mse")
     y, tape = model.forward(X, training=True)
@@ -26,7 +26,7 @@ def test_a_step_is_forward_loss_backward_update():
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
-def test_train_and_test_on_batch_tell_of_that_batch_alone():
+def test_train_on_batch_and_test_on_batch_report_only_their_batch():
     model = model_of()
     compiled(model, metrics=["mae"])
     first = model.train_on_batch(X, Y)
@@ -41,7 +41,7 @@ def test_train_and_test_on_batch_tell_of_that_batch_alone():
     )
 
 
-def test_weights_and_gradients_lie_in_one_buffer_each():
+def test_train_on_batch_stores_weights_and_gradients_in_one_buffer_each():
     model = compiled(model_of())
     model.train_on_batch(X, Y)
     parameters = model._parameters
@@ -52,24 +52,24 @@ def test_weights_and_gradients_lie_in_one_buffer_each():
     assert model._parameters is parameters
 
 
-def test_two_models_that_share_layers_are_trained_in_turn():
-    def pair(rate):
+def test_models_that_share_layers_can_be_trained_alternately():
+    def models_with_shared_layer(rate):
         shared, x, z = GRU(3, name="shared"), Input((4, 2)), Input((4, 2))
         first, second = Model(x, Dense(1)(shared(x))), Model(z, Dense(2)(shared(z)))
         for model in (first, second):
             model.compile(SGD(rate, momentum=0.9), "mse")
         return shared, first, second
 
-    shared, first, second = pair(0.1)
+    shared, first, second = models_with_shared_layer(0.1)
     before = [w.copy() for w in shared.get_weights()]
-    other, *others = pair(0.1)
+    other, *others = models_with_shared_layer(0.1)
     for model, twin in zip((first, second), others):
         twin.set_weights(model.get_weights())
     y2 = rng(2).normal(size=(6, 2))
     for _ in range(3):
         first.train_on_batch(X, Y)
         second.train_on_batch(X, y2)
-        # the same, with weights that are taken out and put in by hand between the two
+        # the same, but set_weights writes the shared weights between the two steps
         others[0].train_on_batch(X, Y)
         others[1].set_weights([*other.get_weights(), *others[1].layers[-1].get_weights()])
         others[1].train_on_batch(X, y2)
@@ -79,7 +79,7 @@ def test_two_models_that_share_layers_are_trained_in_turn():
     np.testing.assert_array_equal(first.predict(X), Model(first.inputs, first.outputs).predict(X)[0])
 
 
-def test_another_model_trained_within_an_epoch_does_not_part_weights_from_their_model():
+def test_fit_keeps_shared_weights_when_another_model_trains_within_an_epoch():
     from seqfuse.callbacks import Callback
 
     shared, x, z = Dense(3, name="shared"), Input((4, 2)), Input((4, 2))
@@ -107,7 +107,7 @@ def test_another_model_trained_within_an_epoch_does_not_part_weights_from_their_
     assert not second._parameters.at_home()
 
 
-def test_compile_starts_the_optimizer_anew_and_keeps_the_weights():
+def test_compile_resets_the_optimizer_and_keeps_the_weights():
     model = model_of()
     model.compile("adam", "mse")
     model.train_on_batch(X, Y)
@@ -118,7 +118,7 @@ def test_compile_starts_the_optimizer_anew_and_keeps_the_weights():
     assert model.optimizer.iterations == 1
 
 
-def test_what_is_frozen_later_asks_for_another_compile():
+def test_train_on_batch_requires_compile_when_a_layer_was_frozen():
     model = compiled(model_of())
     model.train_on_batch(X, Y)
     model.layers[0].trainable = False
@@ -131,13 +131,13 @@ def test_what_is_frozen_later_asks_for_another_compile():
     assert len(model._parameters.weights) == 2
 
 
-def test_layers_of_two_types_cannot_be_trained_together():
+def test_train_on_batch_rejects_weights_of_two_dtypes():
     model = compiled(model_of(SimpleRNN(3, dtype="float64"), Dense(1)))
     with pytest.raises(TypeError, match="trainable weights must be of one type"):
         model.train_on_batch(X, Y)
 
 
-def test_a_regularizer_is_in_the_loss_of_training_and_evaluation():
+def test_training_and_evaluation_losses_include_regularizers():
     model = compiled(model_of(SimpleRNN(3, kernel_regularizer="l2"), Dense(1)))
     plain = compiled(model_of())
     plain.set_weights(model.get_weights())
@@ -149,7 +149,7 @@ def test_a_regularizer_is_in_the_loss_of_training_and_evaluation():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "said"),
+    ("arguments", "error", "message"),
     [
         ({"optimizer": "adm"}, ValueError, r'compile: optimizer must be one of .*Did you mean "adam"\?'),
         ({"loss": "msee"}, ValueError, r'compile: loss must be one of .*got \'msee\'.*Did you mean "mse"\?'),
@@ -161,16 +161,16 @@ def test_a_regularizer_is_in_the_loss_of_training_and_evaluation():
         ({"loss_weights": ["a"]}, TypeError, "compile: loss_weights must be a real number; got 'a'"),
     ],
 )
-def test_wrong_names_are_refused_with_the_near_one(arguments, error, said):
-    with pytest.raises(error, match=said):
+def test_compile_rejects_wrong_arguments_and_suggests_names(arguments, error, message):
+    with pytest.raises(error, match=message):
         model_of().compile(**{"loss": "mse", **arguments})
 
 
-def test_hints_of_keras_are_not_looked_at():
+def test_compile_ignores_performance_options_of_keras():
     model_of().compile("adam", "mse", run_eagerly=True, jit_compile=False, steps_per_execution=3, auto_scale_loss=True)
 
 
-def test_a_compile_that_fails_leaves_the_last_one():
+def test_compile_keeps_the_previous_settings_when_it_fails():
     model = compiled(model_of(), metrics=["mae"])
     with pytest.raises(ValueError, match="loss"):
         model.compile("adam", "msee")

@@ -1,4 +1,4 @@
-"""A model held against central differences as a whole: from its parameters to the loss that fit makes smaller."""
+"""Assertion that compares the gradients of a training step with central differences of the loss."""
 
 import numpy as np
 from support.cases import assert_gradient, central_differences
@@ -11,13 +11,13 @@ def rng(seed=0):
 
 
 def compiled(model, loss="mse", **options):
-    """A model whose updates leave the parameters where they are, so that differences can be taken around them."""
+    """Compile the model with learning rate 0, so that training steps do not change the weights, and return it."""
     model.compile(SGD(0.0), loss, **options)
     return model
 
 
 def assert_training_gradient(model, x, y, sample_weight=None):
-    """The gradients of a training step, against central differences of the loss that an evaluation gives."""
+    """Check the gradients of `train_on_batch` against central differences of the loss of `test_on_batch`."""
     model.train_on_batch(x, y, sample_weight)
     parameters = model._parameters
     assert len(parameters.weights) == len(model.trainable_weights) > 0
@@ -28,4 +28,4 @@ def assert_training_gradient(model, x, y, sample_weight=None):
     for weight, gradient in zip(parameters.weights, parameters.into):
         numeric = central_differences(loss, weight.value)
         assert_gradient(weight.path, gradient, numeric)
-        assert weight.value.size == 0 or np.abs(numeric).max() > 0, f"{weight.path} does not matter: nothing is tested"
+        assert weight.value.size == 0 or np.abs(numeric).max() > 0, f"{weight.path} does not affect the loss"
