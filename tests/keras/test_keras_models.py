@@ -1,4 +1,4 @@
-"""Whole models beside Keras's: the order of weights, 50 steps of training, validations, weights of samples, history."""
+"""Compare whole models with Keras: training, validation, sample weights, history, and the order of weights."""
 
 import keras
 import numpy as np
@@ -8,10 +8,11 @@ from beside import OURS, THEIRS, models
 from seqfuse import optimizers
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras's variables, with NumPy 2
+    # raised by variables of Keras with NumPy 2
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
-N, T = 128, 6  # whole batches of 16, also in three quarters: JAX compiles once for every shape
+N, T = 128, 6  # N and 3/4 N are multiples of the batch size 16, because JAX compiles for each shape
 
 
 def rng(seed=0):
@@ -25,22 +26,25 @@ CLASSES = rng(4).integers(0, 4, N)
 
 
 def assert_near(ours, theirs, rtol=2e-3, atol=2e-4):
-    """50 steps of Adam carry rounding on: a gradient near zero is divided by its own size.
+    """Check that the weights of two trained models are close.
 
-    A wrong term shows in the third digit at once, as `assert_same_numbers` of the first epoch does in the fifth.
+    The tolerance is large because Adam amplifies rounding errors: it divides gradients near zero by their own
+    magnitude. A wrong term would still change the third digit, and `assert_same_numbers` checks the first epoch to the
+    fifth digit.
     """
     for one, other, weight in zip(ours.get_weights(), theirs.get_weights(), ours.weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=rtol, atol=atol, err_msg=weight.path)
 
 
 def assert_same_numbers(ours, theirs, rtol=2e-4):
-    """Numbers by name; Keras sorts the names."""
+    """Check that two dicts have the same names, in any order because Keras sorts them, and close numbers."""
     assert sorted(ours) == sorted(theirs)
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=rtol, atol=1e-6, err_msg=name)
 
 
-def fitted_beside(build, compiled, x, y, **options):
+def fit_both(build, compiled, x, y, **options):
+    """Train a model in both libraries, check that histories and weights are close, and return both models."""
     ours, theirs = models(build)
     for model in (ours, theirs):
         model.compile(**compiled)
@@ -54,26 +58,26 @@ def fitted_beside(build, compiled, x, y, **options):
     return ours, theirs
 
 
-def a_simple_rnn(K):
+def simple_rnn(K):
     return K.Sequential([K.L.Input((T, 3)), K.L.SimpleRNN(8), K.L.Dense(1)])
 
 
-def an_lstm(K):
+def lstm(K):
     return K.Sequential([K.L.Input((T, 3)), K.L.LSTM(8, return_sequences=True), K.L.LSTM(5), K.L.Dense(1, "tanh")])
 
 
-def a_gru(K):
-    hold = {"kernel_regularizer": "l1", "bias_regularizer": "l2"}
-    return K.Sequential([K.L.Input((T, 3)), K.L.GRU(8, **hold), K.L.Dense(1, kernel_regularizer="l2")])
+def gru(K):
+    regularizers = {"kernel_regularizer": "l1", "bias_regularizer": "l2"}
+    return K.Sequential([K.L.Input((T, 3)), K.L.GRU(8, **regularizers), K.L.Dense(1, kernel_regularizer="l2")])
 
 
-def a_bidirectional(K):
+def bidirectional(K):
     return K.Sequential([K.L.Input((T, 3)), K.L.Bidirectional(K.L.LSTM(4)), K.L.Dense(1)])
 
 
-@pytest.mark.parametrize("build", [a_simple_rnn, a_gru, a_bidirectional])
-def test_fit_follows_keras_for_56_steps(build):
-    ours, theirs = fitted_beside(build, {"optimizer": "adam", "loss": "mse"}, X, Y)
+@pytest.mark.parametrize("build", [simple_rnn, gru, bidirectional])
+def test_fit_matches_keras_over_56_steps(build):
+    ours, theirs = fit_both(build, {"optimizer": "adam", "loss": "mse"}, X, Y)
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X, verbose=0), rtol=1e-3, atol=1e-4)
 
 
@@ -82,14 +86,14 @@ def words_to_classes(K):
     return K.Sequential([L.Input((T,)), L.Embedding(9, 6, mask_zero=True), L.LSTM(8), L.Dense(4, "softmax")])
 
 
-def test_masked_words_follow_keras_with_metrics_and_a_validation():
+def test_fit_and_evaluate_match_keras_with_a_masked_embedding_and_validation():
     compiled = {"optimizer": "rmsprop", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
-    ours, theirs = fitted_beside(words_to_classes, compiled, WORDS, CLASSES, validation_split=0.25)
+    ours, theirs = fit_both(words_to_classes, compiled, WORDS, CLASSES, validation_split=0.25)
     options = {"batch_size": 16, "verbose": 0}
-    told = [model.evaluate(WORDS, CLASSES, return_dict=True, **options) for model in (ours, theirs)]
-    assert_same_numbers(*told)
-    listed = [model.evaluate(WORDS, CLASSES, **options) for model in (ours, theirs)]
-    np.testing.assert_allclose(*listed, rtol=2e-4)
+    results = [model.evaluate(WORDS, CLASSES, return_dict=True, **options) for model in (ours, theirs)]
+    assert_same_numbers(*results)
+    values = [model.evaluate(WORDS, CLASSES, **options) for model in (ours, theirs)]
+    np.testing.assert_allclose(*values, rtol=2e-4)
 
 
 def words_to_words(K):
@@ -100,37 +104,37 @@ def words_to_words(K):
 
 
 @pytest.mark.parametrize("weights", [None, rng(5).uniform(size=(N, T))], ids=["", "weighted"])
-def test_a_masked_loss_of_every_step_follows_keras(weights):
+def test_fit_matches_keras_with_a_masked_loss_per_step(weights):
     compiled = {"optimizer": "adam", "loss": "sparse_categorical_crossentropy"}
-    fitted_beside(words_to_words, compiled, WORDS, WORDS, sample_weight=weights, epochs=4)
+    fit_both(words_to_words, compiled, WORDS, WORDS, sample_weight=weights, epochs=4)
 
 
 @pytest.mark.parametrize("weights", [None, rng(5).uniform(size=(N, T))], ids=["", "weighted"])
-def test_metrics_of_every_step_leave_masked_ones_out_as_keras_does_in_evaluate(weights):
-    """In `fit` Keras's step on JAX loses the mask before its metrics; on its other backends, and here, it does not."""
+def test_evaluate_matches_keras_when_metrics_per_step_are_masked(weights):
+    # only evaluate is compared: in fit on JAX, Keras does not pass masks to metrics, unlike on its other backends
     ours, theirs = models(words_to_words)
     for model in (ours, theirs):
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], weighted_metrics=["accuracy"])
     options = {"sample_weight": weights, "batch_size": 16, "verbose": 0, "return_dict": True}
-    told = [model.evaluate(WORDS, WORDS, **options) for model in (ours, theirs)]
-    assert_same_numbers(*told)
+    results = [model.evaluate(WORDS, WORDS, **options) for model in (ours, theirs)]
+    assert_same_numbers(*results)
 
 
-def test_sample_weights_and_weighted_metrics_follow_keras():
+def test_fit_and_evaluate_match_keras_with_sample_weights_and_weighted_metrics():
     compiled = {"optimizer": "adam", "loss": "mae", "metrics": ["mse"], "weighted_metrics": ["mse", "mae"]}
     weights = rng(5).uniform(size=N).astype(np.float32)
-    ours, theirs = fitted_beside(an_lstm, compiled, X, Y, sample_weight=weights)
+    ours, theirs = fit_both(lstm, compiled, X, Y, sample_weight=weights)
     options = {"sample_weight": weights, "batch_size": 16, "verbose": 0, "return_dict": True}
-    told = [model.evaluate(X, Y, **options) for model in (ours, theirs)]
-    assert_same_numbers(*told)
+    results = [model.evaluate(X, Y, **options) for model in (ours, theirs)]
+    assert_same_numbers(*results)
 
 
-def test_class_weights_follow_keras():
+def test_fit_matches_keras_with_class_weights():
     compiled = {"optimizer": "adam", "loss": "sparse_categorical_crossentropy"}
-    fitted_beside(words_to_classes, compiled, WORDS, CLASSES, class_weight={0: 2.0, 1: 0.5, 3: 0.0}, epochs=4)
+    fit_both(words_to_classes, compiled, WORDS, CLASSES, class_weight={0: 2.0, 1: 0.5, 3: 0.0}, epochs=4)
 
 
-def several(K):
+def several_inputs_and_outputs(K):
     L = K.L
     a, b = L.Input((T, 3), name="a"), L.Input((4,), name="b")
     start = L.Dense(5, "tanh", name="start")(b)
@@ -142,7 +146,7 @@ def several(K):
     return K.Model([a, b], [p, L.Dense(4, "softmax", name="q")(h)])
 
 
-def test_several_inputs_and_outputs_follow_keras():
+def test_fit_matches_keras_with_several_inputs_and_outputs():
     compiled = {
         "optimizer": "adam",
         "loss": {"p": "mse", "q": "sparse_categorical_crossentropy"},
@@ -152,41 +156,41 @@ def test_several_inputs_and_outputs_follow_keras():
     }
     x = {"a": X, "b": rng(5).normal(size=(N, 4)).astype(np.float32)}
     y = {"p": Y, "q": CLASSES}
-    ours, theirs = fitted_beside(several, compiled, x, y, validation_split=0.25)
+    ours, theirs = fit_both(several_inputs_and_outputs, compiled, x, y, validation_split=0.25)
     for one, other in zip(ours.predict(x), theirs.predict(x, verbose=0), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
     options = {"sample_weight": [rng(6).uniform(size=N), rng(7).uniform(size=N)]}
     options |= {"batch_size": 16, "verbose": 0, "return_dict": True}
-    told = [model.evaluate([x["a"], x["b"]], [Y, CLASSES], **options) for model in (ours, theirs)]
-    assert_same_numbers(*told)
+    results = [model.evaluate([x["a"], x["b"]], [Y, CLASSES], **options) for model in (ours, theirs)]
+    assert_same_numbers(*results)
 
 
-def test_a_batch_is_told_as_in_keras():
-    ours, theirs = models(an_lstm)
+def test_train_on_batch_and_test_on_batch_match_keras():
+    ours, theirs = models(lstm)
     for model in (ours, theirs):
         model.compile("sgd", "mse", metrics=["mae"])
     for _ in range(3):
-        told = [model.train_on_batch(X[:8], Y[:8], return_dict=True) for model in (ours, theirs)]
-        assert_same_numbers(*told)
+        results = [model.train_on_batch(X[:8], Y[:8], return_dict=True) for model in (ours, theirs)]
+        assert_same_numbers(*results)
     assert_same_numbers(*[model.test_on_batch(X[:8], Y[:8], return_dict=True) for model in (ours, theirs)])
-    listed = [model.train_on_batch(X[:8], Y[:8]) for model in (ours, theirs)]
-    np.testing.assert_allclose(*listed, rtol=1e-4)
+    values = [model.train_on_batch(X[:8], Y[:8]) for model in (ours, theirs)]
+    np.testing.assert_allclose(*values, rtol=1e-4)
 
 
-def test_averaged_and_accumulated_updates_follow_keras():
+def test_fit_matches_keras_with_averaged_and_accumulated_updates():
     for options in ({"use_ema": True, "ema_momentum": 0.9}, {"gradient_accumulation_steps": 3}):
-        ours, theirs = models(a_simple_rnn)
+        ours, theirs = models(simple_rnn)
         for model, module in ((ours, optimizers), (theirs, keras.optimizers)):
             model.compile(module.Adam(0.01, **options), "mse")
             model.fit(X, Y, batch_size=16, epochs=4, shuffle=False, verbose=0)
         assert_near(ours, theirs)
 
 
-# ---- the order of weights ----------------------------------------------------------------------------------------
+# ---- order of weights ------------------------------------------------------------------------------------------------
 
 
-def grown(K, seed):
-    """A random graph: layers with names, one or two inputs, merged, shared and branching."""
+def random_graph(K, seed):
+    """Return inputs and outputs of a random graph with merged, shared and branching layers."""
     random = rng(seed)
     inputs = [K.L.Input((2,), name=f"i{i}") for i in range(random.integers(1, 4))]
     tensors, made = list(inputs), []
@@ -205,17 +209,17 @@ def grown(K, seed):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_layers_and_weights_of_a_graph_come_in_keras_s_order(seed):
-    found = []
+def test_model_orders_layers_and_weights_as_keras_does(seed):
+    orders = []
     for K in (OURS, THEIRS):
-        inputs, outputs = grown(K, seed)
+        inputs, outputs = random_graph(K, seed)
         model = K.Model(inputs, outputs)
-        found.append(([layer.name for layer in model.layers], [weight.path for weight in model.weights]))
-    assert found[0][1] == found[1][1]
-    assert found[0][0] == found[1][0]
+        orders.append(([layer.name for layer in model.layers], [weight.path for weight in model.weights]))
+    assert orders[0][1] == orders[1][1]
+    assert orders[0][0] == orders[1][0]
 
 
-def test_weights_of_models_inside_a_model_come_in_keras_s_order():
+def test_nested_model_orders_weights_as_keras_does():
     def build(K):
         L = K.L
         a, x = L.Input((2,), name="a"), L.Input((2,), name="x")
