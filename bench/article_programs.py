@@ -1,10 +1,10 @@
-"""The article's three programs with seqfuse and with Keras on every backend that is installed, side by side.
+"""Time the article's three programs with seqfuse and with Keras on every installed backend.
 
-python bench/article_programs.py [--rounds 5] [--programs NAME ...] [--backends NAME ...]
+    python bench/article_programs.py [--rounds 5] [--programs NAME ...] [--backends NAME ...]
 
-Each run is a process of its own that reads examples/article/NAME.py, with `keras` for `seqfuse` in its imports. In a
-round every contender runs the program once, in turn another one first. Then the share of the kernels in a step of
-training.
+Each run is a new process that executes examples/article/NAME.py, for Keras with `keras` instead of `seqfuse` in the
+imports. In every round each contender runs the program once, in rotating order. A second table shows which fraction of
+a training step the kernels take.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "examples" / "article"
 PROGRAMS = ("simple_rnn", "lstm", "attention")
 BACKENDS = ("jax", "torch", "tensorflow")
 
-# What a process runs: the imports, what comes between, and the last statement, which is `fit`, each on its own.
+# Program of a process: it runs the imports, the statements between, and the last statement, `fit`, and times each part.
 CHILD = """
 import ast, json, sys, time
 path, old, new = sys.argv[1:]
@@ -40,18 +40,18 @@ for part in (imports, rest[:-1], rest[-1:]):
     seconds.append(time.perf_counter() - began)
 print("\\n" + json.dumps({"import": seconds[0], "fit": seconds[2]}))
 """
-MEASURES = ("import", "fit", "whole process")
+PARTS = ("import", "fit", "whole process")
 
 
 class Contender(NamedTuple):
     """One way to run the programs."""
 
     name: str
-    library: str  # in the programs' imports
+    library: str  # name in the imports
     backend: str | None = None
 
     def run(self, program: str) -> dict[str, float]:
-        """Seconds of one process, by measure."""
+        """Run a program in a new process. Return seconds by part."""
         environment = dict(os.environ)
         if self.backend is not None:
             environment |= {"KERAS_BACKEND": self.backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -65,46 +65,46 @@ class Contender(NamedTuple):
 
 
 def contenders(backends: list[str]) -> list[Contender]:
-    """seqfuse, and Keras on each of those backends that is installed."""
+    """Return seqfuse, and Keras on each of the backends that is installed."""
     found = [Contender("seqfuse", "seqfuse")]
     if importlib.util.find_spec("keras") is not None:
-        there = [backend for backend in backends if importlib.util.find_spec(backend) is not None]
-        found += [Contender(f"Keras, {backend}", "keras", backend) for backend in there]
+        installed = [backend for backend in backends if importlib.util.find_spec(backend) is not None]
+        found += [Contender(f"Keras, {backend}", "keras", backend) for backend in installed]
     return found
 
 
 def compare(program: str, runs: list[Contender], rounds: int) -> None:
-    """Run a program in rounds and print a line for each contender: medians; and how many times as long Keras took."""
+    """Run a program in rounds. Print median times per contender, and the ratio of the fastest Keras to seqfuse."""
     from seqfuse.bench import timing
     from seqfuse.bench.report import duration
 
-    seconds: dict[str, dict[str, list[float]]] = {run.name: {m: [] for m in MEASURES} for run in runs}
+    seconds: dict[str, dict[str, list[float]]] = {run.name: {part: [] for part in PARTS} for run in runs}
     for round_ in range(rounds):
-        turn = round_ % len(runs)
-        for run in runs[turn:] + runs[:turn]:
-            for measure, value in run.run(program).items():
-                seconds[run.name][measure].append(value)
-    medians = {name: {m: statistics.median(s) for m, s in of.items()} for name, of in seconds.items()}
-    for name, of in medians.items():
-        print(f"{program:12}{name:20}" + "".join(f"{duration(of[m]):>16}" for m in MEASURES))
+        first = round_ % len(runs)
+        for run in runs[first:] + runs[:first]:
+            for part, value in run.run(program).items():
+                seconds[run.name][part].append(value)
+    medians = {name: {part: statistics.median(s) for part, s in times.items()} for name, times in seconds.items()}
+    for name, times in medians.items():
+        print(f"{program:12}{name:20}" + "".join(f"{duration(times[part]):>16}" for part in PARTS))
     peers = [run.name for run in runs[1:]]
     if peers:
         cells = []
-        for m in MEASURES:
-            best = min(peers, key=lambda name: medians[name][m])
-            ratio = statistics.median(timing.ratios(seconds[best][m], seconds["seqfuse"][m]))
+        for part in PARTS:
+            best = min(peers, key=lambda name: medians[name][part])
+            ratio = statistics.median(timing.ratios(seconds[best][part], seconds["seqfuse"][part]))
             cells.append(f"{ratio:.1f}x {best.rpartition(' ')[2][:9]}")
         print(f"{'':12}{'fastest Keras':20}" + "".join(f"{cell:>16}" for cell in cells))
     print(flush=True)
 
 
-# ---- the kernels' share ----------------------------------------------------------------------------------------------
+# ---- fraction of the kernels -----------------------------------------------------------------------------------------
 
 SAMPLES, STEPS, FEATURES, UNITS, BATCH = 1000, 10, 1, 64, 32
 
 
-def epoch_of(cell: str) -> tuple[Any, Any]:
-    """An epoch of `fit`, and the functional calls and updates of as many steps alone, with nothing between them."""
+def epoch_functions(cell: str) -> tuple[Any, Any]:
+    """Return two functions: one epoch of `fit`, and only its kernel calls and optimizer updates."""
     import numpy as np
 
     from seqfuse import functional as F
@@ -118,8 +118,8 @@ def epoch_of(cell: str) -> tuple[Any, Any]:
 
     rng = np.random.default_rng(0)
     x, y = rng.random((SAMPLES, STEPS, FEATURES)), rng.random((SAMPLES, 1))
-    learning = model()
-    learning.compile(optimizer="adam", loss="mse")
+    trained_model = model()
+    trained_model.compile(optimizer="adam", loss="mse")
 
     forward, backward = getattr(F, f"{cell}_forward"), getattr(F, f"{cell}_backward")
     parameters = Parameters(model().trainable_weights)
@@ -132,26 +132,26 @@ def epoch_of(cell: str) -> tuple[Any, Any]:
 
     def kernels() -> None:
         for batch, dy in zip(batches, dys):
-            out, of_cell = forward(batch, W, U, b, batch_first=True, return_sequences=False)
-            _, of_dense = F.dense_forward(out.h, kernel, bias)
-            dh = F.dense_backward(of_dense, dy, into=(dkernel, dbias)).dx
-            backward(of_cell, None, dh, need_dx=False, into=(dW, dU, db))
+            out, cell_tape = forward(batch, W, U, b, batch_first=True, return_sequences=False)
+            _, dense_tape = F.dense_forward(out.h, kernel, bias)
+            dh = F.dense_backward(dense_tape, dy, into=(dkernel, dbias)).dx
+            backward(cell_tape, None, dh, need_dx=False, into=(dW, dU, db))
             optimizer.update(parameters.values, parameters.gradients)
             parameters.gradients.fill(0)
 
-    return (lambda: learning.fit(x, y, batch_size=BATCH, verbose=0)), kernels
+    return (lambda: trained_model.fit(x, y, batch_size=BATCH, verbose=0)), kernels
 
 
-def share(rounds: int) -> None:
-    """Print, for each cell, a step in `fit`, the same of functional calls alone, and the one by the other."""
+def compare_step(rounds: int) -> None:
+    """Print, for each cell, the time of a training step in `fit`, of its kernels alone, and their fraction."""
     from seqfuse.bench import timing
     from seqfuse.bench.report import duration
 
     steps = -(-SAMPLES // BATCH)
-    print(f"a step of training, {SAMPLES} x {STEPS} x {FEATURES}, {UNITS} units, batch {BATCH}")
-    print(f"{'':12}{'in fit':>16}{'kernels':>16}{'share':>16}")
+    print(f"Time of one training step, {SAMPLES} x {STEPS} x {FEATURES}, {UNITS} units, batch size {BATCH}")
+    print(f"{'':12}{'in fit':>16}{'kernels':>16}{'fraction':>16}")
     for cell in ("rnn", "lstm", "gru"):
-        fit, kernels = epoch_of(cell)
+        fit, kernels = epoch_functions(cell)
         timed = timing.measure({"fit": fit, "kernels": kernels}, lambda seconds: 1.0, rounds, rest=0.0)
         both = "".join(f"{duration(timed.seconds[name] / steps):>16}" for name in ("fit", "kernels"))
         print(f"{cell:12}{both}{timed.ratios['kernels']:>16.0%}", flush=True)
@@ -159,20 +159,24 @@ def share(rounds: int) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description="The article's three programs with seqfuse and with Keras.")
-    parser.add_argument("--rounds", type=int, default=5, help="of each program (5)")
-    parser.add_argument("--programs", nargs="*", default=PROGRAMS, choices=PROGRAMS, metavar="NAME", help="those (all)")
-    parser.add_argument("--backends", nargs="*", default=BACKENDS, choices=BACKENDS, metavar="NAME", help="those (all)")
+    parser = argparse.ArgumentParser(description="Time the article's three programs with seqfuse and with Keras.")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per program (5)")
+    parser.add_argument(
+        "--programs", nargs="*", default=PROGRAMS, choices=PROGRAMS, metavar="NAME", help="programs (all)"
+    )
+    parser.add_argument(
+        "--backends", nargs="*", default=BACKENDS, choices=BACKENDS, metavar="NAME", help="backends (all)"
+    )
     arguments = parser.parse_args(argv)
     if arguments.rounds < 1:
         parser.error(f"--rounds must be at least 1; got {arguments.rounds}")
     runs = contenders(arguments.backends)
     if arguments.programs:
-        print(f"medians of {arguments.rounds} rounds; 2.0x: Keras, on the backend fastest at it, takes twice as long")
-        print(f"{'':32}" + "".join(f"{m:>16}" for m in MEASURES))
+        print(f"Medians of {arguments.rounds} rounds. 2.0x: the fastest Keras backend takes twice as long as seqfuse.")
+        print(f"{'':32}" + "".join(f"{part:>16}" for part in PARTS))
     for program in arguments.programs:
         compare(program, runs, arguments.rounds)
-    share(max(arguments.rounds, 5))
+    compare_step(max(arguments.rounds, 5))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo's character model in PyTorch: same text, same first weights, same schedule, same evaluation.
+"""Train the demo's character model with PyTorch: same text, initial weights, schedule and evaluation.
 
 python bench/char_model_pytorch.py [--epochs 10] [--threads N] [--seed 0] [--quick]
 """
@@ -15,15 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from seqfuse.demo.cli import FULL, QUICK
-from seqfuse.demo.model import Settings, compiled
+from seqfuse.demo.model import Settings, build_model
 from seqfuse.demo.text import Ids, Text, corpus, split, streams
-from seqfuse.demo.train import HELD_OUT_STREAMS, Epoch
+from seqfuse.demo.train import TEST_STREAMS, Epoch
 
 State = tuple[Tensor, Tensor] | None
 
 
-class CharacterModel(nn.Module):  # type: ignore[misc]  # PyTorch is not needed to check types
-    """Embedding, dropout, LSTM, dropout, logits; PyTorch's second LSTM bias begins at 0 and is trained as well."""
+class CharacterModel(nn.Module):  # type: ignore[misc]  # types are checked without PyTorch
+    """Embedding, dropout, LSTM, dropout, dense layer. PyTorch's second LSTM bias starts at 0 and is trained too."""
 
     def __init__(self, settings: Settings, weights: Sequence[Any]) -> None:
         super().__init__()
@@ -42,26 +42,26 @@ class CharacterModel(nn.Module):  # type: ignore[misc]  # PyTorch is not needed 
             self.dense.bias.copy_(c)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """The logits of (T, B) characters, and the state after them."""
+        """Return the logits of (T, B) characters and the final state."""
         y, state = self.lstm(self.dropout(self.embedding(x)), state)
         return self.dense(self.dropout(y)), state
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """The mean loss in nats per character."""
+    """Return the mean loss in nats per character."""
     return nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
 
 
 def chunks(ids: Ids, batch: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and targets (T, batch), T <= length, in order: the state after one chunk is where the next begins."""
+    """Yield inputs and targets (T, batch), T <= length, in order. Each chunk continues the streams of the last."""
     inputs, targets = (torch.from_numpy(part.T.copy()) for part in streams(ids, batch))
     yield from zip(inputs.split(length), targets.split(length), strict=True)
 
 
 def train(text: Text, settings: Settings) -> Iterator[Epoch]:
-    """Train, giving an `Epoch` after each: the PyTorch twin of `seqfuse.demo.train.train`."""
+    """Train like `seqfuse.demo.train.train`, and yield an `Epoch` after each epoch."""
     torch.manual_seed(settings.seed)
-    network = CharacterModel(settings, compiled(text, settings).get_weights())
+    network = CharacterModel(settings, build_model(text, settings).get_weights())
     optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.updates(text))
     for epoch in range(settings.epochs):
@@ -74,19 +74,19 @@ def train(text: Text, settings: Settings) -> Iterator[Epoch]:
             loss = cross_entropy(logits, target)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), settings.norm)
+            nn.utils.clip_grad_norm_(network.parameters(), settings.clipnorm)
             optimizer.step()
             schedule.step()
             assert state is not None
             state = (state[0].detach(), state[1].detach())
             nats += loss.item() * x.numel()
             characters += x.numel()
-        held = held_out_bits(network, text.held)
-        yield Epoch(epoch + 1, nats / characters / math.log(2.0), held, characters, time.perf_counter() - began)
+        test_bits = evaluate(network, text.test)
+        yield Epoch(epoch + 1, nats / characters / math.log(2.0), test_bits, characters, time.perf_counter() - began)
 
 
-def held_out_bits(network: CharacterModel, ids: Ids, batch: int = HELD_OUT_STREAMS, length: int = 256) -> float:
-    """Bits per character of the pieces that `seqfuse.demo.train.train` evaluates, each from beginning to end."""
+def evaluate(network: CharacterModel, ids: Ids, batch: int = TEST_STREAMS, length: int = 256) -> float:
+    """Return bits per character over the streams that `seqfuse.demo.train.train` evaluates."""
     network.eval()
     state: State = None
     nats, characters = 0.0, 0
@@ -98,10 +98,10 @@ def held_out_bits(network: CharacterModel, ids: Ids, batch: int = HELD_OUT_STREA
     return nats / characters / math.log(2.0)
 
 
-def arguments(description: str) -> tuple[Settings, int]:
-    """The settings and the number of threads that the command line asks for."""
+def parse_arguments(description: str) -> tuple[Settings, int]:
+    """Parse the command line; return the settings and the number of threads."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="the demo's quick settings")
+    parser.add_argument("--quick", action="store_true", help="use the settings of demo --quick")
     parser.add_argument("--epochs", type=int, metavar="N")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
@@ -111,17 +111,15 @@ def arguments(description: str) -> tuple[Settings, int]:
 
 
 def main() -> None:
-    """Train, and print a line an epoch."""
-    settings, threads = arguments("The demo's character model in PyTorch.")
+    """Train, and print one line per epoch."""
+    settings, threads = parse_arguments("Train the demo's character model with PyTorch.")
     torch.set_num_threads(threads)
     print(f"PyTorch {torch.__version__}, {threads} threads")
     total = 0.0
     for epoch in train(split(corpus()), settings):
         total += epoch.seconds
-        print(
-            f"{epoch.number:3d}  learning {epoch.train_bits:.3f}  held-out {epoch.held_bits:.3f} bits  {total:6.1f} s",
-            flush=True,
-        )
+        bits = f"{epoch.train_bits:.3f} bits (training), {epoch.test_bits:.3f} bits (test)"
+        print(f"epoch {epoch.number:3d}: {bits}, {total:6.1f} s", flush=True)
 
 
 if __name__ == "__main__":

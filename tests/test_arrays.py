@@ -183,8 +183,8 @@ def test_a_target_that_overlaps_itself_is_refused():
 def test_arrays_of_other_owners_are_apart_and_views_of_one_are_not():
     one, other = np.zeros(8), np.zeros((4, 4))
     foreign = np.frombuffer(bytearray(64))
-    assert _arrays.apart([one[2:4], one], [other, other.T[1:], None])
-    assert not _arrays.apart([one[2:4]], [other, one[6:]])
-    assert not _arrays.apart([other.reshape(2, 8)[:1]], [other])
-    assert not _arrays.apart([one], [foreign]), "whose memory that is cannot be said"
-    assert not _arrays.apart([foreign[:2]], [one])
+    assert _arrays.share_no_memory([one[2:4], one], [other, other.T[1:], None])
+    assert not _arrays.share_no_memory([one[2:4]], [other, one[6:]])
+    assert not _arrays.share_no_memory([other.reshape(2, 8)[:1]], [other])
+    assert not _arrays.share_no_memory([one], [foreign]), "whose memory that is cannot be said"
+    assert not _arrays.share_no_memory([foreign[:2]], [one])

@@ -7,9 +7,9 @@ from support.cases import (
     OPTIONS,
     REPRESENTATIVES,
     VARIANTS,
+    activation_name,
     assert_gradient,
     central_differences,
-    name_of,
 )
 
 from seqfuse._activations import DEFINITIONS, parse
@@ -43,7 +43,7 @@ def of_a_step(settings):
 @pytest.mark.parametrize("peephole", [False, True], ids=["", "peephole"])
 @pytest.mark.parametrize(("cell", "options"), VARIANTS)
 def test_cell_backward_matches_central_differences_of_one_step(cell, options, peephole):
-    x, states, weights, dstates, act = draw_step(cell, options, peephole=peephole and "peephole" in cell.takes)
+    x, states, weights, dstates, act = draw_step(cell, options, peephole=peephole and "peephole" in cell.accepts)
 
     def loss():
         after, _ = cell.forward(x, states, weights, act)
@@ -63,7 +63,7 @@ def test_cell_backward_matches_central_differences_of_one_step(cell, options, pe
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 @pytest.mark.parametrize(("cell", "settings"), OPTIONS)
 def test_cell_computes_in_the_type_of_its_inputs(cell, settings, dtype):
-    x, states, weights, dstates, act = draw_step(cell, of_a_step(settings), dtype, peephole="peephole" in cell.takes)
+    x, states, weights, dstates, act = draw_step(cell, of_a_step(settings), dtype, peephole="peephole" in cell.accepts)
     after, saved = cell.forward(x, states, weights, act)
     dx, dbefore, dweights = cell.backward(x, states, weights, saved, dstates, act)
     results = (*after, *saved, dx, *dbefore, *dweights)
@@ -116,8 +116,8 @@ def test_variants_cover_every_option_of_every_cell():
 
 @EACH_CELL
 def test_foreign_orders_are_permutations_of_the_gates(cell):
-    assert set(cell.foreign) == (set() if cell.name in ("indrnn", "mingru") else {"pytorch", "onnx"})
-    for peer, order in cell.foreign.items():
+    assert set(cell.peer_gates) == (set() if cell.name in ("indrnn", "mingru") else {"pytorch", "onnx"})
+    for peer, order in cell.peer_gates.items():
         assert sorted(order) == sorted(cell.gates)
         theirs = np.repeat([cell.gates.index(gate) for gate in order], H)
         np.testing.assert_array_equal(theirs[cell.columns_from(peer, H)], np.repeat(np.arange(len(order)), H))
@@ -126,12 +126,12 @@ def test_foreign_orders_are_permutations_of_the_gates(cell):
 @EACH_CELL
 def test_settings_go_over_every_option_and_every_activation(cell):
     settings = [param.values[1][0] for param in OPTIONS if param.values[0] is cell]
-    names = {*cell.activations, *cell.takes, *cell.options, "checkpoint", "lengths", "mask", "reverse", "batch_first"}
+    names = {*cell.activations, *cell.accepts, *cell.options, "checkpoint", "lengths", "mask", "reverse", "batch_first"}
     assert {setting.option for setting in settings} == names
-    representatives = {name_of(function) for function in REPRESENTATIVES}
+    representatives = {activation_name(function) for function in REPRESENTATIVES}
     for argument, default in cell.activations.items():
-        found = {name_of(setting.value) for setting in settings if setting.option == argument}
+        found = {activation_name(setting.value) for setting in settings if setting.option == argument}
         assert found == representatives - {default.name}
         every = [p.values[1][0] for p in EVERY_ACTIVATION if p.values[0] is cell and p.values[1][0].option == argument]
         if cell.name in ("lstm", "mingru"):
-            assert {name_of(setting.value) for setting in every} | {default.name} == set(DEFINITIONS)
+            assert {activation_name(setting.value) for setting in every} | {default.name} == set(DEFINITIONS)

@@ -102,7 +102,7 @@ def test_a_tape_cannot_be_made_by_hand():
     with pytest.raises(TypeError):
         F.LSTMTape()
     _, tape = F.rnn_forward(np.zeros((5, 2, 3)), np.zeros((3, 4)), np.zeros((4, 4)))
-    with refused(TypeError, "lstm_backward: tape must be what lstm_forward returned; got RNNTape"):
+    with refused(TypeError, "lstm_backward: tape must come from lstm_forward; got RNNTape"):
         F.lstm_backward(tape)
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from seqfuse._config import Configured, made
+from seqfuse._config import Configured, get_instance
 
 
 class Pair(Configured):
@@ -63,13 +63,13 @@ TABLE = {"alone": Alone, "triple": Triple}
 
 @pytest.mark.parametrize("identifier", ["alone", "Alone", Alone, {"class_name": "Alone"}, {"class_name": "alone"}])
 def test_made_makes_what_a_name_a_class_or_a_config_stands_for(identifier):
-    assert type(made("f", identifier, TABLE)) is Alone
+    assert type(get_instance("f", identifier, TABLE)) is Alone
 
 
 def test_made_hands_the_config_on_and_anything_else_through():
-    assert made("f", {"class_name": "Triple", "config": {"first": 1, "fourth": 9}}, TABLE).fourth == 9
+    assert get_instance("f", {"class_name": "Triple", "config": {"first": 1, "fourth": 9}}, TABLE).fourth == 9
     for given in (None, 3, Pair(1), np.sum):
-        assert made("f", given, TABLE) is given
+        assert get_instance("f", given, TABLE) is given
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_made_hands_the_config_on_and_anything_else_through():
 )
 def test_made_refuses_what_there_is_not(identifier, message):
     with pytest.raises(ValueError, match=message):
-        made("f", identifier, TABLE)
+        get_instance("f", identifier, TABLE)

@@ -1,4 +1,4 @@
-"""`python -m seqfuse`: info, and handing over to demo and bench."""
+"""Test `python -m seqfuse` and `seqfuse.info`."""
 
 import subprocess
 import sys
@@ -8,10 +8,10 @@ import pytest
 
 import seqfuse as sf
 from seqfuse import _backend
-from seqfuse.__main__ import COMMANDS, main
+from seqfuse.__main__ import COMMANDS, NEXT_STEPS, main
 
 
-def test_info_says_what_is_running():
+def test_info_describes_build_and_threads():
     info = sf.info()
     assert list(info) == ["seqfuse", "numpy", "python", "platform", "isa", "available", "threads", "openmp"]
     assert info["isa"] == _backend.isa
@@ -27,9 +27,10 @@ def test_info_prints_as_a_table():
     assert lines[5].split(maxsplit=1) == ["available", ", ".join(_backend.available())]
 
 
-def test_main_prints_info_when_no_command_is_given(capsys):
+def test_main_prints_info_and_next_steps_when_no_command_is_given(capsys):
     assert main([]) == 0
-    assert capsys.readouterr().out == f"{sf.info()}\n"
+    assert capsys.readouterr().out == f"{sf.info()}\n\n{NEXT_STEPS}"
+    assert all(f"python -m seqfuse {command}" in NEXT_STEPS for command in COMMANDS)
 
 
 def test_python_m_seqfuse_runs():
@@ -40,7 +41,7 @@ def test_python_m_seqfuse_runs():
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("status", [None, 0, 3])
-def test_main_hands_the_rest_to_the_command(monkeypatch, command, status):
+def test_main_passes_the_remaining_arguments_to_the_command(monkeypatch, command, status):
     module = ModuleType(f"seqfuse.{command}")
     received = []
     module.main = lambda argv: received.append(argv) or status
@@ -58,8 +59,19 @@ def test_main_help_names_the_commands(capsys):
 
 
 @pytest.mark.parametrize("argv", [["nonsense"], ["--nonsense"]])
-def test_main_refuses_what_it_does_not_know(capsys, argv):
+def test_main_rejects_unknown_arguments(capsys, argv):
     with pytest.raises(SystemExit) as caught:
         main(argv)
     assert caught.value.code == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_main_ends_with_130_after_ctrl_c(monkeypatch, capsys):
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    module = ModuleType("seqfuse.demo")
+    module.main = interrupted
+    monkeypatch.setitem(sys.modules, "seqfuse.demo", module)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr().out == "\nInterrupted.\n"

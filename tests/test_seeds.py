@@ -45,7 +45,7 @@ def test_a_seed_decides_the_sequence():
 
 def test_set_seed_decides_fresh_seeds_and_generators_without_one():
     def drawn():
-        return [_seeds.fresh(), _seeds.SeedGenerator().next(), _seeds.fresh()]
+        return [_seeds.next_seed(), _seeds.SeedGenerator().next(), _seeds.next_seed()]
 
     _seeds.set_seed(5)
     first = drawn()
@@ -58,15 +58,15 @@ def test_set_seed_decides_fresh_seeds_and_generators_without_one():
 
 def test_a_seeded_generator_leaves_the_seeds_of_the_process_alone():
     _seeds.set_seed(5)
-    wanted = [_seeds.fresh(), _seeds.fresh()]
+    wanted = [_seeds.next_seed(), _seeds.next_seed()]
     _seeds.set_seed(5)
-    assert _seeds.fresh() == wanted[0]
+    assert _seeds.next_seed() == wanted[0]
     _seeds.SeedGenerator(1).next()
-    assert _seeds.fresh() == wanted[1]
+    assert _seeds.next_seed() == wanted[1]
 
 
 def test_two_processes_start_at_different_seeds():
-    code = "from seqfuse import _seeds; print(_seeds.fresh())"
+    code = "from seqfuse import _seeds; print(_seeds.next_seed())"
     run = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
     assert run[0].stdout != run[1].stdout
 

@@ -1,4 +1,4 @@
-// Scaled dot-product attention.
+// Python bindings of scaled dot-product attention and its gradient.
 #include <utility>
 
 #include "cancellation.hpp"
@@ -7,7 +7,7 @@
 namespace seqfuse::bindings {
 namespace {
 
-// The row maxima and the reciprocal sums, which are in one array; null pointers for None.
+// Returns pointers to row_max and inv_sum, the two halves of the array `statistics`; null pointers for None.
 template <class T>
 std::pair<T*, T*> halves(const py::object& statistics) {
   if (statistics.is_none()) return {};
@@ -29,8 +29,8 @@ void attention_forward(const Kernels& self, const Array& q, const Array& k, cons
                                  .v = heads<const T>(v),
                                  .options = read_score_options<T>(options, shape),
                                  .y = heads<T>(y),
-                                 .high_out = row_max,
-                                 .reciprocal_out = inv_sum,
+                                 .row_max_out = row_max,
+                                 .inv_sum_out = inv_sum,
                                  .lse_out = pointer<T>(lse),
                                  .threads = threads,
                                  .cancellation = {}};
@@ -53,8 +53,8 @@ void attention_backward(const Kernels& self, const PyAttentionTape& tape, const 
                                   .y = heads<const T>(field<"_y">(tape)),
                                   .dy = heads<const T>(dy),
                                   .options = read_score_options<T>(field<"_options">(tape), shape),
-                                  .high = row_max,
-                                  .reciprocal = inv_sum,
+                                  .row_max = row_max,
+                                  .inv_sum = inv_sum,
                                   .dlse = pointer<const T>(dlse),
                                   .dq_out = heads<T>(dq),
                                   .dk_out = heads<T>(dk),
@@ -73,13 +73,14 @@ void bind_attention(KernelsClass& kernels) {
   kernels
       .def("attention_forward", &attention_forward, arg("q"), arg("k"), arg("v"), arg("options"), arg("y"),
            arg("statistics"), arg("lse"), arg("threads"),
-           "Write y; unless they are None, also statistics (2, B, Hq, Tq) in C order, each row's largest\n"
-           "score and the reciprocal of the sum of exp(score - largest), and lse (B, Hq, Tq), the\n"
-           "logarithm of the sum of exp(score).")
+           "Write y, the attention of q to k and v.\n\n"
+           "Also write, unless they are None, statistics (2, B, Hq, Tq), contiguous, and lse (B, Hq, Tq).\n"
+           "statistics[0] is row_max, the largest score of each query. statistics[1] is inv_sum, the reciprocal\n"
+           "of the sum of exp(score - row_max). lse is the logarithm of the sum of exp(score).")
       .def("attention_backward", &attention_backward, arg("tape"), arg("dy"), arg("dlse"), arg("dq"), arg("dk"),
            arg("dv"), arg("dmask"), arg("threads"),
-           "Write dq; write dk, dv and dmask (B, Hq, Tq, Tk; may be None), which hold zeros, where keys\n"
-           "were attended to.");
+           "Write dq, dk, dv and, unless it is None, dmask (B, Hq, Tq, Tk).\n\n"
+           "dk, dv and dmask must contain zeros. Entries of keys that no query may attend to are not written.");
 }
 
 }  // namespace seqfuse::bindings

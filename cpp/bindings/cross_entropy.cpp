@@ -1,4 +1,4 @@
-// Softmax cross-entropy: the mean loss of rows of logits, and its gradient.
+// Python bindings of softmax cross-entropy and its gradient.
 #include "cancellation.hpp"
 #include "kernels.hpp"
 
@@ -13,8 +13,8 @@ double cross_entropy_forward(const Kernels& self, const Array& logits, const Arr
                                           .C = logits.shape(1),
                                           .logits = rows<const T>(logits),
                                           .labels = pointer<const std::int64_t>(labels),
-                                          .high = pointer<T>(row_max),
-                                          .scale = pointer<T>(inv_sum),
+                                          .row_max = pointer<T>(row_max),
+                                          .inv_sum = pointer<T>(inv_sum),
                                           .threads = threads};
     return run_released(self.of<T>().cross_entropy_forward, args);
   });
@@ -28,8 +28,8 @@ void cross_entropy_backward(const Kernels& self, const Array& logits, const Arra
                                            .C = logits.shape(1),
                                            .logits = rows<const T>(logits),
                                            .labels = pointer<const std::int64_t>(labels),
-                                           .high = pointer<const T>(row_max),
-                                           .scale = pointer<const T>(inv_sum),
+                                           .row_max = pointer<const T>(row_max),
+                                           .inv_sum = pointer<const T>(inv_sum),
                                            .factor = factor,
                                            .dlogits = rows<T>(dlogits),
                                            .threads = threads};
@@ -43,9 +43,14 @@ void bind_cross_entropy(KernelsClass& kernels) {
   using py::arg;
   kernels
       .def("cross_entropy_forward", &cross_entropy_forward, arg("logits"), arg("labels"), arg("row_max"),
-           arg("inv_sum"), arg("threads"), "Return the mean loss of logits (N, C); write row_max and inv_sum (N,).")
+           arg("inv_sum"), arg("threads"),
+           "Return the mean loss of logits (N, C) and labels (N,), int64.\n\n"
+           "Write row_max (N,), the maximum of each row of the logits, and inv_sum (N,), the reciprocal of the\n"
+           "sum of exp(logits - row_max).")
       .def("cross_entropy_backward", &cross_entropy_backward, arg("logits"), arg("labels"), arg("row_max"),
-           arg("inv_sum"), arg("factor"), arg("dlogits"), arg("threads"), "Write dlogits (N, C).");
+           arg("inv_sum"), arg("factor"), arg("dlogits"), arg("threads"),
+           "Write dlogits (N, C), which may be logits.\n\n"
+           "factor is the gradient of the sum of the losses. row_max and inv_sum are from the forward.");
 }
 
 }  // namespace seqfuse::bindings

@@ -1,4 +1,4 @@
-// The CTC loss of a batch of sequences, and its gradient.
+// Python bindings of the CTC loss and its gradient.
 #include <algorithm>
 
 #include "cancellation.hpp"
@@ -16,7 +16,7 @@ CtcBatch<T> read_batch(const Array& logits, const py::object& valid, const py::o
           .C = logits.shape(2),
           .S = py::reinterpret_borrow<py::array>(labels).shape(1),
           .logits = steps<const T>(logits),
-          .real = pointer<const unsigned char>(valid),
+          .valid = pointer<const unsigned char>(valid),
           .labels = rows<const std::int64_t>(labels),
           .label_lengths = pointer<const std::int64_t>(label_lengths),
           .blank = blank};
@@ -28,9 +28,11 @@ OptionalArray ctc_forward(const Kernels& self, const Array& logits, const Option
     using T = decltype(zero);
     CtcForwardArgs<T> args;
     args.batch = read_batch<T>(logits, valid, labels, label_lengths, blank);
-    args.losses = pointer<T>(losses), args.threads = threads;
+    args.losses = pointer<T>(losses);
+    args.threads = threads;
     Buffer<T> saved;
-    if (keep) saved = Buffer<T>(std::max<Index>(1, self.of<T>().ctc_tape_size(args.batch)));  // never a null pointer
+    if (keep)
+      saved = Buffer<T>(std::max<Index>(1, self.of<T>().ctc_tape_size(args.batch)));  // a null pointer means no tape
     args.saved = saved.data();
     run_interruptible(args, [&] { return self.of<T>().ctc_forward(args); });
     return keep ? py::reinterpret_steal<OptionalArray>(to_array(std::move(saved)).release())
@@ -45,8 +47,11 @@ void ctc_backward(const Kernels& self, const PyCtcTape& tape, const Array& dloss
     CtcBackwardArgs<T> args;
     args.batch = read_batch<T>(logits, field<"_valid">(tape), field<"_labels">(tape), field<"_label_lengths">(tape),
                                field<"_blank">(tape).template cast<Index>());
-    args.losses = pointer<const T>(field<"_losses">(tape)), args.saved = pointer<const T>(field<"_saved">(tape));
-    args.dlosses = pointer<const T>(dlosses), args.dlogits = steps<T>(dlogits), args.threads = threads;
+    args.losses = pointer<const T>(field<"_losses">(tape));
+    args.saved = pointer<const T>(field<"_saved">(tape));
+    args.dlosses = pointer<const T>(dlosses);
+    args.dlogits = steps<T>(dlogits);
+    args.threads = threads;
     run_interruptible(args, [&] { return self.of<T>().ctc_backward(args); });
   });
 }
@@ -58,10 +63,11 @@ void bind_ctc(KernelsClass& kernels) {
   kernels
       .def("ctc_forward", &ctc_forward, arg("logits"), arg("valid"), arg("labels"), arg("label_lengths"), arg("blank"),
            arg("losses"), arg("keep"), arg("threads"),
-           "Write losses (B,) from logits (T, B, C), labels (B, S) and label_lengths (B,), both int64. Return\n"
-           "what the backward reads, or None without keep.")
+           "Write losses (B,) and return the tape for ctc_backward, or None if keep is false.\n\n"
+           "logits: (T, B, C). valid: (T, B), one byte per step, 0 for padding, or None. labels (B, S) and\n"
+           "label_lengths (B,): int64.")
       .def("ctc_backward", &ctc_backward, arg("tape"), arg("dlosses"), arg("dlogits"), arg("threads"),
-           "Write dlogits (T, B, C) from dlosses (B,).");
+           "Write dlogits (T, B, C) for the gradients dlosses (B,) of the losses.");
 }
 
 }  // namespace seqfuse::bindings

@@ -1,4 +1,4 @@
-// Dropout: forward and backward are one function of the index and the seed.
+// Python binding of dropout, which is its own backward: the kept elements depend only on the index and the seed.
 #include "cancellation.hpp"
 #include "kernels.hpp"
 
@@ -19,7 +19,8 @@ void dropout(const Kernels& self, const Array& x, const Array& y, double rate, s
 void bind_dropout(KernelsClass& kernels) {
   using py::arg;
   kernels.def("dropout", &dropout, arg("x"), arg("y"), arg("rate"), arg("seed"), arg("threads"),
-              "Write y, which may be x: flat arrays.");
+              "Write y, the dropout of x. y may be x.\n\nBoth are flat arrays. rate is the fraction of the elements "
+              "that is dropped.");
 }
 
 }  // namespace seqfuse::bindings

@@ -1,4 +1,4 @@
-// Embedding: rows of a table by their indices.
+// Python bindings of the embedding, which looks up rows of a table, and its gradient.
 #include "cancellation.hpp"
 #include "kernels.hpp"
 
@@ -37,9 +37,9 @@ void bind_embedding(KernelsClass& kernels) {
   using py::arg;
   kernels
       .def("embedding_forward", &embedding_forward, arg("ids"), arg("E"), arg("y"), arg("threads"),
-           "Write y (N, D) from ids (N,), int64, and E (V, D).")
+           "Write y (N, D), the rows ids (N,), int64, of E (V, D).")
       .def("embedding_backward", &embedding_backward, arg("ids"), arg("dy"), arg("dE"), arg("threads"),
-           "Add to dE (V, D).");
+           "Add dy (N, D) to the rows ids (N,) of dE (V, D), in the order of the ids.");
 }
 
 }  // namespace seqfuse::bindings

@@ -1,4 +1,4 @@
-// Layer and RMS normalization. RMS normalization subtracts no mean.
+// Python bindings of layer and RMS normalization and their gradients.
 #include "cancellation.hpp"
 #include "kernels.hpp"
 #include "structures.hpp"
@@ -18,7 +18,7 @@ void normalize_forward(const Kernels& self, const Array& x, const OptionalArray&
                                        .epsilon = epsilon,
                                        .y = rows<T>(y),
                                        .mean = pointer<T>(mean),
-                                       .scale = pointer<T>(rstd),
+                                       .rstd = pointer<T>(rstd),
                                        .threads = threads};
     run_released(self.of<T>().normalize_forward, args);
   });
@@ -34,7 +34,7 @@ void normalize_backward(const Kernels& self, const PyNormalizeTape& tape, const 
                                         .dy = rows<const T>(dy),
                                         .gamma = pointer<const T>(field<"_gamma">(tape)),
                                         .mean = pointer<const T>(field<"_mean">(tape)),
-                                        .scale = pointer<const T>(field<"_rstd">(tape)),
+                                        .rstd = pointer<const T>(field<"_rstd">(tape)),
                                         .dx = rows<T>(dx),
                                         .dgamma = pointer<T>(dgamma),
                                         .dbeta = pointer<T>(dbeta),
@@ -50,10 +50,12 @@ void bind_normalize(KernelsClass& kernels) {
   kernels
       .def("normalize_forward", &normalize_forward, arg("x"), arg("gamma"), arg("beta"), arg("epsilon"), arg("y"),
            arg("mean"), arg("rstd"), arg("threads"),
-           "Write y (N, D), mean (N,) and rstd (N,); mean is None for RMS normalization.")
+           "Write y (N, D), mean (N,) and rstd (N,), the reciprocal of the standard deviation.\n\n"
+           "y may be x. mean is None for RMS normalization. gamma and beta: (D,) or None.")
       .def("normalize_backward", &normalize_backward, arg("tape"), arg("x"), arg("dy"), arg("dx"), arg("dgamma"),
            arg("dbeta"), arg("threads"),
-           "Write dx (N, D); add to dgamma and dbeta (D,), which may be None. x: that of the tape, (N, D).");
+           "Write dx (N, D) and add to dgamma and dbeta (D,), unless they are None.\n\n"
+           "dx may be dy. x (N, D) is the input of the forward.");
 }
 
 }  // namespace seqfuse::bindings

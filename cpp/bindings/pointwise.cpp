@@ -1,4 +1,4 @@
-// GELU and SiLU over a run of numbers.
+// Python bindings of GELU and SiLU and their gradients.
 #include <string_view>
 
 #include "cancellation.hpp"
@@ -11,7 +11,7 @@ Pointwise find_pointwise(std::string_view name) {
   if (name == "gelu") return Pointwise::gelu;
   if (name == "gelu_tanh") return Pointwise::gelu_tanh;
   if (name == "silu") return Pointwise::silu;
-  throw py::value_error("there is no function " + std::string(name));
+  throw py::value_error("pointwise: name must be \"gelu\", \"gelu_tanh\" or \"silu\"; got " + std::string(name));
 }
 
 void pointwise_forward(const Kernels& self, std::string_view name, const Array& x, const Array& y, int threads) {
@@ -47,9 +47,9 @@ void bind_pointwise(KernelsClass& kernels) {
   using py::arg;
   kernels
       .def("pointwise_forward", &pointwise_forward, arg("name"), arg("x"), arg("y"), arg("threads"),
-           "Write y, which may be x: flat arrays; name: gelu, gelu_tanh or silu.")
+           "Write y, the function `name` of x: gelu, gelu_tanh or silu.\n\nAll arrays are flat. y may be x.")
       .def("pointwise_backward", &pointwise_backward, arg("name"), arg("x"), arg("dy"), arg("dx"), arg("threads"),
-           "Write dx, which may be x or dy.");
+           "Write dx, which may be x or dy.\n\nAll arrays are flat.");
 }
 
 }  // namespace seqfuse::bindings

@@ -1,4 +1,4 @@
-// Softmax of rows, and its gradient.
+// Python bindings of the softmax of rows and its gradient.
 #include "cancellation.hpp"
 #include "kernels.hpp"
 
@@ -32,9 +32,10 @@ void softmax_backward(const Kernels& self, const Array& y, const Array& dy, cons
 void bind_row_softmax(KernelsClass& kernels) {
   using py::arg;
   kernels
-      .def("softmax_forward", &softmax_forward, arg("x"), arg("y"), arg("threads"), "Write y (N, D), which may be x.")
+      .def("softmax_forward", &softmax_forward, arg("x"), arg("y"), arg("threads"),
+           "Write y (N, D), the softmax of each row of x. y may be x.")
       .def("softmax_backward", &softmax_backward, arg("y"), arg("dy"), arg("dx"), arg("threads"),
-           "Write dx (N, D), which may be dy.");
+           "Write dx (N, D), which may be dy.\n\ny is the output of the forward.");
 }
 
 }  // namespace seqfuse::bindings

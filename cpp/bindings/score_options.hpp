@@ -1,4 +1,4 @@
-// Reads the sizes and score options that attention and the key/value cache take from Python.
+// Converts the sizes and score options of attention and of the key cache from Python.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,8 @@ inline AttentionShape read_shape(const py::array& q, const py::array& k, const p
   return {q.shape(0), q.shape(1), k.shape(1), q.shape(2), k.shape(2), q.shape(3), v.shape(3)};
 }
 
-// A mask is broadcast to four axes. One byte per element means bool; otherwise it holds numbers of type T.
+// Converts a mask with four axes, broadcast by strides of 0. If an element has one byte, the mask is bool; otherwise it
+// contains numbers of type T, which are added to the scores.
 template <class T>
 AttentionMask<T> read_mask(const py::object& mask) {
   if (mask.is_none()) return {};
@@ -37,8 +38,8 @@ AttentionOptions<T> read_score_options(const PyScoreOptions& from, const Attenti
   };
   const parallel::FlushDenormals flush;
   return {
-      .scale = static_cast<T>(scale.is_none() ? 1 / std::sqrt(static_cast<double>(std::max<Index>(shape.D, 1)))
-                                              : scale.template cast<double>()),
+      .score_scale = static_cast<T>(scale.is_none() ? 1 / std::sqrt(static_cast<double>(std::max<Index>(shape.D, 1)))
+                                                    : scale.template cast<double>()),
       .softcap = static_cast<T>(field<"softcap">(from).template cast<double>()),
       .interval = {shape.Tq, shape.Tk, bound(field<"left">(from)), bound(field<"right">(from)),
                    field<"bottom_right">(from).ptr() == Py_True, pointer<const std::int64_t>(field<"lengths">(from))},

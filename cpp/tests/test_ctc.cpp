@@ -1,4 +1,4 @@
-// The CTC loss and its gradient: every path written out, steps that are not valid, by any number of threads.
+// Tests the CTC loss and its gradient against a sum over all paths, with padding, and with several threads.
 #include "seqfuse/ctc.hpp"
 
 #include "matrix.hpp"
@@ -33,11 +33,11 @@ struct Problem {
     Numbers<T> losses, dlogits;
   };
   Results run(int threads) const {
-    Matrix<T> losses(1, B), untaped(1, B), dlogits(T_ * B, C, 1);
+    Matrix<T> losses(1, B), without_tape(1, B), dlogits(T_ * B, C, 1);
     Buffer<T> saved(ctc_tape_size(batch()));
     REQUIRE(ctc_forward(CtcForwardArgs<T>{batch(), losses.data(), saved.data(), threads, {}}));
-    REQUIRE(ctc_forward(CtcForwardArgs<T>{batch(), untaped.data(), nullptr, threads, {}}));
-    require_same_bits(untaped.numbers(), losses.numbers(), "losses without a tape");
+    REQUIRE(ctc_forward(CtcForwardArgs<T>{batch(), without_tape.data(), nullptr, threads, {}}));
+    require_same_bits(without_tape.numbers(), losses.numbers(), "losses without a tape");
     const Steps<T> out{dlogits.data(), B * dlogits.stride(), dlogits.stride()};
     REQUIRE(ctc_backward(CtcBackwardArgs<T>{batch(), losses.data(), saved.data(), dlosses.data(), out, threads, {}}));
     return {losses.numbers(), dlogits.numbers()};
@@ -61,7 +61,7 @@ void check_row(const Problem<T>& p, Index b, const typename Problem<T>::Results&
   std::vector<Index> steps;
   for (Index t = 0; t < p.T_; ++t)
     if (p.is_valid(t, b)) steps.push_back(t);
-  std::vector<std::vector<double>> softmax, shares(steps.size(), std::vector<double>(size(p.C)));
+  std::vector<std::vector<double>> softmax, posterior(steps.size(), std::vector<double>(size(p.C)));
   for (const Index t : steps) {
     double total = 0;
     for (Index c = 0; c < p.C; ++c) total += std::exp(p.logits.at(t * p.B + b, c));
@@ -72,10 +72,10 @@ void check_row(const Problem<T>& p, Index b, const typename Problem<T>::Results&
   std::vector<Index> path(steps.size());
   for (bool more = true; more;) {
     if (p.spells(path, b)) {
-      double one = 1;
-      for (std::size_t i = 0; i < path.size(); ++i) one *= softmax[i][size(path[i])];
-      for (std::size_t i = 0; i < path.size(); ++i) shares[i][size(path[i])] += one;
-      probability += one;
+      double p_path = 1;
+      for (std::size_t i = 0; i < path.size(); ++i) p_path *= softmax[i][size(path[i])];
+      for (std::size_t i = 0; i < path.size(); ++i) posterior[i][size(path[i])] += p_path;
+      probability += p_path;
     }
     more = false;
     for (std::size_t i = 0; i < path.size() && !more; ++i) {
@@ -83,22 +83,22 @@ void check_row(const Problem<T>& p, Index b, const typename Problem<T>::Results&
       if (!more) path[i] = 0;
     }
   }
-  // Each step adds a few roundings of logarithms below 16.
+  // Each step adds a few rounding errors of logarithms below 16.
   const double roundings = 16 * static_cast<double>(p.T_ + 1), loss = -std::log(probability);
   require_close<T>({got.losses[size(b)]}, {Sum(loss, 1 + std::abs(loss))}, roundings, "loss");
   Numbers<T> dlogits;
-  std::vector<Sum> wanted(size(p.T_ * p.C));
+  std::vector<Sum> expected(size(p.T_ * p.C));
   for (Index t = 0; t < p.T_; ++t)
     for (Index c = 0; c < p.C; ++c) dlogits.push_back(got.dlogits[size((t * p.B + b) * p.C + c)]);
   for (std::size_t i = 0; i < steps.size(); ++i)
     for (Index c = 0; c < p.C; ++c)
-      wanted[size(steps[i] * p.C + c)] = {
-          p.dlosses.at(0, b) * (softmax[i][size(c)] - (probability == 0 ? 0 : shares[i][size(c)] / probability)),
+      expected[size(steps[i] * p.C + c)] = {
+          p.dlosses.at(0, b) * (softmax[i][size(c)] - (probability == 0 ? 0 : posterior[i][size(c)] / probability)),
           std::abs(p.dlosses.at(0, b))};
-  if (probability > 0) require_close(dlogits, wanted, roundings, "dlogits");
+  if (probability > 0) require_close(dlogits, expected, roundings, "dlogits");
 }
 
-TEST_CASE_TEMPLATE("the CTC loss and its gradient are those of all paths", T, float, double) {
+TEST_CASE_TEMPLATE("the CTC loss and its gradient equal those of a sum over all paths", T, float, double) {
   for (const Index blank : {0, 2})
     for (const bool padded : {false, true}) {
       const std::int64_t a = blank == 0 ? 2 : 0, b = 1;
@@ -110,14 +110,14 @@ TEST_CASE_TEMPLATE("the CTC loss and its gradient are those of all paths", T, fl
     }
 }
 
-TEST_CASE_TEMPLATE("labels that no path spells have an infinite loss", T, float, double) {
+TEST_CASE_TEMPLATE("the CTC loss is infinite if no path spells the labels", T, float, double) {
   const Problem<T> problem{3, 1, 3, 2, {1, 1}, {2}, {}};
   REQUIRE(std::isfinite(problem.run(1).losses[0]));
-  const Problem<T> short_one{2, 1, 3, 2, {1, 1}, {2}, {}};
-  REQUIRE(short_one.run(1).losses[0] == std::numeric_limits<T>::infinity());
+  const Problem<T> too_short{2, 1, 3, 2, {1, 1}, {2}, {}};
+  REQUIRE(too_short.run(1).losses[0] == std::numeric_limits<T>::infinity());
 }
 
-TEST_CASE_TEMPLATE("the CTC loss has the bits of one thread", T, float, double) {
+TEST_CASE_TEMPLATE("the CTC loss with several threads has the bits of one thread", T, float, double) {
   constexpr Index kT = 61, kB = 7, kC = 33, kS = 19;
   Problem<T> problem{kT, kB, kC, kS, {}, {}, {}};
   for (Index i = 0; i < kB * kS; ++i) problem.labels.push_back(1 + i * i % (kC - 1));
@@ -130,8 +130,8 @@ TEST_CASE_TEMPLATE("the CTC loss has the bits of one thread", T, float, double) 
   });
 }
 
-TEST_CASE("the CTC loss stops when it is told to") {
-  const Problem<float> problem{500, 1, 9000, 1, {1}, {1}, {}};  // more than is computed between two questions
+TEST_CASE("the CTC loss returns false when it is cancelled") {
+  const Problem<float> problem{500, 1, 9000, 1, {1}, {1}, {}};  // more work than between two checks
   Matrix<float> losses(1, 1);
   REQUIRE_FALSE(ctc_forward(
       CtcForwardArgs<float>{problem.batch(), losses.data(), nullptr, 1, {[](void*) { return true; }, nullptr}}));

@@ -1,4 +1,4 @@
-// Sums of logarithms: within the rounding of their parts, tiny ones not lost, -inf as the zero that it stands for.
+// Tests log_add: its accuracy, tiny terms, and -inf as the logarithm of zero.
 #include "seqfuse/log_add.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 template <class T>
 constexpr T kInfinity = std::numeric_limits<T>::infinity();
 
-// f of the first lanes of packets that hold the arguments in every lane.
+// Returns a lane of f, called with packets that have the arguments in all lanes.
 template <class T, class F, class... Numbers>
 T lane(F&& f, Numbers... x) {
   alignas(kAlignment) T out[Vec<T>::kSize];
@@ -26,21 +26,21 @@ T lane(F&& f, Numbers... x) {
   return out[0];
 }
 
-TEST_CASE_TEMPLATE("log1p of a number up to two is within two ulps", T, float, double) {
+TEST_CASE_TEMPLATE("log1p_up_to_two is within two ulps", T, float, double) {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> uniform(0, 2), exponent(-120, 0);
   double worst = 0;
   for (int i = 0; i < 200'000; ++i) {
     const T r = static_cast<T>(i % 2 == 0 ? uniform(random) : std::exp2(exponent(random)));
-    const T got = lane<T>([](auto v) { return log1p_of_at_most_two(v); }, r);
+    const T got = lane<T>([](auto v) { return log1p_up_to_two(v); }, r);
     worst = std::max(worst, ulps(got, std::log1p(static_cast<long double>(r))));
   }
   REQUIRE_EACH(worst <= 2.0, "%zu bits: %.3f ulp", 8 * sizeof(T), worst);
-  REQUIRE_EACH(lane<T>([](auto v) { return log1p_of_at_most_two(v); }, T(0)) == T(0));
+  REQUIRE_EACH(lane<T>([](auto v) { return log1p_up_to_two(v); }, T(0)) == T(0));
 }
 
-// Off by the roundings of the greatest of them and of a number below log(3).
-TEST_CASE_TEMPLATE("sums of logarithms are off by a few roundings", T, float, double) {
+// The error is a rounding of the largest argument and of a number below log(3).
+TEST_CASE_TEMPLATE("log_add has an error of a few roundings", T, float, double) {
   std::mt19937_64 random(2);
   std::normal_distribution<double> normal(0, 20);
   const auto two = [](auto a, auto b) { return log_add(a, b); };
@@ -62,11 +62,11 @@ TEST_CASE_TEMPLATE("sums of logarithms are off by a few roundings", T, float, do
   }
   REQUIRE_EACH(lane<T>(two, -kInfinity<T>, -kInfinity<T>) == -kInfinity<T>);
   REQUIRE_EACH(lane<T>(three, -kInfinity<T>, -kInfinity<T>, -kInfinity<T>) == -kInfinity<T>);
-  const T least = std::numeric_limits<T>::lowest();
-  REQUIRE_EACH(lane<T>(two, least, -kInfinity<T>) == least && lane<T>(two, least, T(0)) == T(0));
+  const T lowest = std::numeric_limits<T>::lowest();
+  REQUIRE_EACH(lane<T>(two, lowest, -kInfinity<T>) == lowest && lane<T>(two, lowest, T(0)) == T(0));
 }
 
-TEST_CASE("a sum of logarithms in double keeps minus infinity as zero") {
+TEST_CASE("log_add of doubles treats minus infinity as the logarithm of zero") {
   REQUIRE(log_add(-kInfinity<double>, -kInfinity<double>) == -kInfinity<double>);
   REQUIRE(log_add(3.0, -kInfinity<double>) == 3.0);
 }

@@ -1,4 +1,4 @@
-// The tail and the density of the normal distribution: a few ulp wherever they are normal numbers, exact at the ends.
+// Tests the tail and the density of the normal distribution: accuracy in ulp, and exact values at the ends.
 #include "seqfuse/normal_distribution.hpp"
 
 #include <algorithm>
@@ -17,14 +17,14 @@ namespace seqfuse::tests {
 
 namespace {
 
-// Without fused multiply-adds a square is exact to half an ulp, which is 40 ulp of its exponential at the far end, and
-// what is next to a denormal number loses digits.
+// Without fused multiply-adds the square has an error of half an ulp, which makes an error of 40 ulp in its exponential
+// at the far end. Results close to denormal numbers lose digits.
 #if defined(__FMA__) || defined(__aarch64__)
 constexpr double kSlack = 1;
-constexpr long double kLeast = 1.0001L;
+constexpr long double kSmallest = 1.0001L;
 #else
 constexpr double kSlack = 400;
-constexpr long double kLeast = 1e8L;
+constexpr long double kSmallest = 1e8L;
 #endif
 
 enum class Part { kDensity, kTail };
@@ -33,7 +33,7 @@ struct Function {
   const char* name;
   Part which;
   long double (*exact)(long double);
-  double near, far_float, far_double;  // limits in ulp, for a up to 6 and beyond
+  double near, far_float, far_double;  // limits of the error in ulp: for a <= 6, and for larger a
 };
 
 const Function kFunctions[] = {
@@ -53,19 +53,19 @@ std::vector<T> evaluate(Part part, const std::vector<T>& a) {
   return y;
 }
 
-// Random numbers of every magnitude, most of them where the functions live, and the end.
+// Returns random numbers of all magnitudes, most of them where the functions are not close to 0, and both ends.
 template <class T>
 std::vector<T> sweep() {
-  constexpr double kMost = NormalConstants<T>::kMost;
+  constexpr double kMax = NormalConstants<T>::kMax;
   std::mt19937_64 random(1);
-  std::uniform_real_distribution<double> all(0, kMost), near(0, 6), exponent(-60, 0);
-  std::vector<T> a{0, NormalConstants<T>::kMost};
+  std::uniform_real_distribution<double> all(0, kMax), near(0, 6), exponent(-60, 0);
+  std::vector<T> a{0, NormalConstants<T>::kMax};
   for (int i = 0; i < 200'000; ++i) {
     a.push_back(static_cast<T>(near(random)));
     a.push_back(static_cast<T>(all(random)));
     a.push_back(static_cast<T>(std::exp2(exponent(random))));
   }
-  for (int i = 0; i <= 4000; ++i) a.push_back(static_cast<T>(kMost * (1 - i * 1e-5)));
+  for (int i = 0; i <= 4000; ++i) a.push_back(static_cast<T>(kMax * (1 - i * 1e-5)));
   return a;
 }
 
@@ -77,8 +77,8 @@ void check_accuracy(const Function& f, const std::vector<T>& a) {
   for (std::size_t i = 0; i < a.size(); ++i) {
     const long double exact = f.exact(static_cast<long double>(a[i]));
     REQUIRE_EACH(y[i] >= T(0) && y[i] <= T(1), "%s(%.17g) = %.17g", f.name, double(a[i]), double(y[i]));
-    if (exact < kLeast * kMin) {
-      REQUIRE_EACH(y[i] <= 1.001L * kLeast * kMin, "%s(%.17g) = %.17g", f.name, double(a[i]), double(y[i]));
+    if (exact < kSmallest * kMin) {
+      REQUIRE_EACH(y[i] <= 1.001L * kSmallest * kMin, "%s(%.17g) = %.17g", f.name, double(a[i]), double(y[i]));
       continue;
     }
     const double error = ulps(y[i], exact);
@@ -89,8 +89,8 @@ void check_accuracy(const Function& f, const std::vector<T>& a) {
                "%s, %zu bits: %.3f ulp, beyond 6 %.3f ulp", f.name, 8 * sizeof(T), near, far);
 }
 
-TEST_CASE_TEMPLATE("ends are exact", T, float, double) {
-  const T end = NormalConstants<T>::kMost, nan = std::numeric_limits<T>::quiet_NaN();
+TEST_CASE_TEMPLATE("the tail and the density are exact at the ends", T, float, double) {
+  const T end = NormalConstants<T>::kMax, nan = std::numeric_limits<T>::quiet_NaN();
   for (const Function& f : kFunctions) {
     REQUIRE_EACH(evaluate(f.which, std::vector<T>{end})[0] == T(0));
     REQUIRE_EACH(evaluate(f.which, std::vector<T>{T(0)})[0] == (f.which == Part::kTail ? T(0.5) : T(1)));
@@ -98,7 +98,7 @@ TEST_CASE_TEMPLATE("ends are exact", T, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("density and tail are a few ulps off", T, float, double) {
+TEST_CASE_TEMPLATE("the tail and the density have an error of a few ulps", T, float, double) {
   const auto a = sweep<T>();
   for (const Function& f : kFunctions) check_accuracy(f, a);
 }

@@ -1,4 +1,4 @@
-// Every rule: updates written out in double, limits of gradients, decay, averages, and any number of threads.
+// Tests every optimizer rule against a computation in double, with limits, weight decay, averages and several threads.
 #include "seqfuse/optimizer.hpp"
 
 #include <stdexcept>
@@ -31,13 +31,16 @@ const Rule kRules[] = {
 
 constexpr double kRate = 0.125, kCount = 3;
 
-// The new w, and new states s.
-double moved(const Rule& rule, double w, double g, double* s) {
+// Returns the new parameter w for the gradient g, and updates the states s.
+double updated(const Rule& rule, double w, double g, double* s) {
   const std::string name = rule.name;
   const auto& k = rule.numbers;
   const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
   if (name == "sgd") return w - kRate * g;
-  if (name == "adagrad") return s[0] += g * g, w - kRate * g / std::sqrt(s[0] + k[0]);
+  if (name == "adagrad") {
+    s[0] += g * g;
+    return w - kRate * g / std::sqrt(s[0] + k[0]);
+  }
   if (has("sgd")) {
     s[0] = k[0] * s[0] - kRate * g;
     return has("nesterov") ? w + k[0] * s[0] - kRate * g : w + s[0];
@@ -56,50 +59,59 @@ double moved(const Rule& rule, double w, double g, double* s) {
     a = k[0] * a + (1 - k[0]) * g;
     variance = std::max(s[0] - a * a, 0.0);
   }
-  const double move = kRate * g / std::sqrt(variance + k[2]);
-  if (!has("momentum")) return w - move;
-  s[1] = k[1] * s[1] + move;
+  const double step = kRate * g / std::sqrt(variance + k[2]);
+  if (!has("momentum")) return w - step;
+  s[1] = k[1] * s[1] + step;
   return w - s[1];
 }
 
 struct Options {
   GradientLimit limit = GradientLimit::none;
-  double most = 0, decay = 0;
+  double max_gradient = 0, weight_decay = 0;
   bool average = false;
 };
 
 template <class T>
 struct Problem {
   const Rule& rule;
-  Index n;  // with two runs, and a gap between them and after them
+  Index n;  // there are two runs, with gaps before, between and after them
   Options options;
   Matrix<T> params{1, n, 0, 1, 0.1}, grads{1, n, 0, 1, 0.2}, average{1, n, 0, 1, 0.3}, states{3, n, 0, 0.5, 0.4};
   std::vector<UpdateRun> runs{{1, n / 3, 0}, {n / 3 + 2, n - 1, 1}};
   double grad_scale = 0.5;
 
-  // params, average and states.
+  // Returns params, average and the three states.
   std::vector<Numbers<T>> update(int threads) const {
     Matrix<T> w = params, mean = average, s0(1, n), s1(1, n), s2(1, n);
     Matrix<T>* all[] = {&s0, &s1, &s2};
-    const Numbers<T> before = positive_states();
+    const Numbers<T> initial = positive_states();
     UpdateArgs<T> args;
     for (int i = 0; i < 3; ++i) {
-      all[i]->fill(Numbers<T>(before.begin() + i * n, before.begin() + (i + 1) * n));
+      all[i]->fill(Numbers<T>(initial.begin() + i * n, initial.begin() + (i + 1) * n));
       if (i < rule.states) args.states[size(i)] = all[i]->data();
     }
-    args.rule = rule.name, args.params = w.data(), args.grads = grads.data();
+    args.rule = rule.name;
+    args.params = w.data();
+    args.grads = grads.data();
     if (options.average) args.average = mean.data();
-    args.n_states = rule.states, args.n_numbers = static_cast<int>(rule.numbers.size());
-    args.runs = runs.data(), args.n_runs = static_cast<Index>(runs.size());
-    args.step.count = static_cast<std::int64_t>(kCount), args.step.learning_rate = kRate;
+    args.n_states = rule.states;
+    args.n_numbers = static_cast<int>(rule.numbers.size());
+    args.runs = runs.data();
+    args.n_runs = static_cast<Index>(runs.size());
+    args.step.count = static_cast<std::int64_t>(kCount);
+    args.step.learning_rate = kRate;
     std::copy(rule.numbers.begin(), rule.numbers.end(), args.step.numbers.begin());
-    args.grad_scale = grad_scale, args.limit = options.limit, args.most = options.most;
-    args.weight_decay = options.decay, args.average_momentum = 0.75, args.threads = threads;
+    args.grad_scale = grad_scale;
+    args.limit = options.limit;
+    args.max_gradient = options.max_gradient;
+    args.weight_decay = options.weight_decay;
+    args.average_momentum = 0.75;
+    args.threads = threads;
     optimizer_update(args);
     return {w.numbers(), mean.numbers(), s0.numbers(), s1.numbers(), s2.numbers()};
   }
 
-  // Second moments are not negative: 1.25 + what was drawn, with room for the square of a mean.
+  // Returns the initial states. Second moments must be positive, and larger than the square of a mean: 1.25 is added.
   Numbers<T> positive_states() const {
     Numbers<T> all = states.numbers();
     for (std::size_t i = 0; i < all.size(); ++i)
@@ -107,40 +119,43 @@ struct Problem {
     return all;
   }
 
-  double factor_of(std::size_t r) const {
-    double squares = 0;
+  double gradient_factor(std::size_t r) const {
+    double squared_norm = 0;
     for (std::size_t other = 0; other < runs.size(); ++other)
       if (other == r || options.limit == GradientLimit::global_norm)
-        for (Index i = runs[other].begin; i < runs[other].end; ++i) squares += grads.at(0, i) * grads.at(0, i);
+        for (Index i = runs[other].begin; i < runs[other].end; ++i) squared_norm += grads.at(0, i) * grads.at(0, i);
     const bool norm = options.limit == GradientLimit::norm || options.limit == GradientLimit::global_norm;
-    return norm ? grad_scale * std::min(1.0, options.most / (std::sqrt(squares) * grad_scale)) : grad_scale;
+    return norm ? grad_scale * std::min(1.0, options.max_gradient / (std::sqrt(squared_norm) * grad_scale))
+                : grad_scale;
   }
 
   void check() const {
-    const Numbers<T> before = positive_states();
-    std::vector<std::vector<Sum>> wanted(5);
+    const Numbers<T> initial = positive_states();
+    std::vector<std::vector<Sum>> expected(5);
     for (Index i = 0; i < n; ++i) {
-      wanted[0].emplace_back(params.at(0, i)), wanted[1].emplace_back(average.at(0, i));
-      for (Index k = 0; k < 3; ++k) wanted[size(2 + k)].emplace_back(static_cast<double>(before[size(k * n + i)]));
+      expected[0].emplace_back(params.at(0, i));
+      expected[1].emplace_back(average.at(0, i));
+      for (Index k = 0; k < 3; ++k) expected[size(2 + k)].emplace_back(static_cast<double>(initial[size(k * n + i)]));
     }
     for (std::size_t r = 0; r < runs.size(); ++r)
       for (Index i = runs[r].begin; i < runs[r].end; ++i) {
-        double w = params.at(0, i), g = grads.at(0, i) * factor_of(r), s[3];
-        for (std::size_t k = 0; k < 3; ++k) s[k] = wanted[2 + k][size(i)].value;
-        if (options.limit == GradientLimit::value) g = std::clamp(g, -options.most, options.most);
-        if (runs[r].decays != 0) w -= w * options.decay * kRate;
-        w = moved(rule, w, g, s);
-        wanted[0][size(i)] = {w, 2};
-        if (options.average) wanted[1][size(i)] = {average.at(0, i) * 0.75 + w * 0.25, 2};
-        for (std::size_t k = 0; k < size(rule.states); ++k) wanted[2 + k][size(i)] = {s[k], 2};
+        double w = params.at(0, i), g = grads.at(0, i) * gradient_factor(r), s[3];
+        for (std::size_t k = 0; k < 3; ++k) s[k] = expected[2 + k][size(i)].value;
+        if (options.limit == GradientLimit::value) g = std::clamp(g, -options.max_gradient, options.max_gradient);
+        if (runs[r].decays != 0) w -= w * options.weight_decay * kRate;
+        w = updated(rule, w, g, s);
+        expected[0][size(i)] = {w, 2};
+        if (options.average) expected[1][size(i)] = {average.at(0, i) * 0.75 + w * 0.25, 2};
+        for (std::size_t k = 0; k < size(rule.states); ++k) expected[2 + k][size(i)] = {s[k], 2};
       }
     const auto got = update(1);
-    // Parameters and states are below 2, and every rule takes at most a dozen operations.
-    for (std::size_t k = 0; k < 5; ++k) require_close(got[k], wanted[k], 12, rule.name);
+    // Parameters and states are below 2, and every rule has at most twelve operations.
+    for (std::size_t k = 0; k < 5; ++k) require_close(got[k], expected[k], 12, rule.name);
   }
 };
 
-TEST_CASE_TEMPLATE("every rule updates as it is written out, and nothing beside its runs", T, float, double) {
+TEST_CASE_TEMPLATE("every rule equals a computation in double, and changes nothing outside its runs", T, float,
+                   double) {
   for (const Rule& rule : kRules)
     for (const Index n : {7, 16, 17, 41, 65}) {
       Problem<T>{rule, n, {}}.check();
@@ -148,13 +163,13 @@ TEST_CASE_TEMPLATE("every rule updates as it is written out, and nothing beside 
     }
 }
 
-TEST_CASE_TEMPLATE("norms are limited run by run or all together", T, float, double) {
-  for (const double most : {0.5, 1000.0})
+TEST_CASE_TEMPLATE("norms are limited for each run or for all runs together", T, float, double) {
+  for (const double max_gradient : {0.5, 1000.0})
     for (const auto limit : {GradientLimit::norm, GradientLimit::global_norm})
-      Problem<T>{kRules[0], 41, {limit, most, 0, false}}.check();
+      Problem<T>{kRules[0], 41, {limit, max_gradient, 0, false}}.check();
 }
 
-TEST_CASE_TEMPLATE("a norm whose square overflows still limits", T, float, double) {
+TEST_CASE_TEMPLATE("a norm is limited even if its square overflows", T, float, double) {
   Problem<T> problem{kRules[0], 41, {GradientLimit::global_norm, 0.5, 0, false}};
   problem.grads.fill(std::numeric_limits<T>::max() / 64);
   const auto limited = problem.update(1);
@@ -163,15 +178,15 @@ TEST_CASE_TEMPLATE("a norm whose square overflows still limits", T, float, doubl
   REQUIRE(std::isnan(problem.update(1)[0][2]));
 }
 
-TEST_CASE("a rule that does not exist, or with other states, is refused") {
-  const Rule none{"adamax", 0, {}}, more{"sgd", 1, {}}, fewer{"adam", 2, {0.9}};
-  for (const Rule* rule : {&none, &more, &fewer}) {
+TEST_CASE("an unknown rule and wrong numbers of states or numbers are refused") {
+  const Rule unknown{"adamax", 0, {}}, extra_state{"sgd", 1, {}}, missing_numbers{"adam", 2, {0.9}};
+  for (const Rule* rule : {&unknown, &extra_state, &missing_numbers}) {
     const Problem<float> problem{*rule, 16, {}};
     REQUIRE_THROWS_AS(problem.update(1), std::invalid_argument);
   }
 }
 
-TEST_CASE_TEMPLATE("updates have the bits of one thread", T, float, double) {
+TEST_CASE_TEMPLATE("updates with several threads have the bits of one thread", T, float, double) {
   for (const Rule& rule : kRules) {
     const Problem<T> problem{rule, 100'003, {GradientLimit::global_norm, 0.5, 0.5, true}};
     require_the_bits_of_one_thread([&](int threads) {

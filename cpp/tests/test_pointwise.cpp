@@ -1,4 +1,4 @@
-// GELU, its approximation and SiLU, and their slopes: written out in double, exact at the ends, by any number of threads.
+// Tests GELU, its approximation, SiLU and their slopes against formulas in double, at the ends, and in several threads.
 #include "seqfuse/pointwise.hpp"
 
 #include "matrix.hpp"
@@ -9,18 +9,18 @@ namespace {
 
 constexpr Pointwise kFunctions[] = {Pointwise::gelu, Pointwise::gelu_tanh, Pointwise::silu};
 
-// Of x F(x) the distribution F and its density.
-struct Parts {
+// The distribution function F of x * F(x), and its density.
+struct Distribution {
   double F, density;
 };
 
-Parts parts_of(Pointwise f, double x) {
+Distribution distribution(Pointwise f, double x) {
   if (f == Pointwise::gelu) return {std::erfc(-x / std::sqrt(2.0)) / 2, std::exp(-x * x / 2) / std::sqrt(2 * M_PI)};
   const double k = 2 * std::sqrt(2 / M_PI);
   const double u = f == Pointwise::silu ? x : k * (x + 0.044715 * x * x * x);
   const double du = f == Pointwise::silu ? 1 : k * (1 + 3 * 0.044715 * x * x);
-  const double tail = 1 / (1 + std::exp(-u));
-  return {tail, tail / (1 + std::exp(u)) * du};
+  const double sigmoid = 1 / (1 + std::exp(-u));
+  return {sigmoid, sigmoid / (1 + std::exp(u)) * du};
 }
 
 template <class T>
@@ -36,29 +36,29 @@ Results<T> run(Pointwise f, const Matrix<T>& x, const Matrix<T>& dy, Index n, in
   return {y.numbers(), dx.numbers()};
 }
 
-TEST_CASE_TEMPLATE("pointwise functions and slopes are those written out", T, float, double) {
+TEST_CASE_TEMPLATE("pointwise functions and slopes equal the formulas in double", T, float, double) {
   for (const Pointwise f : kFunctions)
     for (const Index n : {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 1000}) {
       const Matrix<T> x(1, n, 0, 5, 0.1), dy(1, n, 0, 1, 0.2);
       std::vector<Sum> y, dx;
       for (Index i = 0; i < n; ++i) {
         const double at = x.at(0, i);
-        const auto [F, density] = parts_of(f, at);
+        const auto [F, density] = distribution(f, at);
         y.emplace_back(at * F);
         dx.emplace_back(dy.at(0, i) * (F + at * density), std::abs(dy.at(0, i)) * (F + std::abs(at) * density));
       }
       const auto got = run(f, x, dy, n, 1);
-      // The exponent is at most 26 in magnitude for |x| <= 5, and so are the roundings of it that exp passes on.
+      // For |x| <= 5 the magnitude of the exponent is at most 26, so its rounding is at most 26 roundings of exp.
       require_close(got.y, y, 48, "y");
       require_close(got.dx, dx, 48, "dx");
 
       Matrix<T> in_place = x;
       pointwise_forward(PointwiseArgs<T>{f, n, in_place.data(), nullptr, in_place.data(), 1});
-      require_same_bits(in_place.numbers(), got.y, "y in place of x");
+      require_same_bits(in_place.numbers(), got.y, "y written to x");
     }
 }
 
-TEST_CASE_TEMPLATE("pointwise functions tend to 0 and x at the ends", T, float, double) {
+TEST_CASE_TEMPLATE("pointwise functions are 0 and x at the ends", T, float, double) {
   constexpr T kInf = std::numeric_limits<T>::infinity();
   Matrix<T> x(1, 5), dy(1, 5);
   x.fill({-kInf, T(-1000), T(0), T(1000), kInf});
@@ -72,7 +72,7 @@ TEST_CASE_TEMPLATE("pointwise functions tend to 0 and x at the ends", T, float, 
   }
 }
 
-TEST_CASE_TEMPLATE("pointwise functions have the bits of one thread", T, float, double) {
+TEST_CASE_TEMPLATE("pointwise functions with several threads have the bits of one thread", T, float, double) {
   constexpr Index kN = 70'003;
   const Matrix<T> x(1, kN, 0, 5, 0.1), dy(1, kN, 0, 1, 0.2);
   for (const Pointwise f : kFunctions)

@@ -1,27 +1,31 @@
-"""The article's four models on the same data: what each costs, and how well it learns where the order matters.
+"""Compare the article's four models on the same data: parameters, training time, and error.
 
-A sample is 24 noisy values of a sine of any phase and of some period between 8 and 24 steps; wanted is the sine itself,
-two steps on. What is needed is the direction in which it runs, which the same values in another order do not tell.
-Beside each value stands when it was, from -1 to 1: attention sees no order otherwise.
+A sample is 24 noisy values of a sine with random phase and a random period of 8 to 24 steps. The target is the value of
+the noise-free sine two steps later. To predict it, a model must find out in which direction the sine moves, and this
+depends on the order of the values. The second input feature is the time of each value, from -1 to 1: attention does not
+know the order of its inputs otherwise.
 
-python examples/article/four_models.py [--samples 2000] [--epochs 20] [--picture four_models.png]
+    python examples/article/four_models.py [--samples 2000] [--epochs 20] [--picture four_models.png]
 
-With one thread of an Intel Xeon (Sapphire Rapids), which others used too; the losses are means of (y - truth)**2, those
-of the last epoch and those of sequences that were held out, and they are the same for any number of threads:
+With one thread of an Intel Xeon (Sapphire Rapids) that other programs used too, the program prints this table. The
+errors are means of (prediction - target)**2, and are the same on every machine and for every number of threads.
 
-               parameters  seconds     loss  held out
-    SimpleRNN       1,153     0.56   0.0057    0.0071
-    LSTM            4,513     0.94   0.0042    0.0048
-    GRU             3,489     0.74   0.0050    0.0049
-    Transformer     9,409     4.25   0.0155    0.0169
-    last value          0                      0.3666
+                              training   mean squared error
+                  parameters  time (s)   training      test
+    SimpleRNN          1,153      0.56     0.0057    0.0071
+    LSTM               4,513      0.94     0.0042    0.0048
+    GRU                3,489      0.74     0.0050    0.0049
+    Transformer        9,409      4.25     0.0155    0.0169
+    last value             0                         0.3666
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -46,7 +50,7 @@ UNITS = 32
 
 
 def sines(samples, rng):
-    """x (samples, STEPS, 2), noisy values and their times; y (samples, 1), the value AHEAD steps after the last."""
+    """Return inputs (samples, STEPS, 2), noisy values and times, and targets (samples, 1), the value AHEAD later."""
     period, phase = rng.uniform(8, 24, (samples, 1)), rng.uniform(0, 2 * np.pi, (samples, 1))
     clean = np.sin(phase + 2 * np.pi * np.arange(STEPS + AHEAD) / period)
     noisy = clean[:, :STEPS] + NOISE * rng.normal(size=(samples, STEPS))
@@ -55,18 +59,18 @@ def sines(samples, rng):
 
 
 def recurrent(layer):
-    """The last state of a recurrent layer, and what it says of the sine."""
+    """Return a model that predicts the target from the final hidden state of a recurrent layer."""
     return Sequential([Input((STEPS, 2)), layer, Dense(1)])
 
 
 def transformer():
-    """One block: attention of every step to every step, two products at each step, both added to what they see."""
+    """Return a model with one transformer block: self-attention and a feed-forward network, both residual."""
     inputs = Input((STEPS, 2))
     x = Dense(UNITS)(inputs)
-    normal = LayerNormalization()(x)
-    x = Add()([x, MultiHeadAttention(4, UNITS // 4)(normal, normal)])
-    wide = Dense(2 * UNITS, activation="relu")(LayerNormalization()(x))
-    x = Add()([x, Dense(UNITS)(wide)])
+    normalized = LayerNormalization()(x)
+    x = Add()([x, MultiHeadAttention(4, UNITS // 4)(normalized, normalized)])
+    hidden = Dense(2 * UNITS, activation="relu")(LayerNormalization()(x))
+    x = Add()([x, Dense(UNITS)(hidden)])
     return Model(inputs, Dense(1)(Flatten()(x)))
 
 
@@ -79,7 +83,7 @@ MODELS = {
 
 
 class Clock(Callback):
-    """How many seconds of learning there were at the end of each epoch, validation not counted."""
+    """Record the training time in seconds at the end of each epoch, without the time of validation."""
 
     def on_train_begin(self, logs=None):
         self.seconds = []
@@ -94,56 +98,75 @@ class Clock(Callback):
         self.seconds.append(sum(self.seconds[-1:]) + self.ended - self.began)
 
 
-def learn(samples, epochs):
-    """Train each model on the same data; by name: its seconds, losses and held-out losses, epoch by epoch."""
+def compare(samples, epochs):
+    """Train each model on the same data and print the table.
+
+    Returns, by the name of the model, three lists with an entry per epoch: training time, training and test error.
+    """
     rng = np.random.default_rng(0)
     x, y = sines(samples, rng)
-    held_out = sines(1000, rng)
+    test = sines(1000, rng)
+    print(f"Training four models on {samples:,} noisy sines for {epochs} epochs. A row appears when a model is done.\n")
+    print(f"{'training':>34}{'mean squared error':>21}")
+    print(f"{'parameters':>24}{'time (s)':>10}{'training':>11}{'test':>10}")
     found = {}
-    print(f"{'':12}{'parameters':>11}{'seconds':>9}{'loss':>9}{'held out':>10}")
     for name, make in MODELS.items():
         set_random_seed(0)
         model, clock = make(), Clock()
         model.compile(optimizer=Adam(3e-3), loss="mse")
-        history = model.fit(x, y, epochs=epochs, validation_data=held_out, callbacks=[clock], verbose=0).history
+        history = model.fit(x, y, epochs=epochs, validation_data=test, callbacks=[clock], verbose=0).history
         found[name] = clock.seconds, history["loss"], history["val_loss"]
-        end = f"{clock.seconds[-1]:9.2f}{history['loss'][-1]:9.4f}{history['val_loss'][-1]:10.4f}"
-        print(f"{name:12}{model.count_params():11,}{end}", flush=True)
-    last = np.mean((held_out[0][:, -1, :1] - held_out[1]) ** 2)
-    print(f"{'last value':12}{0:11,}{'':18}{last:10.4f}")
+        errors = f"{history['loss'][-1]:11.4f}{history['val_loss'][-1]:10.4f}"
+        print(f"{name:12}{model.count_params():12,}{clock.seconds[-1]:10.2f}{errors}", flush=True)
+    last_value_error = np.mean((test[0][:, -1, :1] - test[1]) ** 2)
+    print(f"{'last value':12}{0:12,}{'':21}{last_value_error:10.4f}")
+    print("\nlast value: the error of predicting that the last value stays the same.")
     return found
 
 
 def draw(found, path):
-    """Save the held-out losses over the seconds of learning."""
+    """Save a picture of the test error over training time, both on logarithmic axes."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    for name, (seconds, _, held_out) in found.items():
-        axes.plot(seconds, held_out, ".-", label=name)
+    for name, (seconds, _, test_errors) in found.items():
+        axes.plot(seconds, test_errors, ".-", label=name)
+    axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlim(left=0)
-    axes.set_xlabel("seconds of learning")
-    axes.set_ylabel("mean squared error, held-out sequences")
-    axes.set_title(f"A noisy sine, {AHEAD} steps ahead: one dot an epoch")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("training time (s), logarithmic")
+    axes.set_ylabel("mean squared error on test sequences, logarithmic")
+    axes.set_title(f"Predicting a noisy sine {AHEAD} steps ahead (one dot per epoch)")
     axes.grid(alpha=0.3, which="both")
-    axes.legend()
+    axes.legend(title="model")
     figure.savefig(path, dpi=150)
 
 
 def main():
-    """The table, and the picture where matplotlib is installed."""
-    parser = argparse.ArgumentParser(description="The article's four models on the same data.")
-    parser.add_argument("--samples", type=int, default=2000, help="sequences to learn from (2000)")
-    parser.add_argument("--epochs", type=int, default=20, help="how often they are gone through (20)")
-    parser.add_argument("--picture", default="four_models.png", help="where it goes (four_models.png; '' for none)")
+    """Print the table and, if matplotlib is installed, save the picture."""
+    parser = argparse.ArgumentParser(description="Compare the article's four models on the same data.")
+    parser.add_argument("--samples", type=int, default=2000, help="number of training sequences (2000)")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over the training sequences (20)")
+    parser.add_argument("--picture", default="four_models.png", help="file for the picture; '' for none (%(default)s)")
     arguments = parser.parse_args()
-    found = learn(arguments.samples, arguments.epochs)
-    if arguments.picture and importlib.util.find_spec("matplotlib") is not None:
-        draw(found, arguments.picture)
-        print(f"\npicture: {arguments.picture}")
+    if not Path(arguments.picture).parent.is_dir():
+        parser.error(f"--picture: there is no directory {Path(arguments.picture).parent}")
+    found = compare(arguments.samples, arguments.epochs)
+    if not arguments.picture:
+        return
+    if importlib.util.find_spec("matplotlib") is None:
+        print("\nNo picture: matplotlib is not installed. Run: pip install '.[plot]'")
+        return
+    draw(found, arguments.picture)
+    print(f"\nPicture: {arguments.picture}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nInterrupted.")
+        sys.exit(130)

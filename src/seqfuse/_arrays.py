@@ -25,8 +25,8 @@ INT64 = np.dtype(np.int64)
 
 # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED. One question for both is the cheapest that NumPy answers about a layout
 # (0.1 us), and C order is the usual case; other layouts are looked at more closely in `readable`.
-READY = 0x101
-_WRITTEN = READY | 0x400  # and NPY_ARRAY_WRITEABLE: a kernel can write to it as it is
+C_ALIGNED = 0x101
+_WRITTEN = C_ALIGNED | 0x400  # and NPY_ARRAY_WRITEABLE: a kernel can write to it as it is
 
 _ADVICE = {
     "c": "Pass its real part",
@@ -44,7 +44,7 @@ def asarray(function: str, name: str, value: ArrayLike) -> Array:
         raise kind(f"{function}: {name} must be an array; got {type(value).__name__}. NumPy says: {error}") from error
 
 
-def counts_as(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+def compute_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type that numbers of `dtype` are computed in."""
     if dtype.kind == "f" and dtype.itemsize in (4, 8):
         return FLOAT32 if dtype.itemsize == 4 else FLOAT64
@@ -66,18 +66,18 @@ def readable(array: Array, dtype: np.dtype[Any]) -> Array:
 
 def numbers(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
     """The value in the type that the weights or logits have chosen."""
-    if type(value) is ndarray and value.dtype is dtype and value.flags.num & READY == READY:
+    if type(value) is ndarray and value.dtype is dtype and value.flags.num & C_ALIGNED == C_ALIGNED:
         return value
     array = asarray(function, name, value)
-    counts_as(function, name, array.dtype)
+    compute_dtype(function, name, array.dtype)
     return readable(array, dtype)
 
 
-def no_wider(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any], needed: str, advice: str) -> Array:
+def widen(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any], needed: str, advice: str) -> Array:
     """The value in the type that something holds already, which is not to lose what the value says."""
     if getattr(value, "dtype", None) is not dtype:
         value = asarray(function, name, value)
-        if counts_as(function, name, value.dtype) is FLOAT64 and dtype is FLOAT32:
+        if compute_dtype(function, name, value.dtype) is FLOAT64 and dtype is FLOAT32:
             raise TypeError(f"{function}: {name} must be {needed}; got float64. {advice}")
     return numbers(function, name, value, dtype)
 
@@ -92,14 +92,14 @@ def widest(
     dtype = getattr(values[0], "dtype", None)
     if dtype is FLOAT32 or dtype is FLOAT64:
         for value in values if b is None else (*values, b):
-            if type(value) is not ndarray or value.dtype is not dtype or value.flags.num & READY != READY:
+            if type(value) is not ndarray or value.dtype is not dtype or value.flags.num & C_ALIGNED != C_ALIGNED:
                 break
         else:
             return *values, b
     arrays = [asarray(function, name, value) for name, value in zip(names, values)]
     if b is not None:
         arrays.append(asarray(function, "b", b))
-    counted = [counts_as(function, name, array.dtype) for name, array in zip((*names, "b"), arrays)]
+    counted = [compute_dtype(function, name, array.dtype) for name, array in zip((*names, "b"), arrays)]
     dtype = FLOAT64 if FLOAT64 in counted else FLOAT32
     read = [readable(array, dtype) for array in arrays]
     return read if b is not None else [*read, None]
@@ -135,7 +135,7 @@ def _owner(array: Array) -> Array | None:
     return owner if type(owner) is ndarray and owner.flags.owndata else None
 
 
-def apart(arrays: Sequence[Array], inputs: Sequence[Array | None]) -> bool:
+def share_no_memory(arrays: Sequence[Array], inputs: Sequence[Array | None]) -> bool:
     """Whether no array shares memory with an input, as far as their owners say; False where it may.
 
     `overlap` for every pair of a recurrent layer takes 30 us, this 3.
@@ -177,7 +177,7 @@ class Targets:
                         f"{function}: {names[i]} must not overlap {names[j]}; got arrays that share memory"
                     )
         self.given = self.work = tuple(given)
-        if not simple or not apart(given, inputs):
+        if not simple or not share_no_memory(given, inputs):
             self.work = tuple(_in_place(array, inputs) for array in given)
 
     def store(self) -> None:

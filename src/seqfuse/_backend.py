@@ -12,7 +12,7 @@ def supported() -> list[str]:
     return [each.name for each in _kernels.instruction_sets() if each.supported]
 
 
-def fused() -> list[str]:
+def with_fma() -> list[str]:
     """Return the names of the instruction sets with a fused multiply-add, whose results have equal bits."""
     return [each.name for each in _kernels.instruction_sets() if each.has_fma]
 

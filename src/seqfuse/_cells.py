@@ -92,9 +92,9 @@ class Cell:
     backward: Callable[..., tuple[Array, States, Weights]]
     activations: Mapping[str, Activation]  # those it has, activation and recurrent_activation, and their defaults
     recurrence: Literal["full", "diagonal", "none"] = "full"  # h U, h * U, or no U
-    takes: tuple[str, ...] = ("clip", "recurrent_mask")  # of clip, recurrent_mask and peephole
+    accepts: tuple[str, ...] = ("clip", "recurrent_mask")  # of clip, recurrent_mask and peephole
     options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # the values of each, the default first
-    foreign: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # peer -> our gates in the peer's order
+    peer_gates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # peer -> our gates in the peer's order
 
     def step_options(self, **given: Any) -> StepOptions:
         """The options of a step, those not given at the cell's defaults."""
@@ -118,7 +118,7 @@ class Cell:
         >>> CELLS["gru"].columns_from("pytorch", 2)  # PyTorch has r, z, n
         array([2, 3, 0, 1, 4, 5])
         """
-        theirs = self.foreign[peer]
+        theirs = self.peer_gates[peer]
         blocks = np.array([theirs.index(gate) for gate in self.gates], dtype=np.intp)
         return (blocks[:, None] * H + np.arange(H)).ravel()
 
@@ -322,7 +322,7 @@ CELLS: Mapping[str, Cell] = {
             _rnn_forward,
             _rnn_backward,
             {"activation": TANH},
-            foreign={"pytorch": ("h",), "onnx": ("h",)},
+            peer_gates={"pytorch": ("h",), "onnx": ("h",)},
         ),
         Cell(
             "lstm",
@@ -331,8 +331,8 @@ CELLS: Mapping[str, Cell] = {
             _lstm_forward,
             _lstm_backward,
             _GATED,
-            takes=("clip", "recurrent_mask", "peephole"),
-            foreign={"pytorch": ("i", "f", "g", "o"), "onnx": ("i", "o", "f", "g")},
+            accepts=("clip", "recurrent_mask", "peephole"),
+            peer_gates={"pytorch": ("i", "f", "g", "o"), "onnx": ("i", "o", "f", "g")},
         ),
         Cell(
             "gru",
@@ -342,7 +342,7 @@ CELLS: Mapping[str, Cell] = {
             _gru_backward,
             _GATED,
             options={"reset_after": (True, False), "update_gate": ("previous", "candidate")},
-            foreign={"pytorch": ("r", "z", "n"), "onnx": ("z", "r", "n")},
+            peer_gates={"pytorch": ("r", "z", "n"), "onnx": ("z", "r", "n")},
         ),
         Cell("indrnn", ("h",), ("h",), _indrnn_forward, _indrnn_backward, {"activation": RELU}, recurrence="diagonal"),
         Cell(
@@ -353,7 +353,7 @@ CELLS: Mapping[str, Cell] = {
             _mingru_backward,
             {**_GATED, "activation": LINEAR},
             recurrence="none",
-            takes=("clip",),
+            accepts=("clip",),
         ),
     )
 }

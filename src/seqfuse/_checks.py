@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from seqfuse._arrays import Array
 
 # No more elements than this in what a call allocates: eight arrays of them, in float64, fit in the address space.
-MOST_ELEMENTS = 2**56
+MAX_ELEMENTS = 2**56
 
 
 def shape(
@@ -46,7 +46,7 @@ def sizes(function: str, what: str, *lengths: int) -> None:
     elements = 1
     for length in lengths:
         elements *= length or 1  # an empty array with a huge axis is no better
-    if elements > MOST_ELEMENTS:
+    if elements > MAX_ELEMENTS:
         raise ValueError(f"{function}: {what} must have at most 2**56 elements; got {lengths}")
 
 

@@ -23,7 +23,7 @@ class Configured:
         -------
         dict        numbers, strings, lists, None, and objects that have a get_config themselves
         """
-        return {name: getattr(self, name) for name in arguments_of(type(self))}
+        return {name: getattr(self, name) for name in constructor_arguments(type(self))}
 
     @classmethod
     def from_config(cls: type[Made], config: dict[str, Any]) -> Made:
@@ -40,7 +40,7 @@ class Configured:
         return f"{type(self).__name__}({told})"
 
 
-def arguments_of(cls: type) -> list[str]:
+def constructor_arguments(cls: type) -> list[str]:
     """Names of the arguments of a constructor; `**kwargs` are those of the class above it."""
     names: list[str] = []
     for base in cls.__mro__:
@@ -53,7 +53,7 @@ def arguments_of(cls: type) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def made(function: str, identifier: Any, table: Mapping[str, type[Made]], argument: str = "identifier") -> Any:
+def get_instance(function: str, identifier: Any, table: Mapping[str, type[Made]], argument: str = "identifier") -> Any:
     """What a name, a class or {"class_name": ..., "config": ...} stands for, made; anything else as it is.
 
     `table`: classes by their names in snake case; a class name is found too, however it is written. `function` and

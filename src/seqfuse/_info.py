@@ -1,4 +1,4 @@
-"""What is running: the answer to the first question of every report."""
+"""Versions, instruction set and number of threads: what a bug report should state."""
 
 import platform
 
@@ -9,7 +9,7 @@ from seqfuse._version import __version__
 
 
 class Info(dict[str, object]):
-    """A dict that prints as a table."""
+    """Dictionary that prints as a table."""
 
     def __repr__(self) -> str:
         width = max(map(len, self), default=0)
@@ -17,16 +17,24 @@ class Info(dict[str, object]):
 
 
 def _text(value: object) -> str:
+    """Return a value as text, a list as its entries with commas between them."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def info() -> Info:
-    """Versions, the instruction set in use and those available, threads.
+    """Return versions, the instruction set in use, those available, and the number of threads.
 
     Returns
     -------
-    Info        a dict with the keys seqfuse, numpy, python, platform, isa, available (a list), threads and openmp
-        (a bool: False means one thread whatever is set)
+    Info
+        A dict that prints as a table, with these keys:
+
+        - ``seqfuse``, ``numpy``, ``python``: versions, as strings.
+        - ``platform``: operating system and processor architecture, as a string.
+        - ``isa``: the instruction set of the kernels in use, as a string.
+        - ``available``: the instruction sets that this build has and this processor can run, as a list of strings.
+        - ``threads``: the number of threads of the kernels, as an int.
+        - ``openmp``: True if the build has OpenMP, as a bool. Without it the kernels always use one thread.
 
     Examples
     --------

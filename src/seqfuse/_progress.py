@@ -1,4 +1,4 @@
-"""How far something is: tqdm's bar where it is installed, else perhaps a line, and nothing where nobody looks."""
+"""Progress bar on standard error: tqdm's if it is installed, else perhaps a plain line; nothing without a terminal."""
 
 from __future__ import annotations
 
@@ -11,19 +11,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REFRESH = 0.1  # seconds between two looks of the bar
+REFRESH = 0.1  # seconds between two updates on the screen
+LINE_WIDTH = 60  # columns that a plain line may take
 
 
 class Bar:
-    """A bar on standard error, if that is a terminal; a context manager that takes it away.
+    """Progress bar on standard error, as a context manager that removes the bar at its end.
+
+    Without a terminal nothing is shown. Without tqdm, `line` defines a plain line that is shown instead.
 
     Parameters
     ----------
-    label : str        what stands before it
-    total : int or None        how much there is to do, if that is known
-    unit : str        of what is counted, for tqdm
-    visible : bool        False: there is no bar
-    scaled : bool        thousands are written as k
+    label : str
+        Text before the bar.
+    total : int or None
+        Number of units of work. None if it is unknown.
+    unit : str
+        Name of the unit, for tqdm.
+    visible : bool, optional
+        Whether the bar is shown. True by default.
+    scaled : bool, optional
+        Whether tqdm abbreviates thousands as "k". False by default.
     """
 
     def __init__(self, label: str, total: int | None, unit: str, *, visible: bool = True, scaled: bool = False) -> None:
@@ -37,11 +45,25 @@ class Bar:
             )
 
     def line(self, seconds: float) -> str | None:
-        """What stands in the place of tqdm's bar after so many seconds; None: nothing."""
+        """Return the plain line that is shown without tqdm after `seconds`; None for no line.
+
+        Parameters
+        ----------
+        seconds : float
+            Time since the bar was created.
+        """
         return None
 
     def advance(self, n: int = 1, note: Callable[[], str] | None = None) -> None:
-        """Count so many more; `note()` is what stands behind tqdm's bar, and is asked only when it is shown."""
+        """Count `n` more units of work as done.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of units. 1 by default.
+        note : callable, optional
+            Returns the text after tqdm's bar. It is called only when the bar is redrawn.
+        """
         self._done += n
         if not self._visible:
             return
@@ -59,7 +81,13 @@ class Bar:
             _write(f"\r{line}")
 
     def print(self, line: str) -> None:
-        """Print a line on standard output without tearing the bar."""
+        """Print a line on standard output and keep the bar below it.
+
+        Parameters
+        ----------
+        line : str
+            Text of the line.
+        """
         if self._bar is not None:
             self._bar.clear()
         else:
@@ -69,7 +97,7 @@ class Bar:
             self._bar.refresh()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -84,10 +112,12 @@ class Bar:
         self.close()
 
     def _wipe(self) -> None:
+        """Overwrite a plain line with spaces."""
         if self._visible and self.line(1.0) is not None:
-            _write("\r" + " " * 60 + "\r")
+            _write("\r" + " " * LINE_WIDTH + "\r")
 
 
 def _write(text: str) -> None:
+    """Write text to standard error at once."""
     sys.stderr.write(text)
     sys.stderr.flush()

@@ -9,7 +9,7 @@ from seqfuse._config import Configured
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-OWN: dict[str, Any] = {}  # by module and name: "layers.Dense"
+BUILT_IN: dict[str, Any] = {}  # by module and name: "layers.Dense"
 NAMES: dict[Any, str] = {}  # of each its name
 
 
@@ -26,5 +26,5 @@ def register(module: str, entries: Iterable[Any]) -> None:
             continue
         if callable(entry):
             name = f"{module.rsplit('.', 1)[-1]}.{entry.__name__}"
-            OWN[name] = entry
+            BUILT_IN[name] = entry
             NAMES.setdefault(entry, name)

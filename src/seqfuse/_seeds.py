@@ -44,7 +44,7 @@ def set_seed(seed: Any) -> None:
     _process.state = _mixed(_checks.integer("set_random_seed", "seed", seed, 0, _MASK, "in [0, 2**64)"))
 
 
-def fresh() -> int:
+def next_seed() -> int:
     """The next seed of the process; where `set_random_seed` was not called, they start somewhere."""
     return _process.next()
 

@@ -209,7 +209,7 @@ def get(identifier: Any, function: str = "regularizers.get", argument: str = "id
     """
     if isinstance(identifier, str) and identifier.lower() in ("l1_l2", "l1l2"):
         return L1L2(0.01, 0.01)  # documented by Keras; L1L2() would have no effect
-    found = _config.made(function, identifier, _CLASSES, argument)
+    found = _config.get_instance(function, identifier, _CLASSES, argument)
     if found is None or (hasattr(found, "value") and hasattr(found, "add_gradient")):
         return found  # type: ignore[no-any-return]
     raise TypeError(

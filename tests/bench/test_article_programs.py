@@ -1,4 +1,4 @@
-"""`bench/article_programs.py`, which lies outside the package."""
+"""Test `bench/article_programs.py`, which is not part of the package."""
 
 import importlib.util
 import sys
@@ -18,18 +18,18 @@ def bench(monkeypatch):
     return module
 
 
-def test_contender_runs_a_program_in_a_process_and_times_its_parts(bench):
+def test_contender_times_the_parts_of_a_program(bench):
     seconds = bench.Contender("seqfuse", "seqfuse").run("simple_rnn")
-    assert list(seconds) == list(bench.MEASURES)
+    assert list(seconds) == list(bench.PARTS)
     assert 0 < seconds["import"] + seconds["fit"] < seconds["whole process"]
 
 
-def test_contender_that_fails_says_why(bench):
-    with pytest.raises(SystemExit, match=r"simple_rnn with nobody failed:(.|\n)*No module named 'no_such_library'"):
-        bench.Contender("nobody", "no_such_library").run("simple_rnn")
+def test_contender_reports_the_error_of_a_program(bench):
+    with pytest.raises(SystemExit, match=r"simple_rnn with missing failed:(.|\n)*No module named 'no_such_library'"):
+        bench.Contender("missing", "no_such_library").run("simple_rnn")
 
 
-def test_compare_takes_medians_and_the_fastest_backend(bench, capsys):
+def test_compare_prints_medians_and_the_fastest_backend(bench, capsys):
     class Fixed(bench.Contender):
         def run(self, program):
             rounds.append(self.name)
@@ -45,16 +45,16 @@ def test_compare_takes_medians_and_the_fastest_backend(bench, capsys):
     assert rounds[3:] == ["Keras, jax", "Keras, torch", "seqfuse"]
 
 
-def test_contenders_are_seqfuse_and_the_backends_that_are_installed(bench, monkeypatch):
+def test_contenders_are_seqfuse_and_the_installed_backends(bench, monkeypatch):
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: object() if name in ("keras", "jax") else None)
     assert [c.name for c in bench.contenders(["jax", "torch"])] == ["seqfuse", "Keras, jax"]
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
     assert [c.name for c in bench.contenders(["jax", "torch"])] == ["seqfuse"]
 
 
-def test_share_has_a_line_for_each_cell(bench, capsys, monkeypatch):
+def test_compare_step_prints_one_line_per_cell(bench, capsys, monkeypatch):
     monkeypatch.setattr(bench, "SAMPLES", 40)
-    bench.share(1)
+    bench.compare_step(1)
     lines = capsys.readouterr().out.splitlines()[2:]
     assert [line.split()[0] for line in lines] == ["rnn", "lstm", "gru"]
     assert all(line.endswith("%") for line in lines)

@@ -1,4 +1,4 @@
-"""A transformer's block in the benchmark: contenders agree, and operations are counted."""
+"""Test the benchmark of a transformer block: its contenders agree, and operations are counted."""
 
 import pytest
 
@@ -9,18 +9,18 @@ from seqfuse.bench.validation import disagreement
 
 
 @pytest.mark.parametrize("work", block.WORKS)
-def test_every_contender_computes_the_same(work):
+def test_contenders_agree_with_the_reference(work):
     problem = make("block", BlockShape(2, 19, 24, 3))
     found = [name for name in versions(PEERS) if name != "onnxruntime"]
-    present = contenders(problem, work, 1, found)
-    assert [c.name for c in present] == found
-    wanted = problem.expected(work)
-    for contender in present:
-        for _ in range(2):  # a run changes nothing that the next one reads
-            assert disagreement(contender.read(contender.run()), wanted) is None, contender.name
+    built = contenders(problem, work, 1, found)
+    assert [c.name for c in built] == found
+    expected = problem.expected(work)
+    for contender in built:
+        for _ in range(2):  # calls do not depend on each other
+            assert disagreement(contender.read(contender.run()), expected) is None, contender.name
 
 
-def test_operations_are_those_of_four_projections_the_feed_forward_and_attention():
+def test_amount_counts_projections_feed_forward_and_attention():
     B, N, E, H = shape = BlockShape(2, 5, 12, 3)
     projections, feed_forward, attention = 2 * B * N * 4 * E * E, 2 * B * N * 2 * E * 4 * E, 2 * B * N * N * 2 * E
     assert make("block", shape).amount("forward") == projections + feed_forward + attention
@@ -29,5 +29,5 @@ def test_operations_are_those_of_four_projections_the_feed_forward_and_attention
     assert H == 3
 
 
-def test_the_shape_is_that_of_a_small_transformer():
+def test_shapes_are_one_small_transformer():
     assert block.SHAPES == (BlockShape(16, 256, 256, 4),)

@@ -1,19 +1,19 @@
-"""Measured bounds of this machine: arithmetic and reading."""
+"""Test the measured peak rates: arithmetic and reading."""
 
 import pytest
 
 from seqfuse.bench import bounds
 
-pytestmark = pytest.mark.serial  # it measures
+pytestmark = pytest.mark.serial  # measures time
 
-SHORT = 1e-4  # seconds: what is tested is what is called, not how fast it is
+SHORT = 1e-4  # seconds: the tests do not depend on the exact rates
 
 
-def test_arithmetic_is_measured_on_this_machine():
+def test_arithmetic_has_a_plausible_rate():
     assert bounds.ARITHMETIC.measure(1, 1, SHORT) > 1e8
 
 
-def test_arithmetic_is_that_of_one_core_times_threads(monkeypatch):
+def test_arithmetic_multiplies_the_rate_of_one_core_by_threads(monkeypatch):
     class Kernels:
         def peak_flops(self, dtype, seconds):
             return {("float32", SHORT): 5.0}[dtype, seconds]
@@ -23,21 +23,23 @@ def test_arithmetic_is_that_of_one_core_times_threads(monkeypatch):
 
 
 @pytest.mark.parametrize(("amount", "threads"), [(1, 2), (1000, 1), (1 << 20, 2)])
-def test_reading_is_measured_on_this_machine(amount, threads):
+def test_reading_has_a_positive_rate(amount, threads):
     assert bounds.READING.measure(amount, threads, SHORT) > 0
 
 
-def test_reading_of_what_fits_into_a_cache_is_faster_than_of_what_does_not():
-    near, far = (max(bounds.READING.measure(amount, 1, SHORT) for _ in range(5)) for amount in (1 << 14, 1 << 26))
-    assert near > far
+def test_reading_is_faster_when_the_buffer_fits_into_a_cache():
+    cached, uncached = (
+        max(bounds.READING.measure(amount, 1, SHORT) for _ in range(5)) for amount in (1 << 14, 1 << 26)
+    )
+    assert cached > uncached
 
 
 @pytest.mark.parametrize("amount", [0, -1])
-def test_reading_needs_a_byte(amount):
+def test_reading_rejects_less_than_one_byte(amount):
     with pytest.raises(ValueError, match=f"read_bandwidth: bytes must be at least 1; got {amount}"):
         bounds.READING.measure(amount, 1, SHORT)
 
 
-def test_reading_of_more_than_there_are_addresses_is_a_memory_error():
+def test_reading_raises_memory_error_when_the_buffer_exceeds_the_address_space():
     with pytest.raises(MemoryError):
         bounds.READING.measure((1 << 63) - 1, 1, SHORT)

@@ -1,4 +1,4 @@
-"""The benchmark's command line: its tables, the cases that it chooses, and what it refuses."""
+"""Test the benchmark's command line: its tables, the selection of cases, and the arguments that it rejects."""
 
 import json
 
@@ -8,10 +8,10 @@ from seqfuse.bench import attention, cli, decode, main, measurements, memory, pe
 from seqfuse.bench.recurrent.shapes import CELLS, LENGTHS_SHAPES, OPTIONS_SHAPES, SHAPES, STEP_SIZES, WORKS
 
 TINY = ["--quick", "--repeats", "1", "--peers", "--shapes", "3,2,4,5", "--sizes", "8"]
-ALONE = lambda _: {"seqfuse": "1"}  # noqa: E731
+NO_PEERS = lambda _: {"seqfuse": "1"}  # noqa: E731
 
 
-def test_bench_measures_every_cell_and_work(capsys, tmp_path):
+def test_bench_times_every_cell_and_kind_of_call(capsys, tmp_path):
     path = tmp_path / "bench.json"
     assert main([*TINY, "--threads", "1", "2", "--json", str(path)]) == 0
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -23,7 +23,7 @@ def test_bench_measures_every_cell_and_work(capsys, tmp_path):
     assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith(CELLS)]) == len(rows)
 
 
-def test_bench_lengths_compares_with_the_padded_run(capsys, tmp_path):
+def test_bench_lengths_compares_with_the_call_without_lengths(capsys, tmp_path):
     path = tmp_path / "bench.json"
     assert main([*TINY, "--lengths", "--threads", "1", "--json", str(path)]) == 0
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -37,7 +37,7 @@ def test_bench_lengths_compares_with_the_padded_run(capsys, tmp_path):
     assert {len(line) for line in lines} == {len(lines[0])}
 
 
-def test_bench_options_has_a_line_for_each_option_below_the_plain_one(capsys, tmp_path):
+def test_bench_options_prints_one_line_per_option(capsys, tmp_path):
     path = tmp_path / "bench.json"
     assert main([*TINY, "--options", "--threads", "1", "--cells", "lstm", "--json", str(path)]) == 0
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def test_bench_options_has_a_line_for_each_option_below_the_plain_one(capsys, tm
     assert [line.split()[0] for line in out.splitlines() if line.startswith("          ")] == list(row["ratios"])
 
 
-def test_bench_attention_measures_every_work(capsys, tmp_path):
+def test_bench_attention_times_every_kind_of_call(capsys, tmp_path):
     path = tmp_path / "bench.json"
     argv = ["--quick", "--repeats", "1", "--peers", "--shapes", "1,2,20,8", "--threads", "1", "2", "--json", str(path)]
     assert main([*argv, "--attention"]) == 0
@@ -63,7 +63,7 @@ def test_bench_attention_measures_every_work(capsys, tmp_path):
     assert {len(line) for line in lines} == {len(lines[0])}
 
 
-def test_bench_decode_has_the_rate_of_reading(capsys, tmp_path):
+def test_bench_decode_reports_the_rate_of_reading(capsys, tmp_path):
     path = tmp_path / "bench.json"
     argv = ["--quick", "--repeats", "1", "--peers", "--threads", "1", "--json", str(path)]
     assert main([*argv, "--decode"]) == 0
@@ -74,12 +74,10 @@ def test_bench_decode_has_the_rate_of_reading(capsys, tmp_path):
 
 
 @pytest.mark.skipif(not memory.available(), reason="reads /proc")
-def test_bench_memory_measures_rather_than_times(capsys, tmp_path, monkeypatch):
+def test_bench_memory_measures_memory(capsys, tmp_path, monkeypatch):
     path = tmp_path / "memory.json"
     argv = ["--quick", "--attention", "--memory", "--peers", "--threads", "1", "--work", "causal", "--json", str(path)]
-    monkeypatch.setattr(
-        cli.memory, "in_a_new_process", lambda function, *given: function(*given)
-    )  # whose size is tested
+    monkeypatch.setattr(cli.memory, "run_in_new_process", lambda function, *arguments: function(*arguments))
     assert main(argv) == 0
     document = json.loads(path.read_text(encoding="utf-8"))
     rows = document["results"]
@@ -90,44 +88,44 @@ def test_bench_memory_measures_rather_than_times(capsys, tmp_path, monkeypatch):
     assert {len(line) for line in lines} == {len(lines[0])}
 
 
-def test_bench_without_peers_in_the_table_names_none(capsys, monkeypatch):
-    monkeypatch.setattr(peers, "versions", ALONE)
+def test_bench_does_not_mention_peers_that_the_table_does_not_have(capsys, monkeypatch):
+    monkeypatch.setattr(peers, "versions", NO_PEERS)
     assert main([*TINY[:3], "--shapes", "3,2,4,5", "--options", "--cells", "rnn", "--threads", "1"]) == 0
     assert "not installed" not in capsys.readouterr().out
 
 
-def test_bench_goes_on_without_peers(capsys, monkeypatch):
-    monkeypatch.setattr(peers, "versions", ALONE)
+def test_bench_runs_without_peers(capsys, monkeypatch):
+    monkeypatch.setattr(peers, "versions", NO_PEERS)
     assert main(["--quick", "--repeats", "1", "--cells", "gru", "--work", "step", "--threads", "1"]) == 0
     out = capsys.readouterr().out
-    assert "pytorch is not installed: left out" in out
-    assert "onnxruntime is not installed: left out" in out
+    assert "pytorch is not installed and is left out" in out
+    assert "onnxruntime is not installed and is left out" in out
 
 
-def test_bench_stopped_by_ctrl_c_saves_what_there_is(capsys, tmp_path, monkeypatch):
-    def stopped(*_):
+def test_bench_saves_the_results_so_far_after_ctrl_c(capsys, tmp_path, monkeypatch):
+    def interrupted(*_):
         yield from ()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "measurements", stopped)
+    monkeypatch.setattr(cli, "measurements", interrupted)
     path = tmp_path / "bench.json"
     assert main([*TINY, "--json", str(path)]) == 130
     assert path.exists()
 
 
-def test_bench_that_is_wrong_ends_with_1_and_saves_what_there_is(capsys, tmp_path, monkeypatch):
+def test_bench_exits_with_1_and_saves_when_a_result_is_wrong(capsys, tmp_path, monkeypatch):
     def wrong(*_):
         yield from ()
-        raise measurements.WrongError("rnn forward: y is out by 1.00e-01")
+        raise measurements.WrongError("rnn forward: y has an error of 1.00e-01")
 
     monkeypatch.setattr(cli, "measurements", wrong)
     path = tmp_path / "bench.json"
     assert main([*TINY, "--json", str(path)]) == 1
-    assert "not timed: rnn forward: y is out by 1.00e-01" in capsys.readouterr().err
+    assert "Wrong result, not timed: rnn forward: y has an error of 1.00e-01" in capsys.readouterr().err
     assert json.loads(path.read_text(encoding="utf-8"))["results"] == []
 
 
-def chosen(*argv):
+def selected_cases(*argv):
     return cli.cases(cli.arguments(argv))
 
 
@@ -142,25 +140,25 @@ def chosen(*argv):
         (["--attention", "--memory"], 4 * len(attention.SHAPES) + 1, attention.OPS),
     ],
 )
-def test_cases_are_those_of_the_table_with_one_and_two_threads(argv, count, ops):
-    all_ = chosen(*argv)
-    assert len(all_) == len(set(all_)) == 2 * count
-    assert {case.op for case in all_} == set(ops)
-    pairs = list(zip(all_[::2], all_[1::2]))
+def test_cases_cover_the_table_with_one_and_two_threads(argv, count, ops):
+    found = selected_cases(*argv)
+    assert len(found) == len(set(found)) == 2 * count
+    assert {case.op for case in found} == set(ops)
+    pairs = list(zip(found[::2], found[1::2]))
     assert all(one[:3] == two[:3] and (one.threads, two.threads) == (1, 2) for one, two in pairs)
 
 
-def test_cases_are_chosen_along_every_axis():
-    found = chosen(
+def test_cases_can_be_selected_by_every_argument():
+    found = selected_cases(
         "--work", "step", "forward", "--cells", "gru", "--shapes", "1,2,3,4", "--sizes", "5", "--threads", "3"
     )
     assert [str(case) for case in found] == ["gru step (1, 1, 5, 5), threads 3", "gru forward (1, 2, 3, 4), threads 3"]
-    (case,) = chosen("--attention", "--work", "causal", "--shapes", "(1,2,3,4)", "--threads", "1")
+    (case,) = selected_cases("--attention", "--work", "causal", "--shapes", "(1,2,3,4)", "--threads", "1")
     assert case == ("attention", "causal", attention.AttentionShape(1, 2, 3, 4), 1)
 
 
-def test_memory_includes_the_sequence_that_no_matrix_of_scores_fits():
-    found = chosen("--attention", "--memory", "--work", "causal+backward", "--threads", "2")
+def test_memory_cases_include_the_longest_sequence():
+    found = selected_cases("--attention", "--memory", "--work", "causal+backward", "--threads", "2")
     assert found[-1].shape == attention.LONG == (1, 1, 65536, 64)
 
 
@@ -184,14 +182,14 @@ def test_memory_includes_the_sequence_that_no_matrix_of_scores_fits():
         ["--work", "forward", "--decode"],
     ],
 )
-def test_bench_refuses_what_it_cannot_read(argv, capsys):
+def test_bench_rejects_bad_arguments(argv, capsys):
     with pytest.raises(SystemExit):
         main(argv)
     assert argv[0] in capsys.readouterr().err
 
 
-def test_bench_refuses_memory_where_it_cannot_be_read(capsys, monkeypatch):
+def test_bench_rejects_memory_when_the_system_does_not_report_it(capsys, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: False)
     with pytest.raises(SystemExit):
         main(["--attention", "--memory"])
-    assert "--memory: this system does not say" in capsys.readouterr().err
+    assert "--memory: needs the peak memory of a process" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`bench/write_tables.py`, which lies outside the package."""
+"""Test `bench/write_tables.py`, which is not part of the package."""
 
 import importlib.util
 import json
@@ -20,10 +20,10 @@ SELF = AttentionShape(4, 8, 512, 64)
 PAGE = "before\n<!-- table {} -->\nold\n<!-- end of table -->\nafter\n<!-- end of table -->\n"
 
 
-def measured(work, threads, others):
+def timed_case(work, threads, others):
     ratios = {name: seconds / 0.02 for name, seconds in others.items()}
     timing = Timing({"seqfuse": 0.02, **others}, ratios, threads * 250e9)
-    return report.Measured(Case("lstm", work, Shape(100, 32, 128, 256), threads), timing, 2_516_582_400, "FLOP")
+    return report.TimedCase(Case("lstm", work, Shape(100, 32, 128, 256), threads), timing, 2_516_582_400, "FLOP")
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def write_tables():
 
 @pytest.fixture
 def write(tmp_path, write_tables):
-    """Saves what was measured, as of that table, and gives the lines that come into the page."""
+    """Return a function that saves results for a table and returns the lines that are written into the page."""
 
-    def lines(table, *all_):
+    def lines(table, *results):
         page = tmp_path / "page.md"
         page.write_text(PAGE.format("cells" if table is None else table), encoding="utf-8")
-        report.save(tmp_path / "a.json", table or "lengths", {}, {}, 9, all_)
+        report.save(tmp_path / "a.json", table or "lengths", {}, {}, 9, results)
         assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["schema"] == report.SCHEMA
         write_tables.main([str(page), str(tmp_path / "a.json")])
         before, *inside, end, after, _ = page.read_text(encoding="utf-8").splitlines()
@@ -51,54 +51,54 @@ def write(tmp_path, write_tables):
     return lines
 
 
-def test_cells_have_a_line_a_case(write):
-    found = write("cells", measured("forward", 2, {"pytorch": 0.05}))
+def test_cells_table_has_one_line_per_case(write):
+    found = write("cells", timed_case("forward", 2, {"pytorch": 0.05}))
     assert found[0] == "| work | (T, B, I, H) | threads | seqfuse | of peak | PyTorch | ONNX Runtime |"
     assert found[2:] == ["| lstm forward | (100, 32, 128, 256) | 2 | 20.0 ms | 25 % | 50.0 ms, 2.50x | – |"]
 
 
-def test_lengths_have_the_share_of_the_padded_time(write):
+def test_lengths_table_compares_with_the_padded_time(write):
     others = {"padded": 0.04, "pytorch packed": 0.2, "pytorch padded": 0.05}
-    (found,) = write("lengths", measured("forward", 1, others))[2:]
+    (found,) = write("lengths", timed_case("forward", 1, others))[2:]
     assert found.endswith("| 20.0 ms | 50 % | 40.0 ms | 0.50x | 200 ms, 10.00x | 50.0 ms, 2.50x |")
 
 
-def test_options_have_a_table_for_each_number_of_threads(write):
+def test_options_table_is_split_by_threads(write):
     work = "forward+backward"
-    found = write("options", measured(work, 1, {"clip": 0.021}), measured(work, 2, {"mask": 0.015, "clip": 0.02}))
+    found = write("options", timed_case(work, 1, {"clip": 0.021}), timed_case(work, 2, {"mask": 0.015, "clip": 0.02}))
     assert found == [
         "| (100, 32, 128, 256), 1 thread | lstm |",
         "| --- | --- |",
-        "| plain | 20.0 ms, 50 % |",
+        "| no option | 20.0 ms, 50 % |",
         "| clip | 1.05 |",
         "| (100, 32, 128, 256), 2 threads | lstm |",
         "| --- | --- |",
-        "| plain | 20.0 ms, 25 % |",
+        "| no option | 20.0 ms, 25 % |",
         "| mask | 0.75 |",
         "| clip | 1.00 |",
     ]
 
 
-def test_attention_has_axes_of_its_own_and_one_peer(write):
-    one = measured("forward", 1, {"pytorch": 0.05})
+def test_attention_table_has_its_own_axes_and_one_peer(write):
+    one = timed_case("forward", 1, {"pytorch": 0.05})
     head, dashes, found = write("attention", one._replace(case=Case("attention", "causal", SELF, 1)))
     assert head == "| work | (B, H, N, D) | threads | seqfuse | of peak | PyTorch |"
     assert dashes == "| --- | --- | --- | --- | --- | --- |"
     assert found == "| attention causal | (4, 8, 512, 64) | 1 | 20.0 ms | 50 % | 50.0 ms, 2.50x |"
 
 
-def test_decode_has_the_rate_and_share_of_reading(write):
+def test_decode_table_has_rate_and_fraction_of_reading(write):
     timing = Timing({"seqfuse": 0.02, "pytorch": 0.05}, {"pytorch": 2.5}, 40e9)
-    one = report.Measured(Case("decode", "step", DecodeShape(8, 32, 8, 4096, 64), 1), timing, 600_000_000, "B")
+    one = report.TimedCase(Case("decode", "step", DecodeShape(8, 32, 8, 4096, 64), 1), timing, 600_000_000, "B")
     head, _, found = write("decode", one)
     assert head == "| work | (B, Hq, Hk, Tk, D) | threads | seqfuse | GB/s | of reading | PyTorch |"
     assert found == "| decode step | (8, 32, 8, 4096, 64) | 1 | 20.0 ms | 30.0 | 75 % | 50.0 ms, 2.50x |"
 
 
-def test_memory_has_sizes_and_a_dash_for_who_is_missing(write):
+def test_memory_table_has_sizes_and_a_dash_for_missing_peers(write):
     case = Case("attention", "causal", SELF, 1)
-    sizes = report.Weighed(case, 4_000_000, 1_000_000, {"seqfuse": 140_000, "pytorch": 2_600_000})
-    found = write("memory", sizes, sizes._replace(beyond={"seqfuse": 0}))
+    sizes = report.MemoryCase(case, 4_000_000, 1_000_000, {"seqfuse": 140_000, "pytorch": 2_600_000})
+    found = write("memory", sizes, sizes._replace(extra={"seqfuse": 0}))
     assert found[0] == "| work | (B, H, N, D) | threads | inputs | outputs | seqfuse | PyTorch |"
     assert found[2:] == [
         "| attention causal | (4, 8, 512, 64) | 1 | 4.0 MB | 1.0 MB | 0.1 MB | 2.6 MB |",
@@ -106,16 +106,16 @@ def test_memory_has_sizes_and_a_dash_for_who_is_missing(write):
     ]
 
 
-def test_a_run_that_was_stopped_at_once_leaves_the_table_as_it_was(write):
+def test_table_is_unchanged_when_there_are_no_results(write):
     assert write("lengths") == ["old"]
 
 
-def test_a_page_without_the_table_is_refused(write):
-    with pytest.raises(SystemExit, match="the page has no <!-- table lengths -->"):
-        write(None, measured("forward", 1, {"padded": 0.04}))
+def test_page_without_the_table_is_rejected(write):
+    with pytest.raises(SystemExit, match="write_tables: the page must contain <!-- table lengths -->"):
+        write(None, timed_case("forward", 1, {"padded": 0.04}))
 
 
-def test_every_table_of_the_benchmark_is_in_the_page_and_can_be_written(write_tables):
+def test_every_table_of_the_benchmark_can_be_written_and_is_in_the_page(write_tables):
     text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     names = {*TABLES, "memory"}
     assert set(write_tables.TABLES) == names

@@ -25,7 +25,7 @@ def test_learning_rate_scheduler_refuses_what_is_no_number():
 def test_learning_rate_scheduler_refuses_an_optimizer_with_a_schedule():
     model = compiled()
     model.compile(SGD(schedules.CosineDecay(0.1, 10)), "mse")
-    with pytest.raises(TypeError, match=r"learning_rate must be a schedule, as it was"):
+    with pytest.raises(TypeError, match=r"learning_rate must be a schedule, because it is one now"):
         model.fit(x, y, callbacks=[LearningRateScheduler(lambda epoch: 0.1)], verbose=0)
 
 

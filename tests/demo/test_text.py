@@ -1,4 +1,4 @@
-"""The demo's text: where it comes from, what is held out, and how it is cut into streams."""
+"""Test the demo's text, its split into training and test text, and its streams."""
 
 import numpy as np
 import pytest
@@ -6,23 +6,23 @@ import pytest
 from seqfuse.demo.text import corpus, split, streams
 
 
-def test_corpus_is_the_running_pythons_documentation():
+def test_corpus_is_the_documentation_of_the_running_python():
     characters = corpus()
     assert len(characters) > 300_000
     assert 'The "assert" statement' in characters
 
 
 @pytest.mark.parametrize("length", [10, 99, 1000])
-def test_split_holds_out_the_last_tenth_and_loses_nothing(length):
+def test_split_puts_the_last_tenth_into_the_test_text(length):
     characters = corpus()[:length]
     text = split(characters)
-    assert len(text.held) == length // 10
-    assert text.decode(text.train) + text.decode(text.held) == characters
-    np.testing.assert_array_equal(text.encode(characters), np.concatenate([text.train, text.held]))
+    assert len(text.test) == length // 10
+    assert text.decode(text.train) + text.decode(text.test) == characters
+    np.testing.assert_array_equal(text.encode(characters), np.concatenate([text.train, text.test]))
 
 
 @pytest.mark.parametrize(("length", "batch"), [(1, 1), (2, 1), (7, 2), (100, 3), (101, 4)])
-def test_streams_target_is_the_character_after_the_input(length, batch):
+def test_streams_targets_are_the_characters_after_the_inputs(length, batch):
     ids = np.arange(length)
     inputs, targets = streams(ids, batch)
     assert inputs.shape == targets.shape == (batch, (length - 1) // batch)

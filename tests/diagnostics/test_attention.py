@@ -1,6 +1,7 @@
-"""Attention weights of a model against their equation, and the picture of them."""
+"""Test attention_weights against the equation, and plot_attention."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -31,19 +32,19 @@ def x(seed=0):
     return np.random.default_rng(seed).normal(size=(B, T, I)).astype(np.float32)
 
 
-# ---- the numbers -----------------------------------------------------------------------------------------------------
+# ---- attention_weights -----------------------------------------------------------------------------------------------
 
 
 def test_attention_weights_are_the_softmax_of_the_scores():
     inputs = Input((T, I))
-    layer = Attention(name="looks")
+    layer = Attention(name="attend")
     model = Model(inputs, Dense(1)(GlobalAveragePooling1D()(layer([inputs, inputs]))))
     found = attention_weights(model, x())
     np.testing.assert_allclose(found, softmax(x() @ x().swapaxes(1, 2)), rtol=1e-5, atol=1e-6)
     assert "forward" not in vars(layer)
 
 
-def test_attention_weights_of_heads_are_the_softmax_of_their_scores():
+def test_attention_weights_of_each_head_are_the_softmax_of_its_scores():
     inputs = Input((T, I))
     layer = MultiHeadAttention(3, 2, name="heads")
     model = Model(inputs, layer(inputs, inputs, use_causal_mask=True))
@@ -56,7 +57,7 @@ def test_attention_weights_of_heads_are_the_softmax_of_their_scores():
     np.testing.assert_allclose(found, softmax(scores), rtol=1e-5, atol=1e-6)
 
 
-def test_attention_weights_leave_out_what_is_padding():
+def test_attention_weights_of_padding_are_zero():
     tokens = Input((None,))
     steps = LSTM(I, return_sequences=True)(Embedding(9, I, mask_zero=True)(tokens))
     model = Model(tokens, Attention()([steps, steps]))
@@ -65,7 +66,7 @@ def test_attention_weights_leave_out_what_is_padding():
     assert (found[0] > 0).all()
 
 
-def test_attention_weights_of_several_layers_and_calls_are_found_by_name():
+def test_attention_weights_finds_layers_and_repeated_calls_by_name():
     inputs = Input((T, I))
     twice, inner = Attention(name="twice"), Attention(use_scale=True, name="inner")
     block = Model(inputs, inner([inputs, inputs]))
@@ -86,7 +87,7 @@ def test_attention_weights_of_several_layers_and_calls_are_found_by_name():
         attention_weights(model, x(), "iner")
 
 
-def test_attention_weights_are_found_inside_the_blocks_of_a_transformer():
+def test_attention_weights_finds_layers_inside_transformer_blocks():
     source, target = Input((3, I)), Input((T, I))
     encoded = TransformerEncoder(8, 2, name="encoder")(source)
     model = Model([source, target], TransformerDecoder(8, 2, name="decoder")(target, encoded))
@@ -96,7 +97,7 @@ def test_attention_weights_are_found_inside_the_blocks_of_a_transformer():
     assert (np.triu(attention_weights(model, given, "decoder/self_attention"), 1) == 0).all()  # causal
 
 
-def test_attention_weights_keep_stateful_layers_where_they_are():
+def test_attention_weights_restores_stateful_layers():
     inputs = Input((T, I))
     layer = LSTM(I, return_sequences=True, stateful=True)
     steps = layer(inputs)
@@ -104,30 +105,30 @@ def test_attention_weights_keep_stateful_layers_where_they_are():
     assert layer.states is None
 
 
-def test_attention_weights_refuse_a_model_without_attention():
+def test_attention_weights_rejects_a_model_without_attention():
     inputs = Input((T, I))
     with pytest.raises(ValueError, match=r"attention_weights: model.* must have an attention layer; got none"):
         attention_weights(Model(inputs, Dense(1)(inputs)), x())
 
 
-# ---- the picture -----------------------------------------------------------------------------------------------------
+# ---- plot_attention --------------------------------------------------------------------------------------------------
 
 
-def test_plot_attention_labels_rows_and_columns():
+def test_plot_attention_labels_queries_and_keys():
     pytest.importorskip("matplotlib")
     weights = softmax(np.random.default_rng(0).normal(size=(2, 3)))
-    figure, numbers = plot_attention(weights, ["a", "b"], ["x", "y", "z"], "Who looks where")
+    figure, numbers = plot_attention(weights, ["a", "b"], ["x", "y", "z"], "Alignment")
     figure.savefig(io.BytesIO())
     axes, bar = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["x", "y", "z"]
-    assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("key", "query", "weight")
-    assert figure.get_suptitle() == "Who looks where"
+    assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("key", "query", "attention weight")
+    assert figure.get_suptitle() == "Alignment"
     np.testing.assert_array_equal(axes.images[0].get_array(), weights)
     np.testing.assert_array_equal(numbers, weights[None])
 
 
-def test_plot_attention_has_a_map_for_each_head_on_one_scale():
+def test_plot_attention_draws_one_map_per_head_with_one_color_scale():
     pytest.importorskip("matplotlib")
     weights = softmax(np.random.default_rng(0).normal(size=(5, 4, 4)))
     figure, numbers = plot_attention(weights)
@@ -138,16 +139,36 @@ def test_plot_attention_has_a_map_for_each_head_on_one_scale():
     np.testing.assert_array_equal(numbers, weights)
 
 
+def test_plot_attention_labels_axes_at_the_edge_and_below_the_last_map_of_each_column():
+    pytest.importorskip("matplotlib")
+    figure, _ = plot_attention(np.ones((5, 4, 4)) / 4)
+    maps = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_xlabel() for axes in maps] == ["", "key", "key", "key", "key"]
+    assert [axes.get_ylabel() for axes in maps] == ["query", "", "", "", "query"]
+
+
+def test_plot_attention_leaves_out_labels_that_would_overlap():
+    pytest.importorskip("matplotlib")
+    labels = [f"word{n}" for n in range(200)]
+    figure, _ = plot_attention(np.ones((4, 200, 200)) / 200, labels, labels)
+    figure.draw_without_rendering()
+    for axis in (figure.axes[0].yaxis, figure.axes[2].xaxis):
+        shown = [label for label in axis.get_ticklabels() if label.get_text()]
+        boxes = [label.get_window_extent() for label in shown]
+        assert 10 < len(shown) < 100
+        assert not any(a.overlaps(b) for a, b in pairwise(boxes))
+
+
 @pytest.mark.parametrize(
-    ("weights", "labels", "told"),
+    ("weights", "labels", "message"),
     [
-        (np.ones((1, 2, 3, 3)), {}, r"got \(1, 2, 3, 3\)\. Give those of one sequence: weights\[0\]"),
+        (np.ones((1, 2, 3, 3)), {}, r"got \(1, 2, 3, 3\)\. Pass the weights of one sequence: weights\[0\]"),
         (np.ones(3), {}, r"must be \(Tq, T\) or \(heads, Tq, T\); got \(3,\)"),
         (np.ones((0, 3)), {}, r"got \(0, 3\)"),
         (np.ones((2, 3)), {"query_labels": "abc"}, "query_labels must have 2 entries; got 3"),
         (np.ones((2, 3)), {"key_labels": "ab"}, "key_labels must have 3 entries; got 2"),
     ],
 )
-def test_plot_attention_refuses_other_shapes(weights, labels, told):
-    with pytest.raises(ValueError, match=f"plot_attention: .*{told}"):
+def test_plot_attention_rejects_other_shapes(weights, labels, message):
+    with pytest.raises(ValueError, match=f"plot_attention: .*{message}"):
         plot_attention(weights, **labels)

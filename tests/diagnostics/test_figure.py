@@ -1,4 +1,4 @@
-"""Pictures: what they say without matplotlib, and that importing them imports none of it."""
+"""Test the dependence of the plot functions on matplotlib."""
 
 import sys
 
@@ -16,23 +16,23 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_picture_without_matplotlib_says_what_to_install(name, monkeypatch):
+def test_plot_functions_name_the_extra_when_matplotlib_is_missing(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=rf'{name}: matplotlib must be installed. Run: pip install "seqfuse\[plot\]"'):
         CALLS[name]()
 
 
-def test_importing_diagnostics_imports_no_matplotlib():
+def test_diagnostics_does_not_import_matplotlib():
     import subprocess
 
     program = "import sys, seqfuse.diagnostics; print([m for m in sys.modules if 'matplotlib' in m])"
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "[]"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
 
 
-def test_picture_does_not_touch_pyplot():
+def test_plot_functions_do_not_import_pyplot():
     pytest.importorskip("matplotlib")
-    was = "matplotlib.pyplot" in sys.modules
+    imported_before = "matplotlib.pyplot" in sys.modules
     for call in CALLS.values():
         call()
-    assert ("matplotlib.pyplot" in sys.modules) == was
+    assert ("matplotlib.pyplot" in sys.modules) == imported_before

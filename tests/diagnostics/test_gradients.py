@@ -1,4 +1,4 @@
-"""Norms of gradients over time against central differences, and the picture of them."""
+"""Test gradient_norms against central differences, and plot_gradient_norms."""
 
 import io
 
@@ -40,43 +40,43 @@ def compiled(*layers, steps=T, **options):
     return model
 
 
-# ---- the numbers -----------------------------------------------------------------------------------------------------
+# ---- values ----------------------------------------------------------------------------------------------------------
 
 
-def loss_by_hand(layer, dense, x, y, mask, read, at, state, shift):
-    """The loss with `shift` added to a state after step `at`, from calls of one step: no tape, no backward."""
+def loss_by_steps(layer, dense, x, y, mask, read, at, state, shift):
+    """Return the loss with `shift` added to a state after step `at`, from forward calls of one step each."""
     states = [np.zeros((B, H))] * (2 if isinstance(layer, LSTM) else 1)
     outputs = np.zeros((B, T, H))
     weights = [weight.value for weight in layer.weights]
     for t in reversed(range(T)) if layer.go_backwards else range(T):
-        one = slice(t, t + 1)
-        of_step = None if mask is None else mask[:, one]
-        states = list(FUNCTIONS[type(layer)](x[:, one], *weights, *states, mask=of_step, batch_first=True)[1:])
+        step = slice(t, t + 1)
+        step_mask = None if mask is None else mask[:, step]
+        states = list(FUNCTIONS[type(layer)](x[:, step], *weights, *states, mask=step_mask, batch_first=True)[1:])
         if t == at:
             states[state] = states[state] + shift
-        outputs[:, t] = states[0]  # at unreal steps the state that is carried over them
+        outputs[:, t] = states[0]  # at padding steps: the state carried forward
         if layer.zero_output_for_mask:
             outputs[~mask[:, t], t] = 0
-    seen = states[0]
-    if read == "every":  # in the order of reading
-        seen = (outputs[:, ::-1] if layer.go_backwards else outputs).reshape(B, -1)
+    features = states[0]
+    if read == "every":  # in the layer's order
+        features = (outputs[:, ::-1] if layer.go_backwards else outputs).reshape(B, -1)
     elif read == "mean":
-        seen = np.where(mask[:, :, None], outputs, 0).sum(1) / mask.sum(1)[:, None]
-    return float(np.mean((F.dense(seen, *(weight.value for weight in dense.weights)) - y) ** 2))
+        features = np.where(mask[:, :, None], outputs, 0).sum(1) / mask.sum(1)[:, None]
+    return float(np.mean((F.dense(features, *(weight.value for weight in dense.weights)) - y) ** 2))
 
 
-def norms_by_hand(layer, *arguments, rows=None, step=1e-6):
-    """(states, T), by central differences; unreal rows are left out."""
+def norms_by_differences(layer, *arguments, rows=None, step=1e-6):
+    """Return the norms (states, T) from central differences, over valid rows."""
     found = np.full((2 if isinstance(layer, LSTM) else 1, T), np.nan)
     for state, t in np.ndindex(found.shape):
         slopes = np.zeros((B, H))
         for at in np.ndindex(B, H):
             shift = np.zeros((B, H))
             shift[at] = step
-            above, below = (loss_by_hand(layer, *arguments, t, state, s) for s in (shift, -shift))
+            above, below = (loss_by_steps(layer, *arguments, t, state, s) for s in (shift, -shift))
             slopes[at] = (above - below) / (2 * step)
-        real = slice(None) if rows is None else rows[:, t]
-        found[state, t] = np.sqrt((slopes[real] ** 2).sum())
+        valid = slice(None) if rows is None else rows[:, t]
+        found[state, t] = np.sqrt((slopes[valid] ** 2).sum())
     return found
 
 
@@ -86,7 +86,7 @@ def norms_by_hand(layer, *arguments, rows=None, step=1e-6):
 def test_gradient_norms_match_central_differences(cell, read, masked, backwards):
     x, y = batch()
     mask = None
-    if masked:  # the same from both ends: with go_backwards outputs have another order than the mask, as in Keras
+    if masked:  # symmetric in time: with go_backwards the outputs are reversed but the mask is not, as in Keras
         mask = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 1], [0, 1, 0, 1, 0]], bool)
         x[~mask] = 0
     layer = cell(H, dtype="float64", return_sequences=read != "last", go_backwards=backwards, name="cell")
@@ -94,14 +94,14 @@ def test_gradient_norms_match_central_differences(cell, read, masked, backwards)
     between = {"last": [], "every": [Flatten(dtype="float64")], "mean": [GlobalAveragePooling1D(dtype="float64")]}
     model = compiled(*([Masking(dtype="float64")] if masked else []), layer, *between[read], dense)
     found = gradient_norms(model, x, y)
-    expected = norms_by_hand(layer, dense, x, y, mask, read, rows=mask)
+    expected = norms_by_differences(layer, dense, x, y, mask, read, rows=mask)
     assert list(found) == (["cell", "cell/c"] if cell is LSTM else ["cell"])
     np.testing.assert_allclose(list(found.values()), expected, rtol=1e-6, atol=1e-9)
     assert expected.max() > 1e-3
 
 
 @pytest.mark.parametrize("zero", [False, True], ids=["repeated", "zero"])
-def test_gradient_norms_count_what_an_output_at_unreal_steps_repeats(zero):
+def test_gradient_norms_include_the_use_of_outputs_at_padding_steps(zero):
     x, y = batch()
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 1, 0, 1, 0]], bool)
     layer = LSTM(H, dtype="float64", return_sequences=True, zero_output_for_mask=zero, name="cell")
@@ -110,11 +110,11 @@ def test_gradient_norms_count_what_an_output_at_unreal_steps_repeats(zero):
     model = compiled(Masking(dtype="float64"), layer, Flatten(dtype="float64"), dense)
     with pytest.warns(UserWarning, match="the mask of its input ends here"):
         found = gradient_norms(model, x, y)
-    expected = norms_by_hand(layer, dense, x, y, mask, "every", rows=mask)
+    expected = norms_by_differences(layer, dense, x, y, mask, "every", rows=mask)
     np.testing.assert_allclose(list(found.values()), expected, rtol=1e-6, atol=1e-9)
 
 
-def test_gradient_norms_halve_at_every_step_of_a_linear_cell_that_halves():
+def test_gradient_norms_halve_per_step_when_a_linear_cell_halves_its_state():
     layer = SimpleRNN(H, activation=None, name="half")
     model = compiled(layer, Dense(1), steps=30)
     layer.recurrent_kernel.assign(np.eye(H) / 2)
@@ -123,7 +123,7 @@ def test_gradient_norms_halve_at_every_step_of_a_linear_cell_that_halves():
 
 
 @pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU])
-def test_gradient_norms_one_step_at_a_time_have_the_bits_of_the_whole(cell):
+def test_gradient_norms_have_the_bits_of_a_backward_pass_over_the_whole_sequence(cell):
     x, y = batch(steps=9)
     layer, dense = cell(H, name="cell"), Dense(1)
     model = compiled(layer, dense, steps=9)
@@ -143,7 +143,7 @@ def test_gradient_norms_one_step_at_a_time_have_the_bits_of_the_whole(cell):
             assert norm[t] == np.sqrt((getattr(grads, name).astype(np.float64) ** 2).sum())
 
 
-def test_gradient_norms_of_a_step_that_is_real_in_no_row_are_nan():
+def test_gradient_norms_are_nan_at_steps_that_are_valid_in_no_row():
     x, y = batch()
     x[:, 3:] = 0
     layer = LSTM(H, name="memory")
@@ -152,10 +152,10 @@ def test_gradient_norms_of_a_step_that_is_real_in_no_row_are_nan():
         assert list(np.isnan(one)) == [False] * 3 + [True] * 2
 
 
-# ---- which layers ----------------------------------------------------------------------------------------------------
+# ---- layers that are included ----------------------------------------------------------------------------------------
 
 
-def test_gradient_norms_finds_layers_inside_others_and_those_called_twice():
+def test_gradient_norms_include_nested_layers_and_repeated_calls():
     inputs = Input((T, I))
     shared = GRU(I, return_sequences=True, name="shared")
     inner = Model(inputs, Bidirectional(LSTM(3, return_sequences=True, name="lstm"))(inputs))
@@ -168,7 +168,7 @@ def test_gradient_norms_finds_layers_inside_others_and_those_called_twice():
     assert all(one.shape == (T,) and np.isfinite(one).all() for one in norms.values())
 
 
-def test_gradient_norms_go_through_layers_that_do_not_learn_and_to_an_embedding():
+def test_gradient_norms_pass_through_layers_that_are_not_trainable():
     set_random_seed(0)
     frozen = LSTM(H, return_sequences=True, trainable=False, name="frozen")
     model = Sequential([Input((T,)), Embedding(7, I, trainable=False), frozen, GRU(H, name="upper"), Dense(1)])
@@ -178,26 +178,26 @@ def test_gradient_norms_go_through_layers_that_do_not_learn_and_to_an_embedding(
     assert (norms["frozen"] > 0).all()
 
 
-def test_gradient_norms_see_the_steps_inside_a_time_distributed_layer():
+def test_gradient_norms_include_layers_inside_time_distributed():
     inputs = Input((2, T, I))
     model = Model(inputs, Dense(1)(Flatten()(TimeDistributed(GRU(H, name="inner"))(inputs))))
     model.compile("sgd", "mse")
     assert gradient_norms(model, np.ones((B, 2, T, I)), np.ones((B, 1)))["inner"].shape == (T,)
 
 
-def test_gradient_norms_of_an_output_without_loss_are_left_out():
+def test_gradient_norms_omit_layers_on_which_no_loss_depends():
     inputs = Input((T, I))
-    outputs = [Dense(1, name="told")(GRU(H, name="reached")(inputs)), Dense(1)(GRU(H, name="not_reached")(inputs))]
+    outputs = [Dense(1, name="with_loss")(GRU(H, name="used")(inputs)), Dense(1)(GRU(H, name="unused")(inputs))]
     model = Model(inputs, outputs)
-    model.compile("sgd", {"told": "mse"})
+    model.compile("sgd", {"with_loss": "mse"})
     x, y = batch()
-    assert list(gradient_norms(model, x, [y, y])) == ["reached"]
+    assert list(gradient_norms(model, x, [y, y])) == ["used"]
 
 
-# ---- nothing is changed ----------------------------------------------------------------------------------------------
+# ---- side effects ----------------------------------------------------------------------------------------------------
 
 
-def test_gradient_norms_leave_the_model_as_it_was():
+def test_gradient_norms_do_not_change_the_model():
     x, y = batch()
     inputs = Input((T, I))
     layer = LSTM(H, stateful=True, dropout=0.5, kernel_regularizer=L2(0.1), name="memory")
@@ -205,18 +205,18 @@ def test_gradient_norms_leave_the_model_as_it_was():
     model = Model(inputs, [Dense(1, name="a")(h), Dense(1, name="b")(h)])
     model.compile("adam", "mse", metrics=[["mae"], ["mae"]])
     model.train_on_batch(x, [y, y])
-    kept = [*model.get_weights(), *layer.states]
-    numbers = model._logs()
+    arrays = [*model.get_weights(), *layer.states]
+    logs = model._logs()
     seed = layer._seeds.state
     gradient_norms(model, x, [y, y])
-    for before, after in zip(kept, [*model.get_weights(), *layer.states]):
+    for before, after in zip(arrays, [*model.get_weights(), *layer.states]):
         np.testing.assert_array_equal(before, after)
-    assert model._logs() == numbers
+    assert model._logs() == logs
     assert layer._seeds.state == seed
     assert "functions" not in vars(layer)
 
 
-def test_gradient_norms_leave_the_layers_as_they_were_when_they_fail():
+def test_gradient_norms_restore_the_layers_after_an_error():
     layer = LSTM(H)
     model = compiled(layer, Dense(1))
     with pytest.raises(ValueError, match="must be"):
@@ -224,7 +224,7 @@ def test_gradient_norms_leave_the_layers_as_they_were_when_they_fail():
     assert "functions" not in vars(layer)
 
 
-def test_gradient_norms_refuse_what_has_none():
+def test_gradient_norms_reject_models_without_recurrent_layer_or_loss():
     x, y = batch()
     with pytest.raises(ValueError, match=r"gradient_norms: sequential.* must have a recurrent layer"):
         gradient_norms(compiled(Flatten(), Dense(1)), x, y)
@@ -236,10 +236,10 @@ def test_gradient_norms_refuse_what_has_none():
         gradient_norms(model, x, y)
 
 
-# ---- the picture -----------------------------------------------------------------------------------------------------
+# ---- plot_gradient_norms ---------------------------------------------------------------------------------------------
 
 
-def test_plot_gradient_norms_draws_a_line_for_each_on_a_logarithmic_scale():
+def test_plot_gradient_norms_draws_one_line_per_entry_on_a_logarithmic_axis():
     pytest.importorskip("matplotlib")
     norms = {"lstm": np.array([1e-9, 1e-3, 1.0]), "lstm/c": [1e-8, 1e-2, 0.0], "gru": [1.0, 1.0, 1.0]}
     figure, numbers = plot_gradient_norms(norms, "Two layers")
@@ -252,6 +252,6 @@ def test_plot_gradient_norms_draws_a_line_for_each_on_a_logarithmic_scale():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(norms)
     h, c, gru = axes.get_lines()
     np.testing.assert_array_equal(h.get_ydata(), norms["lstm"])
-    assert np.isnan(c.get_ydata()[-1])  # a logarithm has no 0
+    assert np.isnan(c.get_ydata()[-1])  # 0 has no logarithm
     assert h.get_color() == c.get_color() != gru.get_color()
     assert numbers["lstm/c"][-1] == 0.0

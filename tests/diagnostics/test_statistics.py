@@ -1,4 +1,4 @@
-"""Statistics of weights and gradients against their definition."""
+"""Test weight_statistics and gradient_statistics."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from seqfuse.regularizers import L2
 
 
 def one_weight(value):
-    """A model with one weight, of these numbers."""
+    """Return a model whose only weight is `value`."""
     value = np.asarray(value, np.float32)
     model = Sequential([Input((len(value),)), Dense(value.shape[1], use_bias=False, name="d")])
     model.layers[-1].kernel.assign(value)
@@ -34,7 +34,7 @@ def test_weight_statistics_of_float32_do_not_overflow():
     assert row.norm == pytest.approx(np.sqrt(2) * 3e38)
 
 
-def test_weight_statistics_count_nans_and_leave_them_out():
+def test_weight_statistics_count_and_exclude_nans():
     (row,) = weight_statistics(one_weight([[np.nan, 2], [4, np.nan]]))
     assert row.nans == 2
     assert (row.mean, row.min, row.max, row.zeros) == (3, 2, 4, 0)
@@ -43,13 +43,13 @@ def test_weight_statistics_count_nans_and_leave_them_out():
     assert np.isnan([row.mean, row.std, row.norm, row.min, row.max]).all()
 
 
-def test_weight_statistics_of_infinities_say_so():
+def test_weight_statistics_of_infinities_are_infinite():
     (row,) = weight_statistics(one_weight([[np.inf, 0]]))
     assert row.max == row.norm == np.inf
     assert row.zeros == 0.5
 
 
-def test_weight_statistics_print_a_table_whose_columns_stand_below_their_titles():
+def test_weight_statistics_print_as_an_aligned_table():
     model = Sequential([Input((2, 3)), LSTM(4, name="a_long_name"), Dense(1, name="d")])
     table = weight_statistics(model)
     assert [row.name for row in table] == [weight.path for weight in model.weights]
@@ -60,7 +60,7 @@ def test_weight_statistics_print_a_table_whose_columns_stand_below_their_titles(
     assert weight_statistics(Dense(1)) == []  # not built
 
 
-def test_gradient_statistics_are_those_of_a_training_step():
+def test_gradient_statistics_agree_with_a_training_step():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(8, 4, 2)), rng.normal(size=(8, 1))
     model = Sequential([Input((4, 2)), LSTM(3, kernel_regularizer=L2(0.5)), Dense(1, name="d")])
@@ -79,11 +79,11 @@ def test_gradient_statistics_are_those_of_a_training_step():
         assert (row.min, row.max) == (pytest.approx(gradient.min()), pytest.approx(gradient.max()))
 
 
-def test_gradient_statistics_leave_out_what_does_not_learn():
-    model = Sequential([Input((2,)), Dense(2, trainable=False), Dense(1, name="learns")])
+def test_gradient_statistics_exclude_weights_that_are_not_trainable():
+    model = Sequential([Input((2,)), Dense(2, trainable=False), Dense(1, name="trainable")])
     model.compile("sgd", "mse")
     names = [row.name for row in gradient_statistics(model, np.ones((3, 2)), np.ones((3, 1)))]
-    assert names == ["learns/kernel", "learns/bias"]
+    assert names == ["trainable/kernel", "trainable/bias"]
 
 
 def test_gradient_statistics_need_a_loss():

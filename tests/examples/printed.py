@@ -1,4 +1,4 @@
-"""The article's three programs as printed, for Keras, and with the one change that seqfuse needs: its name."""
+"""The article's three programs as printed, for Keras, and a function that adapts their imports to seqfuse."""
 
 SIMPLE_RNN = """\
 from keras.models import Sequential
@@ -53,5 +53,5 @@ model.fit(x_train, y_train, epochs=10, batch_size=32)
 
 
 def for_seqfuse(program: str) -> str:
-    """The program with the name changed in its imports, and numpy, which the print leaves out."""
+    """Return the program with seqfuse instead of keras in its imports, and with the missing import of numpy."""
     return "import numpy as np\n" + program.replace("from keras.", "from seqfuse.")

@@ -1,4 +1,4 @@
-"""The example of the sunspots: its numbers, its forecasts, and what is held out."""
+"""Test the sunspot example: its data, its forecasts, and that no model uses the test years."""
 
 import importlib.util
 import sys
@@ -12,7 +12,7 @@ PATH = Path(__file__).resolve().parents[2] / "examples" / "sunspots.py"
 
 @pytest.fixture
 def sunspots(monkeypatch):
-    """The example as a module, with choices that are made quickly."""
+    """Import the example as a module, with small models."""
     spec = importlib.util.spec_from_file_location("sunspots_example", PATH)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "sunspots_example", module)
@@ -29,54 +29,62 @@ def series(sunspots):
     return sunspots.load()
 
 
-def test_sunspots_says_what_to_install(sunspots, monkeypatch):
+def test_sunspots_names_the_extra_when_statsmodels_is_missing(sunspots, monkeypatch):
     monkeypatch.setattr(sunspots.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"pip install .statsmodels>=0\.15"):
+    with pytest.raises(
+        SystemExit, match=r"needs statsmodels >= 0\.15.*it is not installed.*pip install \'\.\[sunspots\]\'"
+    ):
         sunspots.load()
 
 
-def test_sunspots_series_is_the_monthly_one(series):
+def test_sunspots_names_the_extra_when_statsmodels_has_no_monthly_data(sunspots, series, monkeypatch):
+    monkeypatch.setattr(sunspots.Path, "exists", lambda path: False)
+    with pytest.raises(SystemExit, match=r"for the monthly data; got 0\..*pip install '\.\[sunspots\]'"):
+        sunspots.load()
+
+
+def test_sunspots_series_is_the_monthly_series(series):
     assert series.first_year == 1749
     assert series.numbers.shape == (260 * 12,)
     assert list(series.numbers[:3]) == [58.0, 62.6, 70.0]
     assert series.numbers[-1] == 0.8  # December 2008
     assert series.numbers[series.validation] == 101.6  # January 1950
-    assert series.numbers[series.held_out] == 159.6  # January 1980
+    assert series.numbers[series.test] == 159.6  # January 1980
 
 
-def test_sunspots_nothing_that_is_held_out_reaches_a_model(sunspots, series):
+def test_sunspots_forecasts_do_not_depend_on_the_test_years(sunspots, series):
     numbers = series.numbers.copy()
-    numbers[series.held_out :] = np.nan
-    hidden = series._replace(numbers=numbers)
-    at = np.array([series.validation, series.held_out])
+    numbers[series.test :] = np.nan
+    without_test = series._replace(numbers=numbers)
+    origins = np.array([series.validation, series.test])
     for make in (
-        lambda of: sunspots.Recurrent(of, "roots", 24, 2, 0),
-        lambda of: sunspots.Autoregressive(of, "roots", series.held_out),
+        lambda given: sunspots.GRUForecaster(given, "square roots", 24, 2, 0),
+        lambda given: sunspots.ARForecaster(given, "square roots", series.test),
     ):
-        forecasts = [make(of).forecast(of, at) for of in (series, hidden)]
+        forecasts = [make(given).forecast(given, origins) for given in (series, without_test)]
         assert np.isfinite(forecasts[0]).all()
         np.testing.assert_array_equal(*forecasts)
 
 
-def test_sunspots_autoregressive_forecast_is_that_of_statsmodels(sunspots, series):
+def test_sunspots_ar_forecast_agrees_with_statsmodels(sunspots, series):
     from statsmodels.tsa.ar_model import AutoReg
 
-    ar = sunspots.Autoregressive(series, "numbers", series.held_out)
-    fitted = AutoReg(series.numbers[: series.held_out], ar.order).fit()
-    theirs = fitted.predict(series.held_out, series.held_out + 11)
-    np.testing.assert_allclose(ar.forecast(series, np.array([series.held_out]))[0], theirs, rtol=1e-10)
+    ar = sunspots.ARForecaster(series, "sunspot numbers", series.test)
+    fitted = AutoReg(series.numbers[: series.test], ar.order).fit()
+    expected = fitted.predict(series.test, series.test + 11)
+    np.testing.assert_allclose(ar.forecast(series, np.array([series.test]))[0], expected, rtol=1e-10)
 
 
-def test_sunspots_prints_both_errors_and_draws(sunspots, series, monkeypatch, capsys, tmp_path):
+def test_sunspots_prints_errors_and_draws(sunspots, series, monkeypatch, capsys, tmp_path):
     path = tmp_path / "sunspots.png"
     monkeypatch.setattr(sys, "argv", ["sunspots.py", "--epochs", "1", "--picture", str(path)])
     sunspots.main()
-    held_out = capsys.readouterr().out.partition("held out\n")[2].splitlines()
-    errors = {line[:16].strip(): [float(number) for number in line[16:].split()] for line in held_out[1:4]}
+    table = capsys.readouterr().out.partition("by months ahead\n")[2].splitlines()
+    errors = {line[:16].strip(): [float(number) for number in line[16:].split()] for line in table[1:4]}
     gru, ar, last = errors["GRU"], errors["AR(6)"], errors["last month"]
     assert len(gru) == len(ar) == len(last) == 5
     assert ar[-1] < last[-1]
     assert last[0] == pytest.approx(
-        float(np.sqrt(np.mean(np.diff(series.numbers[series.held_out - 1 :])[:-11] ** 2))), abs=0.01
+        float(np.sqrt(np.mean(np.diff(series.numbers[series.test - 1 :])[:-11] ** 2))), abs=0.01
     )
     assert path.exists() == (importlib.util.find_spec("matplotlib") is not None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.accuracy import WIDER, assert_rule_of_accuracy, results_of
+from support.accuracy import WIDER, all_results, assert_rule_of_accuracy
 from support.attention_cases import (
     PAIRS,
     SETTINGS,
@@ -100,8 +100,8 @@ def test_attention_agrees_with_the_reference_in_any_call(cases, threads):
     input_dtype = case.arguments["q"].dtype.type
     dtype = np.float32 if input_dtype is np.float16 else input_dtype
     with sf.num_threads(threads):
-        results = results_of(strided_case, F)
-    reference_results, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
+        results = all_results(strided_case, F)
+    reference_results, truth = all_results(case, reference), all_results(case.astype(WIDER[dtype]), reference)
     assert set(results) == set(truth)
     dy, v = (np.abs(a.astype(float)).max(initial=0) for a in (case.doutputs["dy"], case.arguments["v"]))
     dP = dy * v * case.doutputs["dy"].shape[-1] ** 0.5 / (1 - case.options.get("dropout", 0))

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from support.cases import assert_accurate, assert_gradient, central_differences
-from support.ctc_cases import CALLS, Case, case_of, probabilities
+from support.ctc_cases import CALLS, Case, make_ctc_case, probabilities
 
 import seqfuse as sf
 from seqfuse import _backend, reference
@@ -62,19 +62,19 @@ def test_ctc_loss_equals_the_sum_over_all_paths(steps, blank, dtype):
 @SIZES
 @EACH_CALL
 def test_ctc_loss_is_as_accurate_as_the_reference(call, T, C, S, dtype):
-    assert_rule_of_accuracy([case_of(call, T=T, C=C, S=S, dtype=dtype, seed=seed) for seed in range(6)])
+    assert_rule_of_accuracy([make_ctc_case(call, T=T, C=C, S=S, dtype=dtype, seed=seed) for seed in range(6)])
 
 
 @DTYPES
 @pytest.mark.parametrize("scale", [1e-6, 10, 1000])
 def test_ctc_loss_is_as_accurate_as_the_reference_for_small_and_large_logits(scale, dtype):
-    assert_rule_of_accuracy([case_of("all", T=60, S=20, dtype=dtype, seed=s, scale=scale) for s in range(6)])
+    assert_rule_of_accuracy([make_ctc_case("all", T=60, S=20, dtype=dtype, seed=s, scale=scale) for s in range(6)])
 
 
 @pytest.mark.parametrize("S", [3, 300])
 def test_ctc_loss_is_accurate_over_a_thousand_steps(S):
     # The error compared with float64 is about one rounding of each summed number.
-    case = case_of(T=1000, B=2, C=9, S=S, dtype=np.float32)
+    case = make_ctc_case(T=1000, B=2, C=9, S=S, dtype=np.float32)
     actual, truth = case.run(F), case.astype(np.float64).run(F)
     eps = np.finfo(np.float32).eps
     np.testing.assert_allclose(actual["losses"], truth["losses"], rtol=4 * eps)
@@ -85,7 +85,7 @@ def test_ctc_loss_is_accurate_over_a_thousand_steps(S):
 
 @EACH_CALL
 def test_ctc_loss_backward_matches_central_differences(call):
-    case = case_of(call, T=9, B=4, C=4, S=3)
+    case = make_ctc_case(call, T=9, B=4, C=4, S=3)
     possible = np.isfinite(case.forward(F)[0])
     assert possible.any()
 
@@ -99,7 +99,7 @@ def test_ctc_loss_backward_matches_central_differences(call):
 @DTYPES
 @EACH_CALL
 def test_ctc_loss_without_a_tape_has_the_same_bits(call, dtype):
-    case = case_of(call, dtype=dtype)
+    case = make_ctc_case(call, dtype=dtype)
     losses = F.ctc_loss(case.logits, case.labels, **case.options)
     assert_same_bits({"losses": losses}, {"losses": case.forward(F)[0]})
 
@@ -107,14 +107,14 @@ def test_ctc_loss_without_a_tape_has_the_same_bits(call, dtype):
 @DTYPES
 def test_ctc_loss_backward_sums_to_0_at_each_step(dtype):
     # Softmax and posterior both sum to 1 over the classes, and each term has an error of one or two roundings.
-    dlogits = case_of("all", T=40, C=17, S=15, dtype=dtype).run(F)["dlogits"]
+    dlogits = make_ctc_case("all", T=40, C=17, S=15, dtype=dtype).run(F)["dlogits"]
     np.testing.assert_allclose(dlogits.sum(axis=-1), 0, atol=20 * np.finfo(dtype).eps)
 
 
 @DTYPES
 @pytest.mark.parametrize("call", ["plain", "all"])
 def test_ctc_loss_has_the_same_bits_with_any_number_of_threads(call, dtype):
-    case, results = case_of(call, T=120, B=9, C=21, S=17, dtype=dtype), []
+    case, results = make_ctc_case(call, T=120, B=9, C=21, S=17, dtype=dtype), []
     for threads in (1, 2, 3):
         with sf.num_threads(threads):
             results.append(case.run(F))
@@ -126,7 +126,7 @@ def test_ctc_loss_has_the_same_bits_with_any_number_of_threads(call, dtype):
 @SIZES
 @EACH_CALL
 def test_ctc_loss_of_a_row_has_the_bits_of_its_valid_steps_and_labels_only(call, T, C, S, dtype):
-    case = case_of(call, T=T, C=C, S=S, dtype=dtype)
+    case = make_ctc_case(call, T=T, C=C, S=S, dtype=dtype)
     full = case.run(F)
     dlogits = full["dlogits"].swapaxes(0, 1) if case.options.get("batch_first") else full["dlogits"]
     for b in range(len(case.labels)):
@@ -139,7 +139,7 @@ def test_ctc_loss_of_a_row_has_the_bits_of_its_valid_steps_and_labels_only(call,
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("call", ["lengths", "mask", "all"])
 def test_ctc_loss_ignores_values_in_the_padding(call, value, dtype):
-    case = case_of(call, dtype=dtype)
+    case = make_ctc_case(call, dtype=dtype)
     clean = case.run(F)
     case.time_major_logits[~case.valid] = value
     counts = case.options["label_lengths"]
@@ -154,7 +154,7 @@ def test_ctc_loss_ignores_values_in_the_padding(call, value, dtype):
 
 @DTYPES
 def test_ctc_loss_is_nan_only_in_rows_with_an_undefined_softmax(dtype):
-    case = case_of("lengths", B=6, S=2, dtype=dtype)
+    case = make_ctc_case("lengths", B=6, S=2, dtype=dtype)
     clean = case.run(F)
     case.logits[3, 1, 0], case.logits[2, 2, 1], case.logits[0, 4] = np.nan, np.inf, -np.inf
     dirty = case.run(F)
@@ -231,16 +231,16 @@ def test_ctc_loss_accepts_no_labels_no_steps_and_no_rows(T, B, C, S):
 
 
 @pytest.mark.skipif(
-    len(set(_backend.available()) & set(_backend.fused())) < 2,
+    len(set(_backend.available()) & set(_backend.with_fma())) < 2,
     reason="needs two instruction sets with fused multiply-add",
 )
 @DTYPES
 @SIZES
 @pytest.mark.parametrize("scale", [1, 30])
 def test_ctc_loss_has_the_same_bits_on_every_fused_instruction_set(T, C, S, scale, dtype, monkeypatch):
-    case, results = case_of("all", T=T, C=C, S=S, dtype=dtype, scale=scale), []
+    case, results = make_ctc_case("all", T=T, C=C, S=S, dtype=dtype, scale=scale), []
     for isa in _backend.available():
-        if isa not in _backend.fused():
+        if isa not in _backend.with_fma():
             continue  # without fused multiply-add the bits differ
         monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
         results.append(case.run(F))
@@ -272,7 +272,7 @@ LAYOUTS = [every_second_column, every_second_row, byte_swapped, unaligned, np.as
 @pytest.mark.parametrize("layout", LAYOUTS)
 @EACH_CALL
 def test_ctc_loss_has_the_same_bits_for_any_layout_and_does_not_modify_it(call, layout):
-    case = case_of(call)
+    case = make_ctc_case(call)
     options = {name: layout(a) if isinstance(a, np.ndarray) else a for name, a in case.options.items()}
     given = Case(layout(case.logits), layout(case.labels), layout(case.dlosses), options, case.valid)
     arrays = [a for a in (given.logits, given.labels, given.dlosses) if isinstance(a, np.ndarray)]
@@ -283,19 +283,19 @@ def test_ctc_loss_has_the_same_bits_for_any_layout_and_does_not_modify_it(call, 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.int8], ids=str)
 def test_ctc_loss_computes_half_and_integers_in_float32(dtype):
-    case = case_of("all", dtype=dtype)
+    case = make_ctc_case("all", dtype=dtype)
     assert_same_bits(case.run(F), case.astype(np.float32).run(F))
 
 
 @pytest.mark.parametrize("dtype", "bhilqBHILQ")
 def test_ctc_loss_accepts_labels_of_any_integer_dtype(dtype):
-    case = case_of("lengths")
+    case = make_ctc_case("lengths")
     losses = F.ctc_loss(case.logits, case.labels.astype(dtype), **case.options)
     np.testing.assert_array_equal(losses, case.forward(F)[0])
 
 
 def test_ctc_loss_tape_does_not_depend_on_later_changes_and_can_be_used_again():
-    case = case_of("lengths")
+    case = make_ctc_case("lengths")
     losses, tape = case.forward(F)
     first = F.ctc_loss_backward(tape, case.dlosses)
     losses[...] = np.inf
@@ -306,7 +306,7 @@ def test_ctc_loss_tape_does_not_depend_on_later_changes_and_can_be_used_again():
 
 
 def test_ctc_loss_backward_accepts_a_number_for_dlosses():
-    case = case_of()
+    case = make_ctc_case()
     _, tape = case.forward(F)
     np.testing.assert_array_equal(F.ctc_loss_backward(tape, 0.5), F.ctc_loss_backward(tape, np.full(4, 0.5)))
     np.testing.assert_array_equal(F.ctc_loss_backward(tape), F.ctc_loss_backward(tape, 1))
@@ -315,7 +315,7 @@ def test_ctc_loss_backward_accepts_a_number_for_dlosses():
 @DTYPES
 def test_ctc_loss_flushes_denormals_and_restores_the_mode_of_the_caller(dtype):
     tiny = np.finfo(dtype).tiny
-    case = case_of(dtype=dtype)
+    case = make_ctc_case(dtype=dtype)
     case.dlosses[...] *= tiny * dtype(8)
     dlogits = case.run(F)["dlogits"]
     assert ((dlogits == 0) | (np.abs(dlogits) >= tiny)).all()
@@ -324,7 +324,7 @@ def test_ctc_loss_flushes_denormals_and_restores_the_mode_of_the_caller(dtype):
 
 @pytest.mark.parametrize("isa", _backend.available())
 def test_ctc_loss_backward_uses_the_kernels_of_the_forward(isa, monkeypatch):
-    case = case_of("all")
+    case = make_ctc_case("all")
     monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
     _, tape = case.forward(F)
     expected = F.ctc_loss_backward(tape, case.dlosses)
@@ -337,7 +337,7 @@ def test_ctc_loss_backward_uses_the_kernels_of_the_forward(isa, monkeypatch):
 def test_ctc_loss_matches_torch(reduction):
     # The mean of PyTorch first divides each loss by the number of labels.
     torch = pytest.importorskip("torch")
-    case = case_of("lengths", T=30, B=6, C=8, S=9)
+    case = make_ctc_case("lengths", T=30, B=6, C=8, S=9)
     torch_logits = torch.tensor(case.logits, requires_grad=True)
     counts, lengths = case.options["label_lengths"], case.options["lengths"]
     losses = torch.nn.functional.ctc_loss(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.ctc_cases import CALLS, case_of, probabilities, spell
+from support.ctc_cases import CALLS, make_ctc_case, probabilities, spell
 
 from seqfuse import functional as F
 
@@ -69,7 +69,7 @@ def test_ctc_decoders_agree_on_a_certain_path(path):
 
 @pytest.mark.parametrize("call", CALLS)
 def test_ctc_decoders_use_only_the_valid_steps_of_a_row(call):
-    case = case_of(call)
+    case = make_ctc_case(call)
     case.time_major_logits[~case.valid] = np.nan
     options = {name: value for name, value in case.options.items() if name != "label_lengths"}
     greedy = F.ctc_greedy_decode(case.logits, **options)

@@ -1,4 +1,4 @@
-"""Denormal numbers: zeros inside the kernels, on every thread, and the caller's own afterwards."""
+"""Tests of denormal numbers: flushed in the kernels on every thread; the mode of the caller is restored."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.each_isa
 
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-# One thread; split by rows; split by units.
+# One thread; a team that splits the rows; a team that splits the units.
 WORK = pytest.mark.parametrize(("T", "B", "H", "threads"), [(3, 2, 5, 1), (6, 24, 67, 3), (4, 1, 337, 2)])
 
 
 def denormals_survive():
-    """Whether this thread reads and writes them, in packets and in single numbers."""
+    """Return whether this thread computes with denormals, in packets and in single numbers."""
     alive = []
     for dtype in (np.float32, np.float64):
         small = np.full(67, np.finfo(dtype).smallest_subnormal * dtype(64))
@@ -29,7 +29,7 @@ def denormals_survive():
 
 
 def everything(case):
-    """Every way into the kernels: forward, backward, packed, stream."""
+    """Call all entry points of the kernels: forward, backward, packed, stream."""
     case.run(F)
     weights = [case.arguments[name] for name in ("W", "U", "b") if name in case.arguments]
     packed = getattr(F, f"pack_{case.cell.name}")(*weights, **case.options)
@@ -42,7 +42,7 @@ def everything(case):
 
 @WORK
 @EACH
-def test_denormals_are_what_they_were_after_a_call(cell, options, T, B, H, threads):
+def test_denormal_mode_of_the_caller_is_restored(cell, options, T, B, H, threads):
     case = make_case(cell, options, T=T, B=B, H=H, dtype=np.float32)
 
     def call(_):
@@ -60,8 +60,8 @@ def test_denormals_are_what_they_were_after_a_call(cell, options, T, B, H, threa
 @DTYPES
 @WORK
 @EACH
-def test_denormal_inputs_and_results_are_zeros_on_every_thread(cell, options, T, B, H, threads, dtype):
-    """Seen from outside: a denormal input times a large weight is 0, and so is a denormal product."""
+def test_denormals_are_flushed_on_every_thread(cell, options, T, B, H, threads, dtype):
+    """A denormal input times a large weight is 0, and a denormal product is 0."""
     huge, small = dtype(2) ** (np.finfo(dtype).maxexp - 2), np.finfo(dtype).tiny / 4
     zero = make_case(cell, options, T=T, B=B, I=1, H=H, dtype=dtype, bias="none", states=False)
     zero.arguments["x"][...] = 0
@@ -75,7 +75,7 @@ def test_denormal_inputs_and_results_are_zeros_on_every_thread(cell, options, T,
 
 @DTYPES
 @EACH
-def test_gradients_that_vanish_into_denormals_have_the_same_bits_with_any_threads(cell, options, dtype):
+def test_denormal_gradients_do_not_depend_on_threads(cell, options, dtype):
     case = make_case(cell, options, T=7, B=24, H=67, dtype=dtype)
     for d in case.doutputs.values():
         d *= np.finfo(dtype).tiny * 8
@@ -93,7 +93,7 @@ def test_gradients_that_vanish_into_denormals_have_the_same_bits_with_any_thread
 
 
 @EACH
-def test_states_that_no_step_touches_keep_their_denormals(cell, options):
+def test_denormal_states_are_kept_when_no_step_is_valid(cell, options):
     case = make_case(cell, options, T=3, B=4, H=19, dtype=np.float32, call="lengths")
     case.call["lengths"][:] = 0
     for state in cell.states:
@@ -106,8 +106,8 @@ def test_states_that_no_step_touches_keep_their_denormals(cell, options):
 
 @DTYPES
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_denormal_weights_of_attention_are_zeros_on_every_thread(threads, dtype):
-    """Every other key has a weight of exp(-95), or exp(-720): a denormal number, and so would be its gradients."""
+def test_denormal_attention_weights_are_flushed_on_every_thread(threads, dtype):
+    """Every other key has the weight exp(-95) or exp(-720), a denormal number; its gradients would be denormal, too."""
     case = make_attention_case((Setting("mask", "added:qk"), Setting("scale", 0.0)), Tq=130, D=19, dtype=dtype)
     case.arguments["mask"][...] = 0
     case.arguments["mask"][:, ::2] = -95 if dtype is np.float32 else -720

@@ -1,4 +1,4 @@
-"""Wrong calls: one table, with every argument of every public function in it, and what is said about it."""
+"""Tests of error messages: a table with invalid values of every argument of every public function."""
 
 import inspect
 import re
@@ -47,7 +47,7 @@ def readout_arguments():
     return {"h": zeros(T, H), "x": zeros(T, I), "W": zeros(H, V), "V": zeros(I, V), "c": zeros(V)}
 
 
-# name -> the function and a right call of it
+# name -> the function and a valid call
 CALLS = {
     "dense": lambda: (F.dense, {"x": zeros(T, I), "W": zeros(I, V), "b": zeros(V)}),
     "dense_forward": lambda: (F.dense_forward, {"x": zeros(T, I), "W": zeros(I, V), "b": zeros(V)}),
@@ -97,7 +97,7 @@ for module in OTHERS:
 
 TABLE = {
     "dense_backward": [
-        ("tape", 3, TypeError, "must be what dense_forward returned; got int"),
+        ("tape", 3, TypeError, "must come from dense_forward; got int"),
         *rows_of_numbers("dy", T, V),
         ("dy", zeros(T, I), ValueError, "must be (..., O) = (5, 7); got (5, 3)"),
         *rows_of_flag("need_dx"),
@@ -106,7 +106,7 @@ TABLE = {
         ("into", (zeros(V, I), zeros(V)), ValueError, "dW must be (I, O) = (3, 7); got (7, 3)"),
     ],
     "readout_backward": [
-        ("tape", dense_tape(), TypeError, "must be what readout_forward returned; got DenseTape"),
+        ("tape", dense_tape(), TypeError, "must come from readout_forward; got DenseTape"),
         *rows_of_numbers("dy", T, V),
         ("dy", zeros(T, I), ValueError, "must be (..., O) = (5, 7); got (5, 3)"),
         *rows_of_flag("need_dx"),
@@ -117,23 +117,28 @@ TABLE = {
         ("into", (zeros(H, V), zeros(I, V), zeros(V, dtype="f4")), TypeError, "dc must be float64, it is written to"),
     ],
     "embedding_backward": [
-        ("tape", None, TypeError, "must be what embedding_forward returned; got NoneType"),
+        ("tape", None, TypeError, "must come from embedding_forward; got NoneType"),
         *rows_of_numbers("dy", 2, I),
         ("dy", zeros(I), ValueError, "must be (..., D) = (2, 3); got (3,)"),
         ("into", zeros(I, V), ValueError, "must be (V, D) = (7, 3); got (3, 7)"),
         ("into", (zeros(V, I),), TypeError, "must be a numpy.ndarray, it is written to; got tuple"),
     ],
     "dropout_backward": [
-        ("tape", None, TypeError, "must be what dropout_forward returned; got NoneType"),
+        ("tape", None, TypeError, "must come from dropout_forward; got NoneType"),
         *rows_of_numbers("dy", T),
         ("dy", zeros(T, 1), ValueError, "must be (...) = (5,); got (5, 1)"),
     ],
     "softmax_cross_entropy_backward": [
-        ("tape", None, TypeError, "must be what softmax_cross_entropy_forward returned; got NoneType"),
+        ("tape", None, TypeError, "must come from softmax_cross_entropy_forward; got NoneType"),
         *rows_of_number("dloss"),
     ],
     "adam_update": [
-        ("params", [0.0] * T, TypeError, "must be a numpy.ndarray of float32 or float64, it is written to; got list"),
+        (
+            "params",
+            [0.0] * T,
+            TypeError,
+            "must be a numpy.ndarray of float32 or float64, because it is written to; got list",
+        ),
         ("params", zeros(T, dtype=int), TypeError, "must be a numpy.ndarray of float32 or float64"),
         ("params", READ_ONLY, ValueError, "must be writeable; got a read-only array"),
         *rows_of_numbers("grads", T),
@@ -214,7 +219,7 @@ for suffix in ("", "_forward"):
 for module in OTHERS:
     TABLE |= module.TABLE
 
-# What is said of any array, flag or number, whichever argument it is.
+# Messages that are the same for any array, flag or number.
 GENERAL = (
     KINDS,
     "must be an array",
@@ -226,7 +231,7 @@ GENERAL = (
 
 
 def chosen_rows():
-    """Rows in which every argument of every function occurs, and every message that an operation has.
+    """Return rows that contain every argument of every function, and every message of an operation.
 
     Variants of an operation read arguments by the same code (`lstm`, `lstm_forward`, `pack_lstm`, the packed call), and
     so do all cells what their messages have in common.
@@ -248,24 +253,24 @@ ROWS = list(chosen_rows())
 
 
 @pytest.mark.parametrize(("function", "argument", "value", "error", "message"), ROWS)
-def test_a_wrong_argument_is_named_with_what_it_needs_and_what_it_got(function, argument, value, error, message):
+def test_error_names_argument_requirement_and_value(function, argument, value, error, message):
     called, arguments = CALLS[function]()
     with pytest.raises(error, match=re.escape(message)) as caught:
         called(**{**arguments, argument: value})
     assert type(caught.value) is error
     said = str(caught.value)
     assert said.startswith(f"{function}: ")
-    of_into = argument == "into" and said[len(function) + 2 :][:2] in ("dW", "dU", "db", "dV", "dc", "dg")
-    assert argument in said or of_into
+    names_part_of_into = argument == "into" and said[len(function) + 2 :][:2] in ("dW", "dU", "db", "dV", "dc", "dg")
+    assert argument in said or names_part_of_into
 
 
 @pytest.mark.parametrize("function", sorted(CALLS))
-def test_a_right_call_is_not_refused(function):
+def test_valid_call_is_accepted(function):
     called, arguments = CALLS[function]()
     called(**arguments)
 
 
-def test_every_argument_of_every_public_function_is_in_the_table():
+def test_table_contains_every_argument_of_every_public_function():
     public = {name: getattr(F, name) for name in F.__all__ if inspect.isfunction(getattr(F, name))}
     public |= {f"packed_{name}": F.Packed.__call__ for name in CELLS}
     public |= {"stream": F.Packed.stream, "stream.step": F.Stream.step, "stream.reset": F.Stream.reset}

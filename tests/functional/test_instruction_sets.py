@@ -1,4 +1,4 @@
-"""Kernels of all instruction sets in one process: with fused multiply-adds they agree bit by bit, all are accurate."""
+"""Tests of all instruction sets in one process: bitwise equality with fused multiply-add, accuracy of all."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from seqfuse import _backend, reference
 from seqfuse import functional as F
 
 AVAILABLE = _backend.available()
-FUSED = [isa for isa in AVAILABLE if isa in _backend.fused()]  # the others multiply, round, and add
+FUSED = [isa for isa in AVAILABLE if isa in _backend.with_fma()]  # the others round the product before the addition
 needs_two = pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add is here")
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
-# Packets of 2, 4, 8 and 16 units less one, whole, plus one; sums over several blocks of 64 terms; segments.
+# Packet sizes of 2, 4, 8 and 16 units, exact and one less or more; sums over several blocks of 64 terms; segments.
 SIZES = [(1, 1, 1, 1), (3, 5, 4, 3), (5, 7, 9, 8), (4, 17, 1, 17), (3, 2, 33, 31), (2, 3, 270, 61), (2, 1, 3, 300)]
 SIZES += [(130, 9, 2, 7), (2, 515, 3, 5)]
 
@@ -57,7 +57,7 @@ def test_instruction_sets_agree_with_every_option(cell, settings, dtype, monkeyp
 @DTYPES
 @pytest.mark.parametrize("scale", [1e-30, 1e-3, 30, 1e4, 1e30])
 @EACH
-def test_instruction_sets_agree_where_gates_saturate_and_numbers_vanish(cell, options, scale, dtype, monkeypatch):
+def test_instruction_sets_agree_when_gates_saturate_and_numbers_underflow(cell, options, scale, dtype, monkeypatch):
     case = make_case(cell, options, T=6, B=7, I=5, H=37, dtype=dtype)
     case.arguments["x"] *= dtype(scale)
     assert_all_agree(case, monkeypatch)
@@ -74,10 +74,10 @@ def test_instruction_sets_agree_with_several_threads(cell, options, B, H, dtype,
 @pytest.mark.parametrize("isa", AVAILABLE)
 @DTYPES
 @EACH
-def test_every_instruction_set_keeps_the_rule_of_accuracy(cell, options, dtype, isa, monkeypatch):
+def test_instruction_sets_obey_the_rule_of_accuracy(cell, options, dtype, isa, monkeypatch):
     monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
     wider, results = np.float64 if dtype is np.float32 else np.longdouble, []
-    for seed in range(4):  # together: the largest of a few errors says little
+    for seed in range(4):  # pooled, because the maximum of a few errors is not significant
         case = make_case(cell, options, T=7, B=13, I=19, H=37, call="all", dtype=dtype, seed=seed)
         runs = case.run(F), case.run(reference), case.astype(wider).run(reference)
         results.append([[a for a in (*out, *grads) if a is not None] for out, _, grads in runs])
@@ -88,7 +88,7 @@ def test_every_instruction_set_keeps_the_rule_of_accuracy(cell, options, dtype, 
 
 @pytest.mark.parametrize("isa", AVAILABLE)
 @EACH
-def test_a_tape_keeps_to_the_kernels_that_made_it(cell, options, isa, monkeypatch):
+def test_tape_uses_the_kernels_that_created_it(cell, options, isa, monkeypatch):
     case = make_case(cell, options, H=19)
     monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
     _, tape, grads = case.run(F)

@@ -1,4 +1,4 @@
-"""Long calls give way: to Ctrl-C, to other Python threads, and in a child made by fork."""
+"""Tests of long calls: Ctrl-C, other Python threads, fork."""
 
 import os
 import signal
@@ -30,26 +30,26 @@ def small(T=40, B=16):
 
 @pytest.fixture
 def interruptible():
-    """Ctrl-C raises KeyboardInterrupt, also where the tests were started in the background, which ignores it."""
+    """Make Ctrl-C raise KeyboardInterrupt, even if the tests run in the background, where it is ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def interrupted(call, *, after=0.3):
-    """Make a call that ends by Ctrl-C, pressed `after` seconds, and not otherwise."""
+    """Run a call that must end by Ctrl-C after `after` seconds."""
     timer = threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             call()
     finally:
-        timer.cancel()  # an error before it must not stop the tests
+        timer.cancel()  # if the call fails earlier, the timer must not interrupt the tests
         timer.join()
 
 
 def assert_ends_at_the_third_signal(call):
-    """Make a call during which three signals are handled; of those that come in a call that never asks, one is."""
+    """Run a call during which three signals are handled; a call that never polls would handle only one."""
     seen = []
 
     def handle(number, frame):
@@ -69,17 +69,17 @@ def assert_ends_at_the_third_signal(call):
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_stops_a_long_call_before_its_end(threads):
+def test_ctrl_c_cancels_a_long_call(threads):
     _, W, U = small()
-    x = np.broadcast_to(np.full(H, 0.5, np.float32), (4_000_000, 4 * threads, H))  # a minute of work in no memory
+    x = np.broadcast_to(np.full(H, 0.5, np.float32), (4_000_000, 4 * threads, H))  # a minute of work with little memory
     with sf.num_threads(threads):
         assert_ends_at_the_third_signal(lambda: F.lstm(x, W, U, return_sequences=False))
 
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_stops_within_a_step_that_takes_long(threads):
-    """Seconds of work in one step: a single product of 137 thousand million multiply-adds."""
+def test_ctrl_c_cancels_within_a_long_step(threads):
+    """One step takes seconds: a product with 137e9 multiply-adds."""
     B, units = 8192, 2048
     W, U = np.zeros((1, 4 * units), np.float32), np.zeros((units, 4 * units), np.float32)
     packed, x = F.pack_lstm(W, U), np.zeros((1, B, 1), np.float32)
@@ -89,8 +89,8 @@ def test_ctrl_c_stops_within_a_step_that_takes_long(threads):
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("checkpoint", [None, 500])
-def test_ctrl_c_in_a_backward_leaves_into_as_it_was(checkpoint):
-    """The gradients of segments that were done are not in the caller's arrays."""
+def test_into_is_unchanged_when_ctrl_c_cancels_backward(checkpoint):
+    """Gradients of completed segments are not in the arrays of the caller."""
     T, B = 10_000, 8
     rng = np.random.default_rng(0)
     x = np.broadcast_to(rng.normal(size=(1, B, H)).astype(np.float32), (T, B, H))
@@ -107,7 +107,7 @@ def test_ctrl_c_in_a_backward_leaves_into_as_it_was(checkpoint):
                 before = into[0].copy()
                 try:
                     F.lstm_backward(tape, dy, into=into)
-                except KeyboardInterrupt:  # in the call, or right behind it
+                except KeyboardInterrupt:  # in the call or directly after it
                     assert np.array_equal(into[0], before) or np.array_equal(into[0], before + whole.dW)
                     raise
 
@@ -115,8 +115,8 @@ def test_ctrl_c_in_a_backward_leaves_into_as_it_was(checkpoint):
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_ctrl_c_stops_a_long_dense_and_leaves_into_as_it_was():
-    x = np.broadcast_to(np.ones(4096, np.float32), (400_000, 4096))  # 105 thousand million multiply-adds
+def test_into_is_unchanged_when_ctrl_c_cancels_dense():
+    x = np.broadcast_to(np.ones(4096, np.float32), (400_000, 4096))  # 105e9 multiply-adds
     W, y = np.zeros((4096, 64), np.float32), np.full((400_000, 64), np.nan, np.float32)
     interrupted(lambda: _backend.kernels.dense_forward(x, W, None, y, False, 1), after=0.1)
     assert np.isnan(y[-1]).all()
@@ -130,8 +130,8 @@ PLAIN = ScoreOptions(None, 0.0, -1, -1, False, None, None, 0.0, 0)
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_stops_a_long_attention(threads):
-    q = np.broadcast_to(np.full(64, 0.1, np.float32), (1, threads, 400_000, 64))  # a minute of work in no memory
+def test_ctrl_c_cancels_a_long_attention(threads):
+    q = np.broadcast_to(np.full(64, 0.1, np.float32), (1, threads, 400_000, 64))  # a minute of work with little memory
     y = np.full((1, threads, 400_000, 1), np.nan, np.float32)
     interrupted(lambda: _backend.kernels.attention_forward(q, q, q[..., :1], PLAIN, y, None, None, threads), after=0.3)
     assert np.isnan(y[0, -1, 0]).all(), "the first query of the last head is written last: this call came to its end"
@@ -139,7 +139,7 @@ def test_ctrl_c_stops_a_long_attention(threads):
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_stops_a_long_backward_of_attention(threads):
+def test_ctrl_c_cancels_a_long_attention_backward(threads):
     T = 100_000
     q = np.broadcast_to(np.full(64, 0.1, np.float32), (1, threads, T, 64))  # half a minute of work
     statistics = np.stack([np.full((1, threads, T), value, np.float32) for value in (0.08, 1 / T)])
@@ -154,8 +154,10 @@ def test_ctrl_c_stops_a_long_backward_of_attention(threads):
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_stops_a_long_ctc_loss(threads):
-    x = np.broadcast_to(np.full(64, 0.5, np.float32), (400_000, 4 * threads, 64))  # half a minute of work in no memory
+def test_ctrl_c_cancels_a_long_ctc_loss(threads):
+    x = np.broadcast_to(
+        np.full(64, 0.5, np.float32), (400_000, 4 * threads, 64)
+    )  # half a minute of work with little memory
     labels, counts = np.ones((4 * threads, 500), np.int64), np.full(4 * threads, 500)
     losses = np.full(4 * threads, np.nan, np.float32)
     interrupted(lambda: _backend.kernels.ctc_forward(x, None, labels, counts, 0, losses, False, threads), after=0.1)
@@ -163,8 +165,8 @@ def test_ctrl_c_stops_a_long_ctc_loss(threads):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
-def test_a_signal_handler_runs_in_the_callers_floating_point_environment():
-    """Kernels flush denormals; a handler that is called amid a long step does not."""
+def test_signal_handler_runs_in_the_floating_point_environment_of_the_caller():
+    """Kernels flush denormals; a signal handler during a long step must not."""
     B, units = 2048, 1024
     x, U = np.zeros((4, B, 1), np.float32), np.zeros((units, 4 * units), np.float32)
     denormal, seen = np.array([5e-324]), []
@@ -180,8 +182,8 @@ def test_a_signal_handler_runs_in_the_callers_floating_point_environment():
     assert all(seen)
 
 
-def test_a_call_lets_other_python_threads_run():
-    """Other threads count while a kernel runs: it has given the lock of the interpreter away."""
+def test_call_releases_the_gil():
+    """Other threads count while a kernel runs without the GIL."""
     x, W, U = small(T=4000, B=16)
     counted, running = [0], threading.Event()
 
@@ -204,14 +206,16 @@ def test_a_call_lets_other_python_threads_run():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_computes_the_same_after_its_parent_used_threads():
+def test_forked_child_computes_the_same_results():
     x, W, U = small()
     with sf.num_threads(2):
         expected = F.lstm(x, W, U).y
         child = os.fork()
         if child == 0:
             os._exit(0 if np.array_equal(F.lstm(x, W, U).y, expected) else 1)
-    watchdog = threading.Timer(60, os.kill, (child, signal.SIGKILL))  # a child that waits for its parent's threads
+    watchdog = threading.Timer(
+        60, os.kill, (child, signal.SIGKILL)
+    )  # kills a child that waits for threads of its parent
     watchdog.start()
     _, status = os.waitpid(child, 0)
     watchdog.cancel()

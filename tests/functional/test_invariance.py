@@ -1,4 +1,4 @@
-"""Bits do not depend on the batch, the cut into chunks or steps, the threads, the packing or steps added behind."""
+"""Tests of bitwise invariance: batch, chunks, steps, threads, packing, padding."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.each_isa
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 THREADS = (1, 2, 3, 5)
-WEIGHTS = ("W", "U", "b", "peephole")  # arguments of no row
+WEIGHTS = ("W", "U", "b", "peephole")  # arguments that do not belong to a row of the batch
 
 
 def bits(array):
@@ -22,14 +22,14 @@ def bits(array):
 
 
 def run(case, threads=1):
-    """Outputs, and the gradients that belong to rows and not to weights."""
+    """Return the outputs and those gradients that belong to rows of the batch, not to weights."""
     with sf.num_threads(threads):
         out, _, grads = case.run(F)
     return out, grads
 
 
 def chosen_rows(case, rows):
-    """The case of some rows of its batch."""
+    """Return the case restricted to some rows of the batch."""
     axis = 0 if case.call.get("batch_first") else 1
 
     def of(name, array):
@@ -42,7 +42,7 @@ def chosen_rows(case, rows):
 
 
 def chosen_steps(case, begin, end):
-    """The case of steps begin .. end; lengths count from its own begin."""
+    """Return the case restricted to the steps begin..end, with lengths relative to begin."""
     axis = 1 if case.call.get("batch_first") else 0
 
     def of(array):
@@ -59,7 +59,7 @@ def chosen_steps(case, begin, end):
 @pytest.mark.parametrize("call", ["plain", "all"])
 @pytest.mark.parametrize(("T", "B", "I", "H"), [(9, 23, 5, 19), (70, 9, 3, 33), (3, 7, 300, 130)])
 @EACH
-def test_a_row_has_the_same_bits_in_any_batch_and_place(cell, options, T, B, I, H, call, dtype):
+def test_row_does_not_depend_on_batch_and_position(cell, options, T, B, I, H, call, dtype):
     case = make_case(cell, options, T=T, B=B, I=I, H=H, call=call, dtype=dtype)
     whole, whole_grads = run(case)
     turn = case.call.get("batch_first", False)
@@ -78,11 +78,11 @@ def test_a_row_has_the_same_bits_in_any_batch_and_place(cell, options, T, B, I, 
 @pytest.mark.parametrize("call", ["plain", "all", "lengths", "reverse"])
 @pytest.mark.parametrize(
     ("T", "B", "H", "cuts"),
-    # Single steps; around a segment of backward (512 rows) and pieces of forward; B over a segment.
+    # Single steps; sizes around a segment of the backward (512 rows) and parts of the forward; B larger than a segment.
     [(9, 5, 19, range(1, 9)), (9, 1, 140, [1, 5]), (140, 9, 17, [1, 55, 56, 57, 113]), (4, 517, 3, [1, 2])],
 )
 @EACH
-def test_chunks_with_carried_states_have_the_bits_of_the_whole(cell, options, T, B, H, cuts, call, dtype):
+def test_chunks_with_carried_states_equal_the_whole_bitwise(cell, options, T, B, H, cuts, call, dtype):
     case = make_case(cell, options, T=T, B=B, I=4, H=H, call=call, dtype=dtype)
     whole, whole_grads = run(case)
     chunks = [chosen_steps(case, b, e) for b, e in zip([0, *cuts], [*cuts, T])]
@@ -109,7 +109,7 @@ def test_chunks_with_carried_states_have_the_bits_of_the_whole(cell, options, T,
 @DTYPES
 @pytest.mark.parametrize(("B", "I", "H"), [(1, 3, 300), (1, 270, 65), (3, 5, 77), (9, 1, 19), (2, 0, 5)])
 @EACH
-def test_steps_of_a_stream_have_the_bits_of_the_sequence(cell, options, B, I, H, dtype):
+def test_stream_steps_equal_the_sequence_bitwise(cell, options, B, I, H, dtype):
     case = make_case(cell, options, T=5, B=B, I=I, H=H, dtype=dtype, states=False)
     weights = [case.arguments[name] for name in WEIGHTS if name in case.arguments]
     packed = getattr(F, f"pack_{cell.name}")(*weights, **options)
@@ -120,8 +120,9 @@ def test_steps_of_a_stream_have_the_bits_of_the_sequence(cell, options, B, I, H,
     assert_same_bits(whole, case.forward(F)[0])
 
 
-# By units: a row's step is over 100,000 multiply-adds and four rows a thread are not there. By rows: they are, or the
-# step is small. Both: T * B steps are over 400,000. (5, 2, ..) splits by rows for the RNN alone, by units for others.
+# Teams split the units if a step of a row has more than 100,000 multiply-adds and there are fewer than four rows per
+# thread; otherwise they split the rows. In both cases T * B steps exceed 400,000 multiply-adds. (5, 2, ..) is split by
+# rows for the RNN and by units for the other cells.
 @DTYPES
 @pytest.mark.parametrize("call", ["plain", "all"])
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_steps_of_a_stream_have_the_bits_of_the_sequence(cell, options, B, I, H,
     [(6, 1, 7, 337), (5, 2, 3, 263), (4, 3, 301, 129), (7, 23, 11, 97), (140, 10, 5, 35), (3, 530, 3, 19)],
 )
 @EACH
-def test_threads_change_no_bits(cell, options, T, B, I, H, call, dtype):
+def test_results_do_not_depend_on_threads(cell, options, T, B, I, H, call, dtype):
     case = make_case(cell, options, T=T, B=B, I=I, H=H, call=call, dtype=dtype)
     results = [run(case, threads) for threads in THREADS]
     for out, grads in results[1:]:
@@ -149,7 +150,7 @@ def test_threads_change_no_bits(cell, options, T, B, I, H, call, dtype):
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize(("T", "B"), [(1, 1), (9, 5), (255, 2), (256, 2), (257, 2), (1, 600), (60, 17)])
 @EACH
-def test_padding_added_behind_changes_no_bits(cell, options, T, B, reverse, dtype):
+def test_results_do_not_depend_on_padding_after_the_sequence(cell, options, T, B, reverse, dtype):
     case = make_case(cell, options, T=T, B=B, I=5, H=19, call="lengths", dtype=dtype)
     case.call["reverse"] = reverse
     case.call["lengths"][0] = T

@@ -1,4 +1,4 @@
-"""Arrays of any layout and type give the bits of plain ones; read in place where that can be, never written."""
+"""Tests of memory layouts and types: bitwise equal results, no needless copies, inputs never written."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from seqfuse._cells import CELLS
 
 
 def among_others(array):
-    """Every second of twice as many along all axes but the last."""
+    """Return a view of every second element along all axes except the last."""
     for axis in range(array.ndim - 1):
         array = np.repeat(array, 2, axis)
     return array[(slice(None, None, 2),) * (array.ndim - 1)]
@@ -62,7 +62,7 @@ def each_cell(test):
 @pytest.mark.parametrize("call", ["plain", "all"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 @each_cell
-def test_any_layout_gives_the_same_bits_and_is_not_written(cell, dtype, call, layout):
+def test_results_do_not_depend_on_memory_layout(cell, dtype, call, layout):
     case = make_case(cell, dtype=dtype, call=call)
     out, _, grads = case.run(F)
     given = {name: layout(array) for name, array in case.arguments.items()}
@@ -76,7 +76,7 @@ def test_any_layout_gives_the_same_bits_and_is_not_written(cell, dtype, call, la
 
 
 @each_cell
-def test_lists_are_float64(cell):
+def test_lists_are_computed_in_float64(cell):
     case = make_case(cell, dtype=np.float64, call="lengths")
     out, _, grads = case.run(F)
     lists = {name: array.tolist() for name, array in case.arguments.items()}
@@ -100,7 +100,7 @@ def test_half_bool_and_integers_are_computed_in_float32(cell, dtype):
 
 @pytest.mark.parametrize("name", ["x", "W", "U", "b"])
 @each_cell
-def test_one_float64_among_x_W_U_b_makes_all_float64(cell, name):
+def test_one_float64_argument_makes_the_computation_float64(cell, name):
     case = make_case(cell, dtype=np.float32)
     if name not in case.arguments:
         pytest.skip(f"{cell.name} has no {name}")
@@ -112,7 +112,7 @@ def test_one_float64_among_x_W_U_b_makes_all_float64(cell, name):
 
 
 @each_cell
-def test_states_and_gradients_do_not_widen(cell):
+def test_states_and_gradients_do_not_widen_the_computation(cell):
     case = make_case(cell, dtype=np.float32)
     for state in cell.states:
         case = case.with_argument(f"{state}0", case.arguments[f"{state}0"].astype(np.float64))
@@ -122,7 +122,7 @@ def test_states_and_gradients_do_not_widen(cell):
 
 
 @each_cell
-def test_a_broadcast_input_is_read_as_often_as_it_is_repeated(cell):
+def test_broadcast_input_equals_its_copy(cell):
     case = make_case(cell)
     x = case.arguments["x"]
     one = np.broadcast_to(x[:1, :1], x.shape)
@@ -133,7 +133,7 @@ def test_a_broadcast_input_is_read_as_often_as_it_is_repeated(cell):
 
 
 def arrays_in(arguments):
-    """All arrays among arguments and in the fields of dataclasses among them."""
+    """Return all arrays among the arguments and in the fields of dataclasses."""
     found = [a for a in arguments if isinstance(a, np.ndarray)]
     for structure in filter(dataclasses.is_dataclass, arguments):
         found += arrays_in([getattr(structure, field.name) for field in dataclasses.fields(structure)])
@@ -141,7 +141,7 @@ def arrays_in(arguments):
 
 
 class Recorder:
-    """Kernels that remember the arrays they were given."""
+    """Kernels that record the arrays they are called with."""
 
     def __init__(self, kernels):
         self.kernels, self.given = kernels, []
@@ -157,7 +157,7 @@ class Recorder:
 @pytest.mark.parametrize("layout", IN_PLACE)
 @pytest.mark.parametrize("batch_first", [False, True])
 @each_cell
-def test_a_contiguous_last_axis_is_read_without_a_copy(cell, batch_first, layout, monkeypatch):
+def test_x_is_not_copied_when_the_last_axis_is_contiguous(cell, batch_first, layout, monkeypatch):
     recorder = Recorder(_backend.kernels)
     monkeypatch.setattr(_backend, "kernels", recorder)
     case = make_case(cell, call="batch_first" if batch_first else "plain")
@@ -173,7 +173,7 @@ def test_a_contiguous_last_axis_is_read_without_a_copy(cell, batch_first, layout
 
 
 @each_cell
-def test_the_tape_outlives_a_change_of_states_mask_and_lengths(cell):
+def test_tape_is_unaffected_when_states_mask_and_lengths_change(cell):
     case = make_case(cell, call="all")
     out, tape, grads = case.run(F)
     for name in ("lengths", "mask"):
@@ -185,32 +185,34 @@ def test_the_tape_outlives_a_change_of_states_mask_and_lengths(cell):
 
 
 @each_cell
-def test_backward_into_arrays_adds_to_them_and_returns_them(cell):
+def test_backward_accumulates_into_and_returns_into(cell):
     case = make_case(cell)
     _, tape, grads = case.run(F)
-    gradients = of_weights(grads)
+    gradients = weight_gradients(grads)
     sizes = [g.size for g in gradients.values()]
     flat = np.split(np.ones(sum(sizes)), np.cumsum(sizes)[:-1])
     into = tuple(part.reshape(g.shape) for part, g in zip(flat, gradients.values(), strict=True))
-    added = of_weights(case.backward(F, tape, into=into))
+    added = weight_gradients(case.backward(F, tape, into=into))
     assert all(a is b for a, b in zip(added.values(), into, strict=True))
     for name, b in gradients.items():
-        np.testing.assert_allclose(added[name], 1 + b, rtol=1e-13, atol=1e-13, err_msg=name)  # one more rounding a sum
+        np.testing.assert_allclose(
+            added[name], 1 + b, rtol=1e-13, atol=1e-13, err_msg=name
+        )  # one more rounding per sum
 
 
-def of_weights(grads):
-    """Gradients of W, U and b, as far as the cell has them."""
+def weight_gradients(grads):
+    """Return the gradients of W, U and b that the cell has."""
     return {name: getattr(grads, name) for name in ("dW", "dU", "db") if hasattr(grads, name)}
 
 
 @each_cell
-def test_backward_into_the_weights_themselves_reads_them_first_aliased(cell):
+def test_backward_is_correct_when_into_overlaps_the_weights_aliased(cell):
     case = make_case(cell)
     _, tape, grads = case.run(F)
     weights = [case.arguments[name] for name in "WU" if name in case.arguments]
-    wanted = [w + g for w, g in zip(weights, of_weights(grads).values())]
+    wanted = [w + g for w, g in zip(weights, weight_gradients(grads).values())]
     added = case.backward(F, tape, into=(*weights, np.zeros_like(grads.db)))
-    for got, weight, right in zip(of_weights(added).values(), weights, wanted):
+    for got, weight, right in zip(weight_gradients(added).values(), weights, wanted):
         assert got is weight
         np.testing.assert_allclose(weight, right, rtol=1e-13, atol=1e-13)
     np.testing.assert_array_equal(added.dx, grads.dx)
@@ -220,7 +222,7 @@ def test_backward_into_the_weights_themselves_reads_them_first_aliased(cell):
 @pytest.mark.parametrize("sizes", [{"T": 0}, {"B": 0}, {"T": 0, "B": 0}, {"I": 0}], ids=str)
 @pytest.mark.parametrize("call", ["plain", "all"])
 @each_cell
-def test_nothing_to_read_leaves_the_state(cell, call, sizes):
+def test_state_is_unchanged_when_the_sequence_is_empty(cell, call, sizes):
     case = make_case(cell, call=call, **sizes)
     out, _, grads = case.run(F)
     for name, array in case.arguments.items():
@@ -230,4 +232,4 @@ def test_nothing_to_read_leaves_the_state(cell, call, sizes):
         for state in cell.states:
             np.testing.assert_array_equal(getattr(out, state), case.arguments[f"{state}0"])
             np.testing.assert_array_equal(getattr(grads, f"d{state}0"), case.doutputs[f"d{state}"])
-        assert not any(g.any() for g in of_weights(grads).values())
+        assert not any(g.any() for g in weight_gradients(grads).values())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.accuracy import WIDER, assert_rule_of_accuracy, results_of
+from support.accuracy import WIDER, all_results, assert_rule_of_accuracy
 from support.attention_cases import Setting, assert_gradients, assert_gradients_along_a_line
 from support.cases import assert_same_bits
 from support.multi_head_cases import LAYOUTS, PAIRS, SETTINGS, choose_case, make_multi_head_case, with_random_layouts
@@ -101,8 +101,8 @@ def test_multi_head_attention_agrees_with_the_reference_in_any_call(cases, threa
     input_dtype = case.arguments["query"].dtype.type
     dtype = np.float32 if input_dtype is np.float16 else input_dtype
     with sf.num_threads(threads):
-        results = results_of(strided_case, F)
-    reference_results, truth = results_of(case, reference), results_of(case.astype(WIDER[dtype]), reference)
+        results = all_results(strided_case, F)
+    reference_results, truth = all_results(case, reference), all_results(case.astype(WIDER[dtype]), reference)
     assert set(results) == set(truth)
     dP = size_of_dP(case)
     for name, true in truth.items():

@@ -1,4 +1,4 @@
-"""The recurrent nodes of ONNX: its own cases, and others against ONNX Runtime where it is installed."""
+"""Tests against the recurrent nodes of ONNX: its own cases, and ONNX Runtime if it is installed."""
 
 import warnings
 
@@ -17,16 +17,16 @@ NAMES = [
         "simple_rnn_defaults", "simple_rnn_reverse", "simple_rnn_with_initial_bias",
     )
 ]  # fmt: skip
-OPERATORS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # gates
+OPERATORS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # number of gates
 
 both_modules = pytest.mark.parametrize("module", [functional, reference], ids=["functional", "reference"])
 
 
 @pytest.fixture(scope="module")
 def onnx_cases():
-    """ONNX's cases for single nodes of RNN, GRU and LSTM, by name."""
+    """Return ONNX's cases of single RNN, GRU and LSTM nodes by name."""
     with warnings.catch_warnings():
-        # all cases are made at once, those of other operators with infinities on purpose
+        # ONNX creates the cases of all operators at once; some contain infinities
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"onnx\.backend\.test\.case\.node\.")
         from onnx.backend.test.loader import load_model_tests
 
@@ -34,14 +34,14 @@ def onnx_cases():
     return {case.name: case for case in cases if any(node.op_type in OPERATORS for node in case.model.graph.node)}
 
 
-def test_onnx_has_these_eighteen_cases_and_no_other(onnx_cases):
+def test_onnx_has_exactly_these_eighteen_cases(onnx_cases):
     assert len(NAMES) == 18
     assert sorted(onnx_cases) == NAMES
 
 
 @both_modules
 @pytest.mark.parametrize("name", NAMES)
-def test_node_gives_what_onnx_wants(onnx_cases, name, module):
+def test_node_matches_the_onnx_case(onnx_cases, name, module):
     case = onnx_cases[name]
     (node,) = case.model.graph.node
     assert case.data_sets
@@ -55,7 +55,7 @@ def test_node_gives_what_onnx_wants(onnx_cases, name, module):
 
 
 def make_inputs(operator, directions, *, lengths=True, peepholes=False, T=6, B=4, I=3, H=5):
-    """Every input of a node, float32; lengths from 1 to T in no order."""
+    """Return all inputs of a node in float32, with lengths from 1 to T in random order."""
     rng = np.random.default_rng([T, B, I, H])
     rows = OPERATORS[operator] * H
     shapes = {
@@ -76,7 +76,7 @@ def make_inputs(operator, directions, *, lengths=True, peepholes=False, T=6, B=4
 
 
 def runtime(operator, attributes, inputs):
-    """Y, Y_h and, of the LSTM, Y_c of ONNX Runtime."""
+    """Return Y, Y_h and, for an LSTM, Y_c of ONNX Runtime."""
     onnxruntime = pytest.importorskip("onnxruntime")
     from onnx import TensorProto, helper
     from support.onnx_nodes import INPUTS
@@ -104,7 +104,7 @@ ATTRIBUTES = [
     ("RNN", {"clip": 0.5}),
     ("RNN", {"activations": ["LeakyRelu"]}),
     ("RNN", {"activations": ["Elu"], "activation_alpha": [0.5]}),
-    ("RNN", {"activations": ["Affine"], "activation_alpha": [1.0]}),  # ONNX Runtime takes 0 where none is given
+    ("RNN", {"activations": ["Affine"], "activation_alpha": [1.0]}),  # ONNX Runtime uses 0 if it is not given
     ("GRU", {"linear_before_reset": 1}),
     ("GRU", {"linear_before_reset": 0}),
     ("GRU", {"clip": 0.5, "linear_before_reset": 1}),
@@ -121,7 +121,7 @@ ATTRIBUTES = [
 @both_modules
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 @pytest.mark.parametrize(("operator", "attributes"), ATTRIBUTES, ids=str)
-def test_node_agrees_with_onnx_runtime(operator, attributes, direction, module):
+def test_node_matches_onnx_runtime(operator, attributes, direction, module):
     directions = 2 if direction == "bidirectional" else 1
     attributes = {**attributes, "direction": direction}
     for name in {"activations", "activation_alpha", "activation_beta"} & set(attributes):
@@ -129,18 +129,18 @@ def test_node_agrees_with_onnx_runtime(operator, attributes, direction, module):
     inputs = make_inputs(operator, directions, peepholes=operator == "LSTM")
     theirs = runtime(operator, attributes, inputs)
     for ours, right in zip(call(operator, attributes, inputs, module), theirs):
-        limit = 64 * np.finfo(np.float32).eps * max(1, np.abs(right).max())  # 64 roundings: 6 steps of sums of 10 terms
+        limit = 64 * np.finfo(np.float32).eps * max(1, np.abs(right).max())  # 64 roundings: sums of 10 terms in 6 steps
         assert np.abs(ours - right).max() <= limit
 
 
 @both_modules
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_node_with_batch_first_has_the_same_numbers(operator, module):
+def test_node_with_batch_first_matches_the_default_layout(operator, module):
     attributes = {"direction": "bidirectional"}
     inputs = make_inputs(operator, 2)
-    turned = {n: a.swapaxes(0, 1) if n in {"X", "initial_h", "initial_c"} else a for n, a in inputs.items()}
+    transposed = {n: a.swapaxes(0, 1) if n in {"X", "initial_h", "initial_c"} else a for n, a in inputs.items()}
     Y, *states = call(operator, attributes, inputs, module)
-    batch_first_Y, *batch_first_states = call(operator, {**attributes, "layout": 1}, turned, module)
+    batch_first_Y, *batch_first_states = call(operator, {**attributes, "layout": 1}, transposed, module)
     np.testing.assert_array_equal(batch_first_Y.transpose(1, 2, 0, 3), Y)
     for ours, right in zip(batch_first_states, states):
         assert (ours is None) == (right is None)
@@ -158,6 +158,6 @@ def test_node_with_batch_first_has_the_same_numbers(operator, module):
         ("RNN", {"output_sequence": 1}, "output_sequence"),
     ],
 )
-def test_node_refuses_what_seqfuse_has_not(operator, attributes, names):
+def test_node_refuses_unsupported_attributes(operator, attributes, names):
     with pytest.raises(NotImplementedError, match=names):
         call(operator, attributes, make_inputs(operator, 1), reference)

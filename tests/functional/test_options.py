@@ -1,4 +1,4 @@
-"""Every option of the recurrent cells and every pair of them: gradients, accuracy, bits, padding."""
+"""Tests of every option of the recurrent cells and of every pair of options: gradients, accuracy, bits, padding."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from seqfuse import functional as F
 
 pytestmark = pytest.mark.each_isa
 
-SCALE = 0.5  # keeps the powers small that gates without a bound make
+SCALE = 0.5  # keeps products of unbounded gates small
 EACH = pytest.mark.parametrize(("cell", "settings"), OPTIONS)
 EACH_ACTIVATION_TOO = pytest.mark.parametrize(("cell", "settings"), OPTIONS + EVERY_ACTIVATION)
 EACH_PAIR = pytest.mark.parametrize(("cell", "settings"), PAIRS)
@@ -36,13 +36,13 @@ def test_backward_matches_central_differences(cell, settings):
 
 
 @EACH_PAIR
-def test_backward_matches_differences_for_every_two_options(cell, settings):
+def test_backward_matches_differences_for_every_pair_of_options(cell, settings):
     assert_gradients_along_a_line(make_smooth_case(cell, settings=settings, T=4, B=3, I=2, H=3, scale=SCALE), F)
 
 
 @DTYPES
 @EACH_ACTIVATION_TOO
-def test_kernels_keep_the_rule_of_accuracy(cell, settings, dtype):
+def test_cells_obey_the_rule_of_accuracy_with_every_option(cell, settings, dtype):
     def seeds():
         sizes = {"T": 9, "B": 7, "I": 6, "H": 19, "scale": SCALE}
         return [make_case(cell, settings=settings, dtype=dtype, seed=seed, **sizes) for seed in range(20)]
@@ -56,11 +56,11 @@ def results(case, threads):
         return out, tape, case.backward(F, tape)
 
 
-# (T, B, I, H) with teams that share rows, and teams that share units: see test_invariance.
+# (T, B, I, H) for teams that split the rows and teams that split the units; see test_invariance.
 @DTYPES
 @pytest.mark.parametrize(("T", "B", "I", "H"), [(140, 10, 5, 35), (5, 2, 3, 263)])
 @EACH
-def test_threads_packing_and_checkpoints_change_no_bits(cell, settings, T, B, I, H, dtype):
+def test_results_do_not_depend_on_threads_packing_and_checkpoints(cell, settings, T, B, I, H, dtype):
     case = make_case(cell, settings=settings, T=T, B=B, I=I, H=H, dtype=dtype, scale=SCALE)
     case.keeping["checkpoint"] = None
     out, tape, grads = results(case, 1)
@@ -86,7 +86,7 @@ def test_threads_packing_and_checkpoints_change_no_bits(cell, settings, T, B, I,
 
 @DTYPES
 @EACH
-def test_nothing_in_the_padding_reaches_anything(cell, settings, dtype):
+def test_padding_does_not_affect_results_with_every_option(cell, settings, dtype):
     case = make_case(cell, settings=settings, T=90, B=13, I=3, H=9, dtype=dtype, scale=SCALE)
     time = (lambda a: a.swapaxes(0, 1)) if case.call.get("batch_first") else (lambda a: a)
     real = np.random.default_rng(1).random((90, 13)) < 0.6

@@ -1,4 +1,4 @@
-"""Packed weights: the same results, immutable, picklable, and how they travel between types."""
+"""Tests of packed weights: bitwise equal results, immutability, pickling, types."""
 
 import copy
 import pickle
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.each_isa
 
 
 def pack(case):
-    """The packed weights of a case, and the rest of its arguments."""
+    """Return the packed weights of a case, and its other arguments."""
     arguments = dict(case.arguments)
     weights = {name: arguments.pop(name) for name in ("W", "U", "b", "peephole") if name in arguments}
     return getattr(F, f"pack_{case.cell.name}")(**weights, **case.options), {**arguments, **case.call}
@@ -24,7 +24,7 @@ def pack(case):
 @pytest.mark.parametrize("bias", BIASES)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(("cell", "options"), VARIANTS)
-def test_packed_gives_the_bits_of_the_plain_call(cell, options, call, bias):
+def test_packed_equals_the_plain_call_bitwise(cell, options, call, bias):
     case = make_case(cell, options, call=call, bias=bias)
     packed, arguments = pack(case)
     assert_same_bits(packed(**arguments), case.forward(F)[0])
@@ -32,14 +32,14 @@ def test_packed_gives_the_bits_of_the_plain_call(cell, options, call, bias):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize(("cell", "settings"), OPTIONS)
-def test_packed_with_an_option_gives_the_bits_of_the_plain_call(cell, settings, dtype):
+def test_packed_with_an_option_equals_the_plain_call_bitwise(cell, settings, dtype):
     case = make_case(cell, settings=settings, H=19, dtype=dtype)
     packed, arguments = pack(case)
     assert_same_bits(packed(**arguments), case.forward(F)[0])
 
 
 @pytest.mark.parametrize(("cell", "settings"), OPTIONS)
-def test_a_pickled_packed_gives_the_same_bits(cell, settings):
+def test_packed_is_unchanged_by_pickling(cell, settings):
     packed, arguments = pack(make_case(cell, settings=settings))
     arrived = pickle.loads(pickle.dumps(packed))
     assert_same_bits(arrived(**arguments), packed(**arguments))
@@ -47,7 +47,7 @@ def test_a_pickled_packed_gives_the_same_bits(cell, settings):
 
 
 @pytest.mark.parametrize(("cell", "options"), VARIANTS)
-def test_packed_does_not_follow_its_weights(cell, options):
+def test_packed_is_unaffected_when_weights_change(cell, options):
     case = make_case(cell, options)
     packed, arguments = pack(case)
     before = packed(**arguments)
@@ -58,7 +58,7 @@ def test_packed_does_not_follow_its_weights(cell, options):
 
 
 @pytest.mark.parametrize("as_given", [np.asarray, np.asfortranarray, lambda p: p.astype(np.float32)])
-def test_packed_does_not_follow_its_peephole(as_given):
+def test_packed_is_unaffected_when_the_peephole_changes(as_given):
     case = make_case(CELLS["lstm"], settings=[Setting("peephole")])
     peephole = as_given(case.arguments["peephole"])
     packed, arguments = pack(case.with_argument("peephole", peephole))
@@ -67,7 +67,7 @@ def test_packed_does_not_follow_its_peephole(as_given):
     assert_same_bits(packed(**arguments), before)
 
 
-def test_an_option_at_its_default_is_none():
+def test_packed_has_no_options_when_all_are_defaults():
     case = make_case(CELLS["gru"])
     packed, arguments = pack(case)
     plain = packed(**arguments)
@@ -77,7 +77,7 @@ def test_an_option_at_its_default_is_none():
     assert_same_bits(F.pack_gru(**weights, **same)(**arguments), plain)
 
 
-def test_a_packed_is_its_own_copy_and_has_no_other_attributes():
+def test_packed_is_immutable():
     packed, _ = pack(make_case(*VARIANTS[0].values))
     assert copy.copy(packed) is copy.deepcopy(packed) is packed
     with pytest.raises(AttributeError):
@@ -87,7 +87,7 @@ def test_a_packed_is_its_own_copy_and_has_no_other_attributes():
 
 
 @pytest.mark.parametrize(("cell", "options"), VARIANTS)
-def test_several_threads_use_one_packed_race(cell, options):
+def test_packed_is_usable_from_several_threads_race(cell, options):
     packed, arguments = pack(make_case(cell, options, T=20, B=4))
     wanted = packed(**arguments)
     with ThreadPoolExecutor(4) as pool:
@@ -95,7 +95,7 @@ def test_several_threads_use_one_packed_race(cell, options):
             assert_same_bits(got, wanted)
 
 
-def test_packed_of_float64_widens_x_and_packed_of_float32_refuses_to_narrow_it():
+def test_packed_widens_x_but_refuses_to_narrow_it():
     case = make_case(*VARIANTS[0].values, dtype=np.float32)
     x, W, U = (case.arguments[name] for name in "xWU")
     wide = F.pack_rnn(W.astype(np.float64), U)

@@ -1,4 +1,4 @@
-"""Padding is free: nothing in it reaches anything, and rows have the bits that they have without it."""
+"""Tests of padding: it does not affect results, and rows equal those without padding bitwise."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ pytestmark = pytest.mark.each_isa
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 CALLS = pytest.mark.parametrize("call", ["lengths", "mask", "all"])
-# Steps at which nothing is real, several segments of backward (512 rows), B over a segment, one row, a product of
-# several blocks of 64 terms.
+# Steps at which no row is valid; several segments of the backward (512 rows); B larger than a segment; one row; sums
+# over several blocks of 64 terms.
 SIZES = pytest.mark.parametrize(
     ("T", "B", "I", "H"), [(7, 5, 4, 19), (1, 3, 2, 1), (90, 13, 3, 9), (5, 521, 2, 5), (530, 1, 3, 5), (4, 3, 7, 261)]
 )
@@ -27,7 +27,7 @@ def in_time_order(case, a):
 
 
 def padded_case(*arguments, **sizes):
-    """A case with steps that are real in no row: behind, and where its mask is general also before and amid."""
+    """Return a case with steps that are padding in all rows: at the end, and with a mask also before and in between."""
     case = make_case(*arguments, **sizes)
     if "lengths" in case.call:
         case.call["lengths"][:] = np.minimum(case.call["lengths"], len(case.real) - 1)
@@ -43,7 +43,7 @@ def padded_case(*arguments, **sizes):
 @CALLS
 @SIZES
 @EACH
-def test_nothing_in_the_padding_reaches_anything(cell, options, T, B, I, H, call, dtype):
+def test_padding_does_not_affect_results(cell, options, T, B, I, H, call, dtype):
     case = padded_case(cell, options, T=T, B=B, I=I, H=H, call=call, dtype=dtype)
     out, _, grads = case.run(F)
     assert not case.real.all()
@@ -54,7 +54,7 @@ def test_nothing_in_the_padding_reaches_anything(cell, options, T, B, I, H, call
         assert_same_bits(poisoned, out)
         assert_same_bits(poisoned_grads, grads)
     for array in (out.y, grads.dx):
-        assert not bits(in_time_order(case, array)[~case.real]).any()  # no negative zeros either
+        assert not bits(in_time_order(case, array)[~case.real]).any()  # also excludes negative zeros
 
 
 @DTYPES
@@ -62,7 +62,7 @@ def test_nothing_in_the_padding_reaches_anything(cell, options, T, B, I, H, call
 @CALLS
 @SIZES
 @EACH
-def test_a_row_has_the_bits_of_its_real_steps_alone(cell, options, T, B, I, H, call, reverse, dtype):
+def test_row_equals_its_valid_steps_alone_bitwise(cell, options, T, B, I, H, call, reverse, dtype):
     case = padded_case(cell, options, T=T, B=B, I=I, H=H, call=call, dtype=dtype)
     case.call["reverse"] = reverse
     out, _, grads = case.run(F)
@@ -84,7 +84,7 @@ def test_a_row_has_the_bits_of_its_real_steps_alone(cell, options, T, B, I, H, c
 
 
 @EACH
-def test_nothing_real_leaves_the_states_and_makes_no_gradients(cell, options):
+def test_states_are_unchanged_and_gradients_zero_when_no_step_is_valid(cell, options):
     case = make_case(cell, options, T=6, B=5, H=19)
     for name in ("x", "dy"):
         (case.arguments if name == "x" else case.doutputs)[name][...] = np.nan

@@ -1,4 +1,4 @@
-"""Random calls of every kind at once: shapes, strides, types, options and threads, against the reference."""
+"""Tests with random shapes, strides, types, options and threads against the reference (hypothesis)."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.cases import BIASES, BOUNDED, CALLS, VARIANTS, make_case, name_of, settings_of
+from support.cases import BIASES, BOUNDED, CALLS, VARIANTS, activation_name, cell_settings, make_case
 
 import seqfuse as sf
 from seqfuse import functional as F
@@ -19,8 +19,8 @@ NASTY = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33]
 PLACES = st.sampled_from(["plain", "spread", "backwards", "columns", "columns backwards", "fortran", "broadcast"])
 
 
-def laid_out(array, how):
-    """The same numbers, with other strides."""
+def with_layout(array, how):
+    """Return an equal array with other strides."""
     if how == "spread" and array.ndim:
         return np.repeat(array, 3, 0)[::3]
     if how == "backwards":
@@ -39,7 +39,9 @@ def cases(draw):
     cell, options = draw(st.sampled_from(VARIANTS)).values
     bias, sizes = draw(st.sampled_from(BIASES)), st.integers(1, 20) | st.sampled_from(NASTY)
     options = {name: value for name, value in options.items() if draw(st.booleans())}
-    chosen = [s for s in settings_of(cell) if s.option != "recurrent_activation" or name_of(s.value) in BOUNDED]
+    chosen = [
+        s for s in cell_settings(cell) if s.option != "recurrent_activation" or activation_name(s.value) in BOUNDED
+    ]
     case = make_case(
         cell,
         options,
@@ -67,21 +69,21 @@ def cases(draw):
 
 
 def strided(case, draw):
-    """The case with every array somewhere else in memory."""
-    arguments = {name: laid_out(a, draw(PLACES)) for name, a in case.arguments.items()}
-    doutputs = {name: laid_out(a, draw(PLACES)) for name, a in case.doutputs.items()}
-    call = {name: laid_out(a, draw(PLACES)) if name == "mask" else a for name, a in case.call.items()}
+    """Return the case with copies of all arrays in other memory layouts."""
+    arguments = {name: with_layout(a, draw(PLACES)) for name, a in case.arguments.items()}
+    doutputs = {name: with_layout(a, draw(PLACES)) for name, a in case.doutputs.items()}
+    call = {name: with_layout(a, draw(PLACES)) if name == "mask" else a for name, a in case.call.items()}
     return replace(case, arguments=arguments, doutputs=doutputs, call=call)
 
 
 @SETTINGS
 @given(case=cases())
-def test_any_call_agrees_with_the_reference(case):
+def test_random_call_matches_the_reference(case):
     dtype = case.arguments["x"].dtype.type
-    (out, _, grads), (wanted, _, wanted_grads) = case.run(F), case.astype(np.float64).run(reference)
-    # The rule of accuracy is for many numbers at once. Here: every step rounds a few times, sums of n terms sqrt(n).
+    (out, _, grads), (expected, _, expected_grads) = case.run(F), case.astype(np.float64).run(reference)
+    # The rule of accuracy needs many numbers. Here each step rounds a few times, and a sum of n terms sqrt(n) times.
     steps, longest = len(case.real), max(*case.arguments["W"].shape, case.real.size)
-    for name, a, e in zip(out._fields + grads._fields, (*out, *grads), (*wanted, *wanted_grads), strict=True):
+    for name, a, e in zip(out._fields + grads._fields, (*out, *grads), (*expected, *expected_grads), strict=True):
         if e is None:
             assert a is None
             continue
@@ -92,7 +94,7 @@ def test_any_call_agrees_with_the_reference(case):
 
 @SETTINGS
 @given(case=cases(), data=st.data(), threads=st.sampled_from([1, 2, 3]))
-def test_any_layout_and_number_of_threads_gives_the_same_bits(case, data, threads):
+def test_random_layout_and_threads_do_not_change_results(case, data, threads):
     out, _, grads = case.run(F)
     with sf.num_threads(threads):
         out_strided, _, grads_strided = strided(case, data.draw).run(F)
@@ -105,7 +107,7 @@ def test_any_layout_and_number_of_threads_gives_the_same_bits(case, data, thread
 
 @SETTINGS
 @given(case=cases(), data=st.data())
-def test_any_cut_into_two_gives_the_same_bits(case, data):
+def test_random_split_of_the_sequence_does_not_change_results(case, data):
     steps, time = len(case.real), 1 if case.call.get("batch_first") else 0
     cut = data.draw(st.integers(0, steps))
     real = case.real.T if case.call.get("batch_first") else case.real

@@ -1,10 +1,10 @@
-"""The recurrent kernels against the reference and central differences: every cell, option, way of calling and size."""
+"""Tests of the recurrent cells against the reference and central differences: options, calls, sizes."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from support.accuracy import assert_rule_of_accuracy, results_of
+from support.accuracy import all_results, assert_rule_of_accuracy
 from support.cases import BIASES, CALLS, VARIANTS, assert_gradient, assert_same_bits, central_differences, make_case
 
 from seqfuse import functional as F
@@ -14,20 +14,20 @@ pytestmark = pytest.mark.each_isa
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
-# (T, B, I, H): 1, a packet of 4, 8 and 16 less one, whole and plus one, primes.
+# (T, B, I, H): 1, primes, and packet sizes of 4, 8 and 16, exact and one element less or more.
 SMALL = [(1, 1, 1, 1), (2, 3, 4, 3), (3, 4, 3, 4), (2, 5, 5, 5), (3, 7, 8, 7), (2, 8, 7, 8), (3, 9, 9, 9)]
 SMALL += [(2, 15, 17, 15), (3, 16, 15, 16), (2, 17, 16, 17), (5, 2, 31, 33), (4, 13, 1, 61), (3, 1, 23, 129)]
-# A sum over several blocks of 64 terms of x, of h; 513 rows in time, one more than a segment of backward takes;
-# a segment of a single step; several pieces of forward (273 steps of the RNN, 68 of the LSTM) and three segments.
+# Sums over several blocks of 64 terms of x and of h; 513 rows in time, one more than a segment of the backward;
+# a segment of a single step; several parts of the forward (273 steps of the RNN, 68 of the LSTM) and three segments.
 LARGE = [(3, 2, 301, 5), (3, 5, 9, 277), (513, 1, 3, 5), (257, 2, 2, 3), (3, 601, 3, 5), (300, 5, 3, 33)]
 EMPTY = [(0, 2, 3, 2), (3, 0, 3, 2), (0, 0, 1, 1), (3, 2, 0, 5)]
 
 
 @DTYPES
 @EACH
-def test_kernels_keep_the_rule_of_accuracy_at_nasty_sizes(cell, options, dtype):
+def test_cells_obey_the_rule_of_accuracy_at_nasty_sizes(cell, options, dtype):
     def seeds(T, B, I, H):
-        least = 2 if cell.recurrence == "full" else 20  # an array of H numbers is few by itself
+        least = 2 if cell.recurrence == "full" else 20  # an array of H numbers alone has too few samples
         few = int(np.clip(1000 // (T * B * H + 1), least, 40))
         return [make_case(cell, options, T=T, B=B, I=I, H=H, dtype=dtype, seed=s) for s in range(few)]
 
@@ -36,7 +36,7 @@ def test_kernels_keep_the_rule_of_accuracy_at_nasty_sizes(cell, options, dtype):
 
 @DTYPES
 @EACH
-def test_kernels_keep_the_rule_of_accuracy_for_every_call_and_bias(cell, options, dtype):
+def test_cells_obey_the_rule_of_accuracy_for_every_call_and_bias(cell, options, dtype):
     def seeds(call, bias):
         sizes = {"T": 9, "B": 7, "I": 6, "H": 19, "call": call, "bias": bias, "states": bias != "none"}
         return [make_case(cell, options, dtype=dtype, seed=s, **sizes) for s in range(5)]
@@ -45,7 +45,7 @@ def test_kernels_keep_the_rule_of_accuracy_for_every_call_and_bias(cell, options
 
 
 @EACH
-def test_kernels_keep_the_rule_of_accuracy_over_padded_segments(cell, options):
+def test_cells_obey_the_rule_of_accuracy_over_padded_segments(cell, options):
     sizes = [
         {"T": 515, "B": 1, "I": 3, "H": 5},
         {"T": 131, "B": 9, "I": 2, "H": 17},
@@ -78,29 +78,31 @@ def assert_matches_central_differences(case):
 
 @DTYPES
 @EACH
-def test_1e30_saturates(cell, options, dtype):
+def test_cells_saturate_when_inputs_are_1e30(cell, options, dtype):
     options, eps = options | {"activation": "tanh"}, np.finfo(dtype).eps
     case = make_case(cell, options, T=4, B=5, I=3, H=19, dtype=dtype)
     case.arguments["x"][...] = np.copysign(1e30, case.arguments["x"])
-    got, wanted = results_of(case, F), results_of(case, reference)
+    got, wanted = all_results(case, F), all_results(case, reference)
     for name in wanted:
         assert np.isfinite(got[name]).all(), name
-        # Gates are 0 or 1 but for their h U: what is left to round is a step's few sums of weights and gates.
+        # The gates are 0 or 1, so only the few sums of weights and gates of a step are rounded.
         np.testing.assert_allclose(got[name], wanted[name], rtol=64 * eps, atol=64 * eps, err_msg=name)
     assert (np.abs(got["y"]) <= max(1, np.abs(case.arguments["h0"]).max())).all()
 
 
 @DTYPES
 @EACH
-def test_inf_follows_ieee(cell, options, dtype):
+def test_cells_propagate_inf_like_the_reference(cell, options, dtype):
     options, eps = options | {"activation": "tanh"}, np.finfo(dtype).eps
-    case = make_case(cell, options, T=4, B=5, I=1, H=19, dtype=dtype)  # I = 1: no inf - inf
+    case = make_case(cell, options, T=4, B=5, I=1, H=19, dtype=dtype)  # I = 1, so that inf - inf does not occur
     x = case.arguments["x"]
     x[1, 1], x[2, 3], x[2, 4] = np.inf, -np.inf, np.inf
     with np.errstate(invalid="ignore"):
-        got, wanted = results_of(case, F), results_of(case, reference)
+        got, wanted = all_results(case, F), all_results(case, reference)
     assert np.isfinite(got["y"]).all()
-    for name in wanted:  # NaN where the reference has it, or the same number but for sums of some dozens of terms
+    for (
+        name
+    ) in wanted:  # NaN where the reference has NaN; otherwise equal up to the rounding of sums of some dozens of terms
         np.testing.assert_allclose(got[name], wanted[name], rtol=64 * eps, atol=64 * eps, err_msg=name)
 
 
@@ -108,7 +110,7 @@ def test_inf_follows_ieee(cell, options, dtype):
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize(("B", "I", "H"), [(1, 1, 1), (7, 5, 19), (13, 3, 70)])
 @EACH
-def test_nan_and_inf_reach_their_row_from_there_on(cell, options, B, I, H, reverse, value):
+def test_nan_and_inf_affect_their_row_from_their_step_on(cell, options, B, I, H, reverse, value):
     t, b = 2, B // 2
     case = make_case(cell, options, T=5, B=B, I=I, H=H, dtype=np.float32)
     run = {}
@@ -137,22 +139,22 @@ def rows(states, chosen):
 
 @DTYPES
 @pytest.mark.parametrize(("cell", "options"), [p for p in VARIANTS if p.values[1].get("update_gate") == "previous"])
-def test_negating_the_columns_of_z_turns_one_update_into_the_other(cell, options, dtype):
+def test_gru_updates_are_equal_when_columns_of_z_are_negated(cell, options, dtype):
     case = make_case(cell, options, T=6, B=5, I=4, H=19, dtype=dtype)
-    turned = make_case(cell, options | {"update_gate": "candidate"}, T=6, B=5, I=4, H=19, dtype=dtype)
+    negated = make_case(cell, options | {"update_gate": "candidate"}, T=6, B=5, I=4, H=19, dtype=dtype)
     for name in ("W", "U", "b"):
-        turned.arguments[name][..., :19] *= -1
-    got, wanted = results_of(turned, F), results_of(case, F)
+        negated.arguments[name][..., :19] *= -1
+    got, wanted = all_results(negated, F), all_results(case, F)
     for name in ("dW", "dU", "db"):
         got[name][..., :19] *= -1
-    for name in wanted:  # but for rounding: some ulps of the largest number in each of six steps
+    for name in wanted:  # equal up to rounding: some ulps of the largest number in each of six steps
         limit = 64 * np.finfo(dtype).eps * max(1, np.abs(wanted[name]).max())
         np.testing.assert_allclose(got[name], wanted[name], rtol=0, atol=limit, err_msg=name)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 @EACH
-def test_lengths_and_the_mask_they_mean_are_the_same(cell, options, reverse):
+def test_lengths_equal_the_corresponding_mask(cell, options, reverse):
     case = make_case(cell, options, T=70, B=9, H=19, call="lengths", dtype=np.float32)
     results = []
     for real in ({"lengths": case.call["lengths"].astype(np.uint8)}, {"lengths": None, "mask": case.real}):
@@ -163,7 +165,7 @@ def test_lengths_and_the_mask_they_mean_are_the_same(cell, options, reverse):
 
 
 @EACH
-def test_a_gradient_left_out_is_zeros(cell, options):
+def test_backward_treats_missing_gradients_as_zeros(cell, options):
     case = make_case(cell, options, T=5, B=4, H=9, call="all")
     _, tape = case.forward(F)
     back, given = getattr(F, f"{cell.name}_backward"), case.doutputs
@@ -171,13 +173,13 @@ def test_a_gradient_left_out_is_zeros(cell, options):
     for chosen in range(2 ** len(given)):
         some = {name: d for i, (name, d) in enumerate(given.items()) if chosen >> i & 1}
         for got, right in zip(back(tape, **some), back(tape, **(zeros | some))):
-            np.testing.assert_array_equal(got, right)  # but for the sign of a zero
+            np.testing.assert_array_equal(got, right)  # equal up to the sign of zeros
 
 
 @pytest.mark.parametrize("call", ["plain", "all"])
 @pytest.mark.parametrize("bias", BIASES)
 @EACH
-def test_need_dx_and_into_change_no_bits(cell, options, bias, call):
+def test_backward_bits_do_not_depend_on_need_dx_and_into(cell, options, bias, call):
     case = make_case(cell, options, T=67, B=9, I=5, H=19, call=call, bias=bias, dtype=np.float32)
     _, tape, grads = case.run(F)
     without = case.backward(F, tape, need_dx=False)
@@ -192,7 +194,7 @@ def test_need_dx_and_into_change_no_bits(cell, options, bias, call):
 
 @pytest.mark.parametrize("call", ["plain", "all"])
 @EACH
-def test_backward_again_and_from_other_threads_gives_the_same_bits_and_leaves_the_tape_race(cell, options, call):
+def test_backward_is_repeatable_from_several_threads_race(cell, options, call):
     case = make_case(cell, options, T=67, B=9, I=5, H=19, call=call)
     _, tape, grads = case.run(F)
     kept = [getattr(part, name) for part in (tape._weights, tape._sequence) for name in part.__slots__]
@@ -206,7 +208,7 @@ def test_backward_again_and_from_other_threads_gives_the_same_bits_and_leaves_th
 
 @pytest.mark.parametrize("call", CALLS)
 @EACH
-def test_a_call_without_tape_or_sequences_gives_the_same_bits(cell, options, call):
+def test_results_do_not_depend_on_tape_and_return_sequences(cell, options, call):
     case = make_case(cell, options, T=67, B=9, I=5, H=19, call=call, dtype=np.float32)
     run = getattr(F, cell.name)
     kept, tape = case.forward(F)

@@ -93,7 +93,7 @@ def test_operation_has_the_same_bits_for_a_row_in_any_batch(variant, dtype):
 
 
 @pytest.mark.skipif(
-    len(set(_backend.available()) & set(_backend.fused())) < 2,
+    len(set(_backend.available()) & set(_backend.with_fma())) < 2,
     reason="needs two instruction sets with fused multiply-add",
 )
 @DTYPES
@@ -103,7 +103,7 @@ def test_operation_has_the_same_bits_for_a_row_in_any_batch(variant, dtype):
 def test_operation_has_the_same_bits_with_every_fused_instruction_set(variant, D, scale, dtype, monkeypatch):
     case, results = variant.case((9, 5, 3), D, dtype=dtype, scale=scale), []
     for isa in _backend.available():
-        if isa not in _backend.fused():
+        if isa not in _backend.with_fma():
             continue  # without fused multiply-add the bits differ
         monkeypatch.setattr(_backend, "kernels", _backend.load(isa))
         results.append(case.run(F))

@@ -1,4 +1,4 @@
-"""Streams: what is kept between steps, how it is read, set and reset, and what a refused step leaves alone."""
+"""Tests of streams: steps, states, reset, copies, errors."""
 
 import contextlib
 import copy
@@ -21,7 +21,7 @@ EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 
 
 def stream_of(cell, options, **sizes):
-    """A case, a stream with its weights, and its steps."""
+    """Return a case, a stream with its weights, and its inputs at every step."""
     case = make_case(cell, options, **sizes)
     weights = [case.arguments[name] for name in ("W", "U", "b") if name in case.arguments]
     x = case.arguments["x"]
@@ -33,7 +33,7 @@ def states(stream):
 
 
 @EACH
-def test_steps_from_a_set_state_give_the_bits_of_the_sequence(cell, options):
+def test_steps_from_an_assigned_state_equal_the_sequence_bitwise(cell, options):
     case, stream, x = stream_of(cell, options)
     initial = tuple(case.arguments[f"{state}0"] for state in cell.states)
     stream.state = initial if len(initial) == 2 else initial[0]
@@ -45,7 +45,7 @@ def test_steps_from_a_set_state_give_the_bits_of_the_sequence(cell, options):
 
 
 @pytest.mark.parametrize(("cell", "settings"), OPTIONS)
-def test_steps_with_an_option_give_the_bits_of_the_sequence(cell, settings):
+def test_steps_with_an_option_equal_the_sequence_bitwise(cell, settings):
     case = make_case(cell, settings=[s for s in settings if s.option in (*OF_WEIGHTS, *cell.options)])
     weights = {name: case.arguments[name] for name in ("W", "U", "b", "peephole") if name in case.arguments}
     stream = getattr(F, f"pack_{cell.name}")(**weights, **case.options).stream(3)
@@ -57,7 +57,7 @@ def test_steps_with_an_option_give_the_bits_of_the_sequence(cell, settings):
 
 
 @EACH
-def test_a_step_into_an_array_returns_it(cell, options):
+def test_step_returns_out(cell, options):
     _, stream, x = stream_of(cell, options)
     other = stream.copy()
     for out in (np.empty((3, 6)), np.empty((6, 3)).T, np.empty((3, 12))[:, ::2]):
@@ -65,13 +65,13 @@ def test_a_step_into_an_array_returns_it(cell, options):
         np.testing.assert_array_equal(out, other.step(x[0]))
 
 
-def test_a_step_into_its_own_input_is_computed_as_if_it_were_not_aliased():
+def test_step_is_correct_when_out_overlaps_the_input_aliased():
     _, stream, x = stream_of(*LSTM, I=6, H=6)
     wanted = stream.copy().step(x[0])
     np.testing.assert_array_equal(stream.step(x[0], out=x[0]), wanted)
 
 
-def test_a_step_takes_unpickled_arrays_and_any_stride_of_one_row():
+def test_step_accepts_unpickled_arrays_and_any_stride_of_one_row():
     _, stream, x = stream_of(*LSTM, B=1, I=6, H=6)
     wanted = stream.copy().step(x[0])
     as_strided = np.lib.stride_tricks.as_strided
@@ -84,7 +84,7 @@ def test_a_step_takes_unpickled_arrays_and_any_stride_of_one_row():
 
 
 @EACH
-def test_a_step_takes_lists_half_and_other_layouts(cell, options):
+def test_step_accepts_lists_half_and_other_layouts(cell, options):
     _, stream, x = stream_of(cell, options)
     x = x.astype(np.float16)
     for given in (x[0], x[0].tolist(), x[0].astype(">f8"), np.asfortranarray(x[0], np.float64)):
@@ -92,7 +92,7 @@ def test_a_step_takes_lists_half_and_other_layouts(cell, options):
 
 
 @EACH
-def test_the_state_that_is_read_is_a_copy(cell, options):
+def test_state_is_a_copy_when_read(cell, options):
     _, stream, x = stream_of(cell, options)
     h = stream.step(x[0])
     for array in states(stream):
@@ -103,7 +103,7 @@ def test_the_state_that_is_read_is_a_copy(cell, options):
 
 
 @EACH
-def test_the_state_that_is_set_is_copied(cell, options):
+def test_state_is_copied_when_assigned(cell, options):
     _, stream, _ = stream_of(cell, options)
     given = [np.ones_like(array) for array in states(stream)]
     stream.state = tuple(given) if len(given) == 2 else given[0]
@@ -113,7 +113,7 @@ def test_the_state_that_is_set_is_copied(cell, options):
 
 
 @EACH
-def test_reset_of_some_rows_leaves_the_others(cell, options):
+def test_reset_of_some_rows_keeps_the_others(cell, options):
     _, stream, x = stream_of(cell, options)
     for rows, kept in (([0, 2], [1]), (1, [0, 2]), ([], [0, 1, 2]), ([False, True, True], [0]), (None, [])):
         stream.step(x[0])
@@ -125,7 +125,7 @@ def test_reset_of_some_rows_leaves_the_others(cell, options):
 
 
 @EACH
-def test_a_copy_goes_its_own_way(cell, options):
+def test_copy_is_independent(cell, options):
     _, stream, x = stream_of(cell, options)
     stream.step(x[0])
     for copied in (stream.copy(), copy.copy(stream), copy.deepcopy(stream)):
@@ -137,7 +137,7 @@ def test_a_copy_goes_its_own_way(cell, options):
 
 
 @EACH
-def test_a_refused_step_leaves_the_state(cell, options):
+def test_state_is_unchanged_when_a_step_is_refused(cell, options):
     _, stream, x = stream_of(cell, options)
     stream.step(x[0])
     before = states(stream)
@@ -158,7 +158,7 @@ def test_a_refused_step_leaves_the_state(cell, options):
     ],
     ids=["not a pair", "one", "shape", "complex"],
 )
-def test_a_wrong_state_is_refused_and_changes_nothing(state, error, message):
+def test_invalid_state_is_refused_and_the_state_unchanged(state, error, message):
     _, stream, x = stream_of(*LSTM)
     stream.step(x[0])
     before = states(stream)
@@ -168,16 +168,14 @@ def test_a_wrong_state_is_refused_and_changes_nothing(state, error, message):
         np.testing.assert_array_equal(array, old)
 
 
-def test_a_stream_lives_longer_than_its_packed_weights():
+def test_stream_outlives_its_packed_weights():
     _, stream, x = stream_of(*LSTM)
     assert np.isfinite(stream.step(x[0])).all()
-    with pytest.raises(
-        TypeError, match=r"^Stream: a stream must stay in the process that made it\. Save stream\.state"
-    ):
+    with pytest.raises(TypeError, match=r"^Stream: a stream cannot be pickled\. Pickle stream\.state"):
         pickle.dumps(stream)
 
 
-def test_every_call_is_refused_while_another_thread_is_in_a_step_race():
+def test_calls_are_refused_during_a_step_of_another_thread_race():
     stream = F.pack_lstm(np.zeros((256, 1024)), np.zeros((256, 1024))).stream(batch=64)
     x, done = np.zeros((64, 256)), threading.Event()
 

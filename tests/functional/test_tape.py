@@ -1,4 +1,4 @@
-"""Tapes: the states and gates that are read from them, thin ones, what they hold, and what stays whole when stopped."""
+"""Tests of tapes: states, gates, checkpoints, references, cancellation."""
 
 import pickle
 import re
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.each_isa
 
 EACH = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 EACH_CALL = pytest.mark.parametrize("call", CALLS)
-# Every step; one that does not divide T = 7; the whole; more than the whole.
+# Intervals: every step, one that does not divide T = 7, T, and more than T.
 CHECKPOINTS = pytest.mark.parametrize("checkpoint", [1, 3, 7, 2**70], ids=str)
 
 
 def extras(case):
-    """The options that the variants leave alone, as far as the cell has them."""
+    """Return further options that the cell supports."""
     rng = np.random.default_rng(1)
     B, H = case.doutputs["dh"].shape
     more = {"activation": ("elu", 0.7), "clip": 0.8}
@@ -49,7 +49,7 @@ def assert_same_arrays(actual, expected):
 @pytest.mark.parametrize("with_extras", [False, True], ids=["standard", "options"])
 @EACH_CALL
 @EACH
-def test_states_and_gates_are_those_of_the_reference(cell, options, call, with_extras):
+def test_states_and_gates_match_the_reference(cell, options, call, with_extras):
     case = make_case(cell, options, T=7, B=5, H=19, call=call, dtype=np.float32)
     more = extras(case) if with_extras else {}
     tapes = [c.forward(module, **more)[1] for c, module in ((case, F), (case, reference))]
@@ -63,7 +63,7 @@ def test_states_and_gates_are_those_of_the_reference(cell, options, call, with_e
 
 @EACH_CALL
 @EACH
-def test_states_are_y_at_real_steps_and_carried_at_others(cell, options, call):
+def test_states_equal_y_at_valid_steps_and_are_carried_over_padding(cell, options, call):
     case = make_case(cell, options, T=7, B=5, H=19, call=call)
     out, tape = case.forward(F)
     states, gates = tape.states(), tape.gates()
@@ -85,7 +85,7 @@ def test_states_are_y_at_real_steps_and_carried_at_others(cell, options, call):
 @CHECKPOINTS
 @EACH_CALL
 @EACH
-def test_a_thin_tape_gives_the_same_bits(cell, options, call, checkpoint, with_extras):
+def test_checkpoints_do_not_change_results(cell, options, call, checkpoint, with_extras):
     case = make_case(cell, options, T=7, B=5, H=19, call=call, dtype=np.float32)
     more = extras(case) if with_extras else {}
     out, tape = case.forward(F, **more)
@@ -102,7 +102,7 @@ def test_a_thin_tape_gives_the_same_bits(cell, options, call, checkpoint, with_e
 
 
 @EACH
-def test_a_thin_tape_of_several_segments_gives_the_same_bits(cell, options):
+def test_checkpoints_over_several_segments_do_not_change_results(cell, options):
     case = make_case(cell, options, T=130, B=9, I=5, H=19, call="all")
     _, tape, grads = case.run(F)
     for checkpoint in (11, 64, 100):
@@ -112,7 +112,7 @@ def test_a_thin_tape_of_several_segments_gives_the_same_bits(cell, options):
 
 
 @EACH
-def test_a_thin_tape_is_read_by_several_threads_race(cell, options):
+def test_checkpointed_tape_is_usable_from_several_threads_race(cell, options):
     case = make_case(cell, options, T=20, B=4)
     _, tape = case.forward(F, checkpoint=4)
     grads, states = case.backward(F, tape), tape.states()
@@ -125,58 +125,58 @@ def test_a_thin_tape_is_read_by_several_threads_race(cell, options):
             assert_same_arrays(got.result(), states)
 
 
-def held(tape):
-    """Every array that a tape refers to."""
+def arrays_of_tape(tape):
+    """Return every array that a tape refers to."""
     arrays = [getattr(tape, name) for name in type(tape).__mro__[1].__slots__]
     arrays += [element for value in arrays if isinstance(value, tuple) for element in value]
     return [array for array in arrays if isinstance(array, np.ndarray)]
 
 
 def own_bytes(tape, arguments):
-    """What the arrays take that only the tape holds."""
-    return sum(a.nbytes for a in held(tape) if not any(np.shares_memory(a, given) for given in arguments))
+    """Return the size in bytes of the arrays that only the tape refers to."""
+    return sum(a.nbytes for a in arrays_of_tape(tape) if not any(np.shares_memory(a, given) for given in arguments))
 
 
 @EACH
-def test_a_thin_tape_holds_every_kth_state_and_no_y(cell, options):
+def test_checkpointed_tape_keeps_every_kth_state_and_no_y(cell, options):
     case = make_case(cell, options, T=400, B=3, I=2, H=32, dtype=np.float32, states=False)
-    of_one = 3 * 32 * 4 * len(cell.states)
+    bytes_per_checkpoint = 3 * 32 * 4 * len(cell.states)
     for T, checkpoint in ((400, 20), (400, 7), (100, 10), (400, 1000)):
         shorter = case.with_argument("x", case.arguments["x"][:T].copy())
         out, tape = shorter.forward(F, checkpoint=checkpoint)
-        assert own_bytes(tape, shorter.arguments.values()) == -(-T // checkpoint) * of_one
+        assert own_bytes(tape, shorter.arguments.values()) == -(-T // checkpoint) * bytes_per_checkpoint
         y = weakref.ref(out.y)
         del out
         assert y() is None
     out, tape = case.forward(F)
-    assert own_bytes(tape, case.arguments.values()) >= 400 * of_one
+    assert own_bytes(tape, case.arguments.values()) >= 400 * bytes_per_checkpoint
     y = weakref.ref(out.y)
     del out
     assert y() is not None
 
 
-def test_a_tape_says_what_it_is():
+def test_tape_repr_names_sizes_and_type():
     case = make_case(CELLS["lstm"])
     assert repr(case.forward(F)[1]) == "<LSTMTape T=5 B=3 H=6 float64>"
     assert repr(case.forward(F, checkpoint=2)[1]) == "<LSTMTape T=5 B=3 H=6 float64 checkpoint=2>"
 
 
 @EACH
-def test_what_is_read_from_a_tape_is_the_readers_own(cell, options):
+def test_states_and_gates_are_new_arrays(cell, options):
     case = make_case(cell, options)
     _, tape, grads = case.run(F)
     for read in (tape.states, tape.gates):
         before = {name: array.copy() for name, array in read().items()}
         for array in read().values():
             assert array.flags.owndata
-            assert not any(np.shares_memory(array, other) for other in held(tape))
+            assert not any(np.shares_memory(array, other) for other in arrays_of_tape(tape))
             array[...] = np.nan
         assert_same_arrays(read(), before)
     assert_same_bits(case.backward(F, tape), grads)
 
 
 @EACH
-def test_the_tape_outlives_a_change_of_its_recurrent_mask(cell, options):
+def test_tape_is_unaffected_when_the_recurrent_mask_changes(cell, options):
     if cell.recurrence == "none":
         return
     case = make_case(cell, options)
@@ -190,7 +190,7 @@ def test_the_tape_outlives_a_change_of_its_recurrent_mask(cell, options):
 @pytest.mark.parametrize("sizes", [{"T": 0}, {"B": 0}, {"I": 0}], ids=str)
 @pytest.mark.parametrize("call", ["plain", "all"])
 @EACH
-def test_nothing_to_read_has_no_states_or_gates(cell, options, call, sizes):
+def test_states_and_gates_are_empty_when_the_sequence_is(cell, options, call, sizes):
     case = make_case(cell, options, call=call, **sizes)
     out, tape, grads = case.run(F)
     thin = case.forward(F, checkpoint=2)[1]
@@ -201,17 +201,15 @@ def test_nothing_to_read_has_no_states_or_gates(cell, options, call, sizes):
 
 
 @EACH
-def test_a_tape_is_not_pickled(cell, options):
+def test_tape_cannot_be_pickled(cell, options):
     _, tape = make_case(cell, options).forward(F)
-    said = (
-        f"{type(tape).__name__}: a tape must stay in the process that made it. Keep the arguments and run {cell.name}_"
-    )
+    said = f"{type(tape).__name__}: a tape cannot be pickled. Pickle the arguments and call {cell.name}_"
     with pytest.raises(TypeError, match=f"^{re.escape(said)}forward again$"):
         pickle.dumps(tape)
 
 
 class Stopped:
-    """Kernels whose backward is stopped by Ctrl-C, after it has written to what it need not leave alone."""
+    """Kernels whose backward is cancelled by Ctrl-C after it has written to its work arrays."""
 
     def __init__(self, kernels):
         self.kernels, self.added = kernels, None
@@ -228,7 +226,7 @@ class Stopped:
 
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray], ids=["C", "Fortran"])
 @EACH
-def test_a_stopped_backward_leaves_into_as_it_was(cell, options, layout, monkeypatch):
+def test_into_is_unchanged_when_backward_is_cancelled(cell, options, layout, monkeypatch):
     stopped = Stopped(_backend.kernels)
     monkeypatch.setattr(_backend, "kernels", stopped)
     case = make_case(cell, options)
@@ -245,7 +243,7 @@ def test_a_stopped_backward_leaves_into_as_it_was(cell, options, layout, monkeyp
 
 @pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")
 @EACH
-def test_reshaping_arguments_and_results_in_place_leaves_the_tape_alone(cell, options):
+def test_tape_is_unaffected_when_arguments_are_reshaped_in_place(cell, options):
     case = make_case(cell, options)
     _, _, expected = case.run(F)
     given = {name: array.copy() for name, array in case.arguments.items()}

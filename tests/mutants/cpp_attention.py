@@ -8,8 +8,8 @@ SOFTMAX = f"{INCLUDE}/softmax.hpp"
 SCORES = f"{INCLUDE}/attention_scores_impl.hpp"
 BLOCKS = f"{INCLUDE}/attention_blocks_impl.hpp"
 FORWARD = f"{INCLUDE}/attention_forward_impl.hpp"
-BACKWARD_ROWS = f"{INCLUDE}/attention_rows_impl.hpp"
-BACKWARD_PAIR = f"{INCLUDE}/attention_backward_pair_impl.hpp"
+BACKWARD_QUERIES = f"{INCLUDE}/attention_backward_queries_impl.hpp"
+BACKWARD_KEY_BLOCK = f"{INCLUDE}/attention_backward_key_block_impl.hpp"
 CACHE = f"{INCLUDE}/key_cache_impl.hpp"
 
 ATTENTION = "tests/functional/test_attention.py"
@@ -54,16 +54,16 @@ MUTANTS = [
     Mutant(
         "softmax over blocks: earlier blocks are not rescaled by the new maximum",
         SOFTMAX,
-        "madd(V::load(line), V::all(factor[r]), lanes[i])",
-        "V::load(line) + lanes[i]",
+        "madd(V::load(sum), V::all(rescale[r]), lanes[i])",
+        "V::load(sum) + lanes[i]",
         (ATTENTION, EDGES),
         killed_before=True,
     ),
     Mutant(
         "log-sum-exp: the sign of the sum's logarithm",
         FORWARD,
-        "softmax_.high[r] - std::log(scale)",
-        "softmax_.high[r] + std::log(scale)",
+        "softmax_.row_max[r] - std::log(inv_sum)",
+        "softmax_.row_max[r] + std::log(inv_sum)",
         (ATTENTION,),
         killed_before=True,
     ),
@@ -93,15 +93,15 @@ MUTANTS = [
     ),
     Mutant(
         "backward: dlse has the wrong sign",
-        BACKWARD_ROWS,
-        "delta -= args_.dlse[queries.at(args_.shape, r)];",
-        "delta += args_.dlse[queries.at(args_.shape, r)];",
+        BACKWARD_QUERIES,
+        "delta -= args_.dlse[queries.row_index(args_.shape, r)];",
+        "delta += args_.dlse[queries.row_index(args_.shape, r)];",
         (ATTENTION,),
         killed_before=True,
     ),
     Mutant(
-        "backward: dq lacks the columns of the later half of a key block",
-        BACKWARD_PAIR,
+        "backward: dq lacks the later half of the keys of a key block",
+        BACKWARD_KEY_BLOCK,
         "gemm::RowTerms<T>{rows, tile.keys.size()}",
         "gemm::RowTerms<T>{rows, (tile.keys.size() + 1) / 2}",
         (ATTENTION,),
@@ -109,7 +109,7 @@ MUTANTS = [
     ),
     Mutant(
         "backward: dropout is left out of dv",
-        BACKWARD_PAIR,
+        BACKWARD_KEY_BLOCK,
         "p_[i] *= factors_[i];",
         "(void)i;",
         (ATTENTION,),
@@ -134,7 +134,7 @@ MUTANTS = [
     Mutant(
         "key cache: an infinity among the values of a block is forgotten at the next append",
         CACHE,
-        "room_.finite[at] && finite",
+        "storage_.finite[block] && finite",
         "finite",
         (KV_CACHE, KV_CACHE_STATE),
         killed_before=True,

@@ -46,8 +46,8 @@ MUTANTS = [
     Mutant(
         "stream: a state of (c, h) is taken for (h, c)",
         f"{FUNCTIONAL}/stream.py",
-        'self._kernel.set(self._checked("state[0]", value[0]), self._checked("state[1]", value[1]))',
-        'self._kernel.set(self._checked("state[1]", value[1]), self._checked("state[0]", value[0]))',
+        'self._kernel.set(self._check_state("state[0]", value[0]), self._check_state("state[1]", value[1]))',
+        'self._kernel.set(self._check_state("state[1]", value[1]), self._check_state("state[0]", value[0]))',
         (f"{TESTS}/test_stream.py",),
         killed_before=True,
     ),
@@ -72,7 +72,7 @@ MUTANTS = [
         f"{FUNCTIONAL}/dense.py",
         "dx[...] = 0  # no outputs",
         "dx[...] = 1",
-        (f"{TESTS}/test_pairs.py",),
+        (f"{TESTS}/test_operation_layouts.py",),
         killed_before=True,
     ),
     Mutant(
@@ -160,7 +160,7 @@ MUTANTS = [
         f"{FUNCTIONAL}/embedding.py",
         '"0..V-1", rows - 1, keep, _ADVICE',
         '"0..V-1", rows - 1, False, _ADVICE',
-        (f"{TESTS}/test_pairs.py",),
+        (f"{TESTS}/test_operation_layouts.py",),
         killed_before=True,
     ),
     Mutant(

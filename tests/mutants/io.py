@@ -114,8 +114,8 @@ MUTANTS = [
     Mutant(
         "structure: custom objects are not found",
         f"{IO}/structure.py",
-        "self._custom.get(name, OWN.get(name))",
-        "OWN.get(name)",
+        "self._custom.get(name, BUILT_IN.get(name))",
+        "BUILT_IN.get(name)",
         (MODEL_TESTS,),
         killed_before=True,
     ),
@@ -130,8 +130,8 @@ MUTANTS = [
     Mutant(
         "structure: custom objects do not take the place of seqfuse's own of that name",
         f"{IO}/structure.py",
-        "self._custom.get(name, OWN.get(name))",
-        "OWN.get(name, self._custom.get(name))",
+        "self._custom.get(name, BUILT_IN.get(name))",
+        "BUILT_IN.get(name, self._custom.get(name))",
         (MODEL_TESTS,),
         killed_before=False,
     ),

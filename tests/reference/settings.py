@@ -2,7 +2,7 @@
 
 import pytest
 from support import attention_cases, multi_head_cases
-from support.cases import CELLS, Setting, settings_of
+from support.cases import CELLS, Setting, cell_settings
 from support.pairwise import settings
 
 # Two representatives of all activations, which have their own tests: one without and one with a constant.
@@ -12,7 +12,7 @@ FUNCTIONS = ("softsign", ("elu", 0.7))
 def values_of(cell):
     """Return the values of every option of a cell, by option."""
     values = {argument: list(FUNCTIONS) for argument in cell.activations}
-    for option, value in settings_of(cell):
+    for option, value in cell_settings(cell):
         if option not in cell.activations:
             values.setdefault(option, []).append(value)
     return values

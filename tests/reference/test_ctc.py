@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.cases import assert_gradient, central_differences
-from support.ctc_cases import CALLS, case_of, probabilities
+from support.ctc_cases import CALLS, make_ctc_case, probabilities
 
 from seqfuse import reference
 
@@ -22,7 +22,7 @@ def test_ctc_loss_equals_the_sum_over_all_paths(steps, blank):
 
 @pytest.mark.parametrize("call", CALLS)
 def test_ctc_loss_backward_matches_central_differences(call):
-    case = case_of(call, T=9, B=3, C=4, S=3)
+    case = make_ctc_case(call, T=9, B=3, C=4, S=3)
     possible = np.isfinite(case.forward(reference)[0])
     assert possible.any()
 
@@ -45,13 +45,13 @@ def test_ctc_loss_of_an_impossible_row_is_inf_with_gradient_0(labels):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 def test_ctc_loss_computes_in_the_dtype_of_the_logits(dtype):
-    results = case_of("all", dtype=dtype).run(reference)
+    results = make_ctc_case("all", dtype=dtype).run(reference)
     assert results["losses"].dtype == results["dlogits"].dtype == dtype
 
 
 def test_ctc_loss_matches_torch():
     torch = pytest.importorskip("torch")
-    case = case_of("lengths", T=20, B=5)
+    case = make_ctc_case("lengths", T=20, B=5)
     torch_logits = torch.tensor(case.logits, requires_grad=True)
     losses = torch.nn.functional.ctc_loss(
         torch_logits.log_softmax(-1), torch.from_numpy(case.labels), torch.from_numpy(case.options["lengths"]),

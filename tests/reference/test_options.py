@@ -24,7 +24,7 @@ EACH_VARIANT = pytest.mark.parametrize(("cell", "options"), VARIANTS)
 
 def taking(option):
     return pytest.mark.parametrize(
-        ("cell", "options"), [param for param in VARIANTS if option in param.values[0].takes]
+        ("cell", "options"), [param for param in VARIANTS if option in param.values[0].accepts]
     )
 
 
@@ -72,7 +72,7 @@ def test_results_have_the_type_of_the_arguments_with_each_option(cell, dtype):
 @EACH_VARIANT
 def test_defaults_written_out_are_the_defaults(cell, options):
     case = make_case(cell, options, call="all")
-    written = {name: f.name for name, f in cell.activations.items()} | dict.fromkeys(cell.takes)
+    written = {name: f.name for name, f in cell.activations.items()} | dict.fromkeys(cell.accepts)
     out, tape = case.forward(reference, **written, checkpoint=None)
     assert_same_bits(out, run(case)[0])
     assert_same_bits(case.backward(reference, tape), run(case)[1])

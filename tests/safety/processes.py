@@ -28,7 +28,7 @@ def shared_case(name):
     return make_case(CELLS[name], T=20, B=9, I=7, H=67, dtype=np.float32, call="lengths")
 
 
-def results_of(name, threads=2):
+def all_results(name, threads=2):
     """Outputs and gradients of `shared_case`, as a flat list of arrays."""
     with sf.num_threads(threads):
         out, _, grads = shared_case(name).run(F)
@@ -49,8 +49,8 @@ def results_of_attention(threads=2):
 
 
 def results_of_everything(threads=2):
-    """`results_of` all cells, and of attention, in one list."""
-    return [a for name in CELLS for a in results_of(name, threads)] + results_of_attention(threads)
+    """`all_results` all cells, and of attention, in one list."""
+    return [a for name in CELLS for a in all_results(name, threads)] + results_of_attention(threads)
 
 
 def same_bits(actual, expected):

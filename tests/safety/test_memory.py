@@ -17,7 +17,7 @@ PROCESS = """
     import os, resource
     import numpy as np, seqfuse as sf
     from safety.processes import (
-        CELLS, F, results_of, results_of_attention, same_bits, shared_attention, shared_case,
+        CELLS, F, all_results, results_of_attention, same_bits, shared_attention, shared_case,
     )
     PAGE = resource.getpagesize()
     def bytes_of(column):  # 0: addresses, 1: resident
@@ -39,7 +39,7 @@ def test_a_call_that_memory_is_refused_raises_and_the_next_one_works(name, threa
     """A limit on the addresses: y fits, the tape does not; of what backward takes, the more the higher the limit."""
     code = f"""
     sf.set_num_threads({threads})
-    expected = results_of({name!r}, {threads})  # starts the threads, which take addresses too
+    expected = all_results({name!r}, {threads})  # starts the threads, which take addresses too
     case = shared_case({name!r})
     arguments = {{a: case.arguments[a] for a in ("W", "U", "b") if a in case.arguments}}
     x = np.broadcast_to(case.arguments["x"][0, 0], (4000, 64, 7))
@@ -47,7 +47,7 @@ def test_a_call_that_memory_is_refused_raises_and_the_next_one_works(name, threa
     forward, backward = getattr(F, "{name}_forward"), getattr(F, "{name}_backward")
     allow(100 << 20)
     assert refused(lambda: forward(x, **arguments, lengths=lengths)), "y takes 69 MB"
-    assert same_bits(results_of({name!r}, {threads}), expected)
+    assert same_bits(all_results({name!r}, {threads}), expected)
     allow()
     (y, *_), tape = forward(x, **arguments, lengths=lengths)
     times = 0
@@ -55,7 +55,7 @@ def test_a_call_that_memory_is_refused_raises_and_the_next_one_works(name, threa
         allow(more)
         times += bool(refused(lambda: backward(tape, y)))
     assert times > 3, times
-    assert same_bits(results_of({name!r}, {threads}), expected)
+    assert same_bits(all_results({name!r}, {threads}), expected)
     print("lives")
     """
     assert run_in_new_interpreter(PROCESS + code).strip() == "lives"

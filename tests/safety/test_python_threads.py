@@ -9,7 +9,7 @@ import seqfuse as sf
 from seqfuse import functional as F
 from seqfuse._cells import CELLS
 
-from .processes import results_of, results_of_attention, same_bits, shared_attention, shared_case
+from .processes import all_results, results_of_attention, same_bits, shared_attention, shared_case
 
 pytestmark = pytest.mark.serial
 
@@ -36,14 +36,14 @@ def pack(name, case):
 
 @EACH
 def test_calls_at_once_give_the_bits_of_one(name):
-    expected = results_of(name, 1)
-    assert all(same_bits(r, expected) for r in at_once(lambda caller: results_of(name, 1 + caller % 3)))
+    expected = all_results(name, 1)
+    assert all(same_bits(r, expected) for r in at_once(lambda caller: all_results(name, 1 + caller % 3)))
 
 
 def test_calls_of_different_cells_at_once_give_the_bits_of_one():
     names = list(CELLS)[:CALLERS]
-    expected = {name: results_of(name, 1) for name in names}
-    results = at_once(lambda caller: (names[caller], results_of(names[caller])))
+    expected = {name: all_results(name, 1) for name in names}
+    results = at_once(lambda caller: (names[caller], all_results(names[caller])))
     assert all(same_bits(r, expected[name]) for name, r in results)
 
 

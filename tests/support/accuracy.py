@@ -8,10 +8,10 @@ from seqfuse import functional as F
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
 
 # Kernels without fused multiply-adds round every term of a sum twice, and are judged by a BLAS that has them.
-TIMES = 2 if _backend.isa in _backend.fused() else 3
+TIMES = 2 if _backend.isa in _backend.with_fma() else 3
 
 
-def results_of(case, module):
+def all_results(case, module):
     """Everything a case gives, by name."""
     out, _, grads = case.run(module)
     return {name: a for name, a in (out._asdict() | grads._asdict()).items() if a is not None}
@@ -27,8 +27,8 @@ def assert_rule_of_accuracy(cases):
     largest = {}
     for label, seeds in cases:
         wider = [case.astype(WIDER[next(iter(case.arguments.values())).dtype.type]) for case in seeds]
-        kernel, plain = ([results_of(case, module) for case in seeds] for module in (F, reference))
-        truth = [results_of(case, reference) for case in wider]
+        kernel, plain = ([all_results(case, module) for case in seeds] for module in (F, reference))
+        truth = [all_results(case, reference) for case in wider]
         for name in truth[0]:
             got, allowed, true = (np.stack([one[name].ravel() for one in of]) for of in (kernel, plain, truth))
             if not true.size:

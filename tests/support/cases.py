@@ -67,7 +67,7 @@ FUNCTIONS = (
 BOUNDED = ("tanh", "sigmoid", "hard_sigmoid", "softsign")
 
 
-def name_of(function: Any) -> str:
+def activation_name(function: Any) -> str:
     """The name of an activation without its constants."""
     return function if isinstance(function, str) else function[0]
 
@@ -85,10 +85,10 @@ class Setting(NamedTuple):
         return self.option if self.value is True else f"{self.option}={self.value}"
 
 
-def settings_of(cell: Cell, functions: Iterable[Any] = FUNCTIONS) -> list[Setting]:
+def cell_settings(cell: Cell, functions: Iterable[Any] = FUNCTIONS) -> list[Setting]:
     """Every setting of every option that the cell takes, with these of the activations."""
     settings = [Setting(a, f) for a, default in cell.activations.items() for f in functions if f != default.name]
-    settings += [Setting(name, 0.7 if name == "clip" else True) for name in cell.takes]
+    settings += [Setting(name, 0.7 if name == "clip" else True) for name in cell.accepts]
     settings += [Setting(name, value) for name, values in cell.options.items() for value in values[1:]]
     return [
         *settings,
@@ -104,12 +104,12 @@ def _params(of: Callable[[Cell], list[tuple[Setting, ...]]]) -> list[Any]:
 # Every activation goes through one switch, whatever the cell: a bounded one with constants and an unbounded one stand
 # for all of them. EVERY_ACTIVATION goes through them in two cells that have both kinds of activation.
 REPRESENTATIVES = (("hard_sigmoid", 0.3, 0.4), ("elu", 0.7))
-OPTIONS = _params(lambda cell: [(setting,) for setting in settings_of(cell, REPRESENTATIVES)])
+OPTIONS = _params(lambda cell: [(setting,) for setting in cell_settings(cell, REPRESENTATIVES)])
 PAIRS = _params(
-    lambda cell: [(a, b) for a, b in combinations(settings_of(cell, REPRESENTATIVES), 2) if a.option != b.option]
+    lambda cell: [(a, b) for a, b in combinations(cell_settings(cell, REPRESENTATIVES), 2) if a.option != b.option]
 )
 EVERY_ACTIVATION = _params(
-    lambda cell: [(s,) for s in settings_of(cell) if s.option in cell.activations and cell.name in ("lstm", "mingru")]
+    lambda cell: [(s,) for s in cell_settings(cell) if s.option in cell.activations and cell.name in ("lstm", "mingru")]
 )
 
 
@@ -223,7 +223,7 @@ def make_case(
     arguments = {name: scale * a for name, a in arguments.items()}
     if "recurrent_mask" in chosen:
         arguments["recurrent_mask"] = (rng.random(size=(B, H)) < 0.75) / 0.75
-    if name_of(chosen.get("recurrent_activation", "sigmoid")) not in BOUNDED:
+    if activation_name(chosen.get("recurrent_activation", "sigmoid")) not in BOUNDED:
         arguments |= {name: arguments[name] / 2 for name in ("W", "U", "b", "peephole") if name in arguments}
     of_the_cell = (*cell.activations, *cell.options, "clip")
     all_options = {**(options or {}), **{name: value for name, value in chosen.items() if name in of_the_cell}}

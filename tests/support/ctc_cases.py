@@ -1,6 +1,6 @@
 """Random calls of the CTC loss, and the probability of labels from all paths.
 
-    case_of(call, ...)              a Case: logits, labels and the gradient of the losses, sampled from a seed
+    make_ctc_case(call, ...)              a Case: logits, labels and the gradient of the losses, sampled from a seed
     case.run(module)                {"losses": ..., "dlogits": ...}
     spell(path, blank)              the labels that a path spells
     probabilities(logits, blank)    {labels: probability} of all labels, for a row with few steps and classes
@@ -57,7 +57,7 @@ class Case:
         return Case(x, self.labels[b : b + 1, :count], self.dlosses[b : b + 1], options, np.ones((len(x), 1), bool))
 
 
-def case_of(
+def make_ctc_case(
     call: str = "plain",
     *,
     T: int = 17,

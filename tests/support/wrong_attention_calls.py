@@ -148,8 +148,8 @@ NUMBER_ROWS = [
 ]
 
 BACKWARD_ROWS = [
-    ("tape", None, TypeError, "must be what attention_forward returned; got NoneType"),
-    ("tape", (1, 2), TypeError, "must be what attention_forward returned; got tuple"),
+    ("tape", None, TypeError, "must come from attention_forward; got NoneType"),
+    ("tape", (1, 2), TypeError, "must come from attention_forward; got tuple"),
     *rows_of_numbers("dy", B, HQ, TQ, DV),
     ("dy", None, TypeError, f"{KINDS} object"),
     ("dy", zeros(B, HQ, TQ, D), ValueError, "must be (B, Hq, Tq, Dv) = (2, 4, 3, 7); got (2, 4, 3, 6)"),

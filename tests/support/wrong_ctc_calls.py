@@ -77,7 +77,7 @@ TABLE = {
     "ctc_loss": ROWS_OF_LOSS,
     "ctc_loss_forward": ROWS_OF_LOSS,
     "ctc_loss_backward": [
-        ("tape", None, TypeError, "must be what ctc_loss_forward returned; got NoneType"),
+        ("tape", None, TypeError, "must come from ctc_loss_forward; got NoneType"),
         *rows_of_numbers("dlosses", B),
         ("dlosses", zeros(T), ValueError, "must be (B,) = (2,); got (5,)"),
         ("dlosses", zeros(B, 1), ValueError, "must be (B,) = (2,); got (2, 1)"),

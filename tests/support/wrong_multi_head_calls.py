@@ -119,12 +119,12 @@ def into(**changes):
 
 WRITTEN = "must be a numpy.ndarray, it is written to; got"
 BACKWARD_ROWS = [
-    ("tape", None, TypeError, "must be what multi_head_attention_forward returned; got NoneType"),
+    ("tape", None, TypeError, "must come from multi_head_attention_forward; got NoneType"),
     (
         "tape",
         F.dense_forward(zeros(1, 1), zeros(1, 1))[1],
         TypeError,
-        "multi_head_attention_forward returned; got DenseTape",
+        "multi_head_attention_forward; got DenseTape",
     ),
     *rows_of_numbers("dy", B, TQ, O),
     ("dy", zeros(B, TQ, O + 1), ValueError, "must be (B, Tq, O) = (2, 3, 11); got (2, 3, 12)"),

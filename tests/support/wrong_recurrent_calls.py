@@ -136,11 +136,11 @@ def rows_of_matrix(GH, name, one):
     ]
     if name != "H":
         return [*rows, ("U", zeros(GH, H), ValueError, f"= (4, {GH}); got ({GH}, 4). {one}_hh.T")]
-    return [*rows, ("U", zeros(H), ValueError, "must be (H, H) = (4, 4); got (4,). For a weight a unit use indrnn")]
+    return [*rows, ("U", zeros(H), ValueError, "must be (H, H) = (4, 4); got (4,). For one weight per unit use indrnn")]
 
 
 def rows_of_diagonal(GH, name, one):
-    advice = "Pass its diagonal, np.diag(U), or use rnn, which takes all of it"
+    advice = "Pass its diagonal, np.diag(U), or use rnn, which uses the whole matrix"
     return [
         ("U", zeros(H, H), ValueError, f"must be (H,) = (4,); got (4, 4). {advice}"),
         ("U", zeros(H, 2), ValueError, "must be (H,) = (4,); got (4, 2)"),
@@ -152,7 +152,7 @@ def rows_of_diagonal(GH, name, one):
 
 def rows_of_input(GH, name, one):
     return [
-        ("W", zeros(I, 7), ValueError, "must be (I, 2*H); got (3, 7). Its columns are 2 blocks of H, one a gate"),
+        ("W", zeros(I, 7), ValueError, "must be (I, 2*H); got (3, 7). Its columns are 2 blocks of H, one per gate"),
         ("W", zeros(I, 0), ValueError, "must be (I, 2*H) with H at least 1; got (3, 0)"),
         ("W", zeros(I, GH, 1), ValueError, "must be (I, 2*H)"),
     ]
@@ -203,8 +203,8 @@ def rows_of_backward(cell):
     shared = zeros(W.size + GH)
     overlapping = (shared[: W.size].reshape(W.shape), *middle, shared[W.size - 1 :][:GH])
     rows = [
-        ("tape", None, TypeError, f"must be what {cell}_forward returned; got NoneType"),
-        ("tape", 3, TypeError, f"must be what {cell}_forward returned; got int"),
+        ("tape", None, TypeError, f"must come from {cell}_forward; got NoneType"),
+        ("tape", 3, TypeError, f"must come from {cell}_forward; got int"),
         *rows_of_numbers("dy", T, B, H),
         ("dy", zeros(T, B, H - 1), ValueError, "must be (T, B, H) = (5, 2, 4); got (5, 2, 3)"),
         *rows_of_flag("need_dx"),
@@ -247,7 +247,7 @@ for cell in CELLS:
         ("x", zeros(T, B, I + 1), ValueError, "must be (T, B, I) = (5, 2, 3); got (5, 2, 4)"),
     ]
     if "c" not in CELLS[cell].states:
-        no_c = f"must be None, {cell} has no such state; got ndarray"
+        no_c = f"must be None, {cell} has no cell state; got ndarray"
         TABLE[f"packed_{cell}"].append(("c0", zeros(B, H), ValueError, no_c))
     if CELLS[cell].recurrence == "none":
         no_U = f"must be None, {cell} has no U that h_prev enters; got ndarray"

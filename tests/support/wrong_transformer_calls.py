@@ -27,7 +27,7 @@ D, R = 6, 4
 def rows_of_backward(operation, x, dy):
     """Return the wrong tapes and wrong dy of a backward function. `x` is a shape and `dy` its symbols."""
     return [
-        ("tape", None, TypeError, f"must be what {operation}_forward returned; got NoneType"),
+        ("tape", None, TypeError, f"must come from {operation}_forward; got NoneType"),
         *rows_of_numbers("dy", *x),
         ("dy", zeros(*x, 1), ValueError, f"must be {dy} = {x}; got {(*x, 1)}"),
     ]

@@ -1,8 +1,10 @@
-// What a caller of scaled dot-product attention sees.
+// Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762): arguments and functions.
 //
-//     s = q . k * scale                        or softcap * tanh(that / softcap)
-//     p = softmax over keys of (s + mask)      excluded keys left out; a query with none left has p = 0
-//     y = sum over keys of dropout(p) v
+//     s = score_scale * q . k          or softcap * tanh(score_scale * q . k / softcap)
+//     p = softmax over keys of (s + mask)
+//     y = sum over keys of dropout(p) * v
+//
+// Excluded keys take no part in the softmax. A query that may attend to no key has p = 0 and y = 0.
 #pragma once
 
 #include <cstdint>
@@ -13,58 +15,72 @@
 
 namespace seqfuse {
 
-// Hq is a multiple of Hk: query head h attends to key head h / group.
+// Hq is a multiple of Hk: query head h attends to key head h / group().
 struct AttentionShape {
-  Index B = 0, Hq = 0, Hk = 1, Tq = 0, Tk = 0, D = 0, Dv = 0;
+  Index B = 0;   // batch rows
+  Index Hq = 0;  // query heads
+  Index Hk = 1;  // key heads
+  Index Tq = 0;  // queries
+  Index Tk = 0;  // keys
+  Index D = 0;   // features of a query or key
+  Index Dv = 0;  // features of a value
 
   Index group() const { return Hq / Hk; }
 };
 
-// How scores are made of products.
+// How scores are computed from q . k, which keys are excluded, and dropout of the weights p.
 template <class T>
 struct AttentionOptions {
-  T scale = 1;
-  T softcap = 0;  // 0: none
+  T score_scale = 1;
+  T softcap = 0;  // 0: no softcap
   KeyInterval interval;
   AttentionMask<T> mask;
-  double dropout = 0;  // the share of weights that is dropped, [0, 1)
-  std::uint64_t seed = 0;
+  double dropout = 0;      // fraction of the weights that is dropped, in [0, 1)
+  std::uint64_t seed = 0;  // key of the random numbers of dropout
 
-  // Whether queries differ in the keys that they may attend to.
-  bool selects() const { return interval.by_position() || static_cast<bool>(mask); }
+  // Returns true if the keys that a query may attend to depend on the query.
+  bool keys_depend_on_query() const { return interval.depends_on_query() || static_cast<bool>(mask); }
 };
 
-// Of every row (B, Hq, Tq) forward keeps the greatest score (-inf: nothing to attend to) and the reciprocal of the sum
-// of exp(score - greatest): 0 where nothing is left. A log-sum-exp is too coarse for rows near the largest numbers.
+// Arguments of attention_forward. No output overlaps an input or another output.
+//
+// For each query, forward can store row_max, its largest score, and inv_sum = 1 / sum of exp(score - row_max), for
+// the backward. A query that may attend to no key has row_max = -inf and inv_sum = 0. The backward does not use lse =
+// row_max - log(inv_sum) instead: if row_max is huge, rounding removes the logarithm from the difference.
 template <class T>
 struct AttentionForwardArgs {
   AttentionShape shape;
-  Heads<const T> q, k, v;  // (B, Hq, Tq, D), (B, Hk, Tk, D), (B, Hk, Tk, Dv)
+  Heads<const T> q;  // (B, Hq, Tq, D)
+  Heads<const T> k;  // (B, Hk, Tk, D)
+  Heads<const T> v;  // (B, Hk, Tk, Dv)
   AttentionOptions<T> options;
-  Heads<T> y;                   // (B, Hq, Tq, Dv) out
-  T* high_out = nullptr;        // (B, Hq, Tq) out; these three may be none
-  T* reciprocal_out = nullptr;  // (B, Hq, Tq) out
-  T* lse_out = nullptr;         // (B, Hq, Tq) out: log of the sum of exp(score)
+  Heads<T> y;                // (B, Hq, Tq, Dv), written
+  T* row_max_out = nullptr;  // (B, Hq, Tq), contiguous; null: not stored
+  T* inv_sum_out = nullptr;  // (B, Hq, Tq), contiguous; null: not stored
+  T* lse_out = nullptr;      // (B, Hq, Tq), contiguous: log of the sum of exp(score); null: not stored
   int threads = 1;
   CancellationToken cancellation;
 };
 
+// Arguments of attention_backward. No output overlaps an input or another output.
 template <class T>
 struct AttentionBackwardArgs {
   AttentionShape shape;
-  Heads<const T> q, k, v, y, dy;
+  Heads<const T> q, k, v, y;  // inputs of the forward, and its output y
+  Heads<const T> dy;          // (B, Hq, Tq, Dv)
   AttentionOptions<T> options;
-  const T* high = nullptr;
-  const T* reciprocal = nullptr;
-  const T* dlse = nullptr;   // (B, Hq, Tq): gradient of high - log(reciprocal); or none
-  Heads<T> dq_out;           // (B, Hq, Tq, D)
-  Heads<T> dk_out, dv_out;   // (B, Hk, Tk, D), (B, Hk, Tk, Dv): zeros, written up to the lengths
-  T* dmask_inout = nullptr;  // (B, Hq, Tq, Tk): zeros, written where a query attends; or none
+  const T* row_max = nullptr;  // (B, Hq, Tq), as stored by the forward
+  const T* inv_sum = nullptr;  // (B, Hq, Tq), as stored by the forward
+  const T* dlse = nullptr;     // (B, Hq, Tq): gradient of lse; null: zeros
+  Heads<T> dq_out;             // (B, Hq, Tq, D)
+  Heads<T> dk_out;             // (B, Hk, Tk, D): zeros on entry; keys from lengths[b] on are not written
+  Heads<T> dv_out;             // (B, Hk, Tk, Dv): zeros on entry; keys from lengths[b] on are not written
+  T* dmask_inout = nullptr;    // (B, Hq, Tq, Tk): zeros on entry; excluded keys are not changed; null: not computed
   int threads = 1;
   CancellationToken cancellation;
 };
 
-// False: stopped.
+// Both functions return false if the call was cancelled. The outputs are then undefined.
 template <class T>
 bool attention_forward(const AttentionForwardArgs<T>& args);
 template <class T>

@@ -1,23 +1,26 @@
-// The backward of attention: key blocks are columns, and for each column its blocks of queries go by.
+// Attention backward: for each key block, go over the query blocks that may attend to it.
 //
-//     s, p      again, from the row's greatest score and the reciprocal of its sum      p = exp(s - high) / sum
-//     dp        = dy v^T, through dropout
-//     delta     = sum over dv of dy y = sum over keys of p dp, less the gradient of the log-sum-exp
-//     ds        = p (dp - delta)                            gradient of the mask
-//     da        = ds * scale * d(softcap)                   gradient of q . k
-//     dv += (dropped p)^T dy     dk += da^T q               a column's own, in the second-level cache
-//     dq += da k                                            over columns, from the first to the last
+//     s, p     recomputed with row_max and inv_sum from the forward: p = exp(s - row_max) * inv_sum
+//     dp     = dropout(dy v^T)
+//     delta  = sum over features of dy * y - dlse                 (equals sum over keys of p * dp, minus dlse)
+//     ds     = p * (dp - delta)                                   gradient of the mask
+//     da     = ds * score_scale * (derivative of the softcap)     gradient of q . k
+//     dv    += dropout(p)^T dy,  dk += da^T q                     accumulated in the second-level cache
+//     dq    += da k                                               accumulated over key blocks, first to last
 //
-// Five products of 64 x 60 x D a pair of blocks, all on the tile of gemm.hpp: 5 D multiply-adds a pair of query and
-// key at D = Dv, and about 20 operations in between: at D = 64 at most 0.94 of the multiply-add peak. Chains: over the
-// keys of a block (dq), over the rows of a block of queries (dk, dv); blocks are added in order. With several threads
-// on one head a thread has columns of its own, and before it adds to the dq of a block of queries it waits for the
-// thread that has the column before: a wave that runs down the columns, and the same sums for any number of threads.
+// Cost: five products of 60 x 64 x D per query block and key block, all with the register tile of gemm.hpp. With
+// D = Dv that is 5 * D multiply-adds per query and key, and about 20 other operations. At D = 64 at most 0.94 of the
+// multiply-add peak remains.
+//
+// Order of the sums: dq is summed over the keys of a key block, dk and dv over the rows of a query block; then blocks
+// are added in order. If several threads share a key head, each computes its own key blocks. Before a thread adds to
+// the dq of a query block, it waits for the thread with the previous key block. So the sums are the same for any
+// number of threads.
 #pragma once
 
 #include <vector>
 
-#include "seqfuse/attention_backward_pair_impl.hpp"
+#include "seqfuse/attention_backward_key_block_impl.hpp"
 #include "seqfuse/attention_schedule_impl.hpp"
 
 namespace seqfuse {
@@ -27,36 +30,40 @@ bool attention_backward(const AttentionBackwardArgs<T>& args) {
   using namespace attention;
   const parallel::FlushDenormals flush;
   const AttentionShape& shape = args.shape;
-  const Schedule plan(shape, kGradientRows, 5, args.threads);
-  const auto some = static_cast<std::size_t>(plan.shared ? 1 : plan.threads);
-  std::vector<GradientRows<T>> rows;
-  std::vector<BackwardWork<T>> work;
-  for (std::size_t i = 0; i < some; ++i) rows.emplace_back(args, plan.rows);
-  for (int i = 0; i < plan.threads; ++i) work.emplace_back(args);
+  const Schedule plan(shape, kBackwardRows, 5, args.threads);
+  const auto key_heads_at_once = static_cast<std::size_t>(plan.shared ? 1 : plan.threads);
+  std::vector<BackwardQueries<T>> queries;
+  std::vector<KeyBlockBackward<T>> backwards;
+  for (std::size_t i = 0; i < key_heads_at_once; ++i) queries.emplace_back(args, plan.query_rows);
+  for (int i = 0; i < plan.threads; ++i) backwards.emplace_back(args);
 
-  const auto columns_of = [&](Index unit) { return divide_up(args.options.interval.limit(unit / shape.Hk), kKeys); };
+  const auto key_blocks = [&](Index key_head) {
+    return divide_up(args.options.interval.limit(key_head / shape.Hk), kKeys);
+  };
   if (!plan.shared)
-    return plan.for_each_unit(args.cancellation, [&](Index unit, int thread) {
+    return plan.for_each_key_head(args.cancellation, [&](Index key_head, int thread) {
       const auto at = static_cast<std::size_t>(thread);
-      rows[at].begin(unit / shape.Hk, unit % shape.Hk);
-      for (Index block = 0; block < plan.blocks; ++block) rows[at].prepare(block);
-      for (Index column = 0; column < columns_of(unit); ++column) work[at].run(rows[at], column);
-      for (Index block = 0; block < plan.blocks; ++block) rows[at].store(block);
+      queries[at].set_key_head(key_head / shape.Hk, key_head % shape.Hk);
+      for (Index block = 0; block < plan.query_blocks; ++block) queries[at].prepare(block);
+      for (Index block = 0; block < key_blocks(key_head); ++block) backwards[at].run(queries[at], block);
+      for (Index block = 0; block < plan.query_blocks; ++block) queries[at].store(block);
     });
-  for (Index unit = 0; unit < plan.units; ++unit) {
-    rows[0].begin(unit / shape.Hk, unit % shape.Hk);
-    const auto each_block = [&](auto&& f) {
+  for (Index key_head = 0; key_head < plan.key_heads; ++key_head) {
+    queries[0].set_key_head(key_head / shape.Hk, key_head % shape.Hk);
+    const auto for_each_query_block = [&](auto&& f) {
       parallel::run(plan.threads, [&](int thread, int team) {
-        const Range share = share_of(plan.blocks, thread, team);
-        for (Index block = share.begin; block < share.end; ++block) f(block);
+        const Range part = share_of(plan.query_blocks, thread, team);
+        for (Index block = part.begin; block < part.end; ++block) f(block);
       });
     };
-    each_block([&](Index block) { rows[0].prepare(block); });
-    const parallel::Work work_of_column = plan.work_of_block * plan.blocks / std::max<Index>(columns_of(unit), 1);
-    if (!plan.for_each(columns_of(unit), work_of_column, args.cancellation,
-                       [&](Index column, int thread) { work[static_cast<std::size_t>(thread)].run(rows[0], column); }))
+    for_each_query_block([&](Index block) { queries[0].prepare(block); });
+    const parallel::Work work_per_key_block =
+        plan.work_per_query_block * plan.query_blocks / std::max<Index>(key_blocks(key_head), 1);
+    if (!plan.for_each(key_blocks(key_head), work_per_key_block, args.cancellation, [&](Index block, int thread) {
+          backwards[static_cast<std::size_t>(thread)].run(queries[0], block);
+        }))
       return false;
-    each_block([&](Index block) { rows[0].store(block); });
+    for_each_query_block([&](Index block) { queries[0].store(block); });
   }
   return true;
 }

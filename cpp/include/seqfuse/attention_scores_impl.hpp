@@ -1,4 +1,5 @@
-// Scores of a few rows of queries with the keys of one block: what forward and backward have in common.
+// Scores of a few query rows with one key block: products, softcap, mask and exclusion; and the factors of dropout.
+// The forward and the backward share this file, so that the backward recomputes the scores with the same bits.
 #pragma once
 
 #include <array>
@@ -9,35 +10,36 @@
 
 namespace seqfuse::attention {
 
-// Rows of a query block with the keys of a block that any of them reaches: whole lines of keys, from the block's
-// first key on. `whole`: every row may attend to every key, so nothing needs to be selected.
+// The part of a query block and of a key block whose scores are computed together.
 struct ScoreTile {
-  Range rows;  // of the query block
-  Range keys;  // within the key block
-  bool whole = false;
+  Range rows;         // of the query block
+  Range keys;         // of the key block, rounded out to whole cache lines: keys that some row may attend to
+  bool full = false;  // every row may attend to every key of the block, so no score is excluded
 };
 
-// The part of a row's keys that lies in the block whose first key is `first`.
-inline Range within(Range keys, Index first) {
-  return {std::clamp<Index>(keys.begin - first, 0, kKeys), std::clamp<Index>(keys.end - first, 0, kKeys)};
+// Returns the part of `keys` that is in the key block that begins at first_key, relative to first_key.
+inline Range keys_in_block(Range keys, Index first_key) {
+  return {std::clamp<Index>(keys.begin - first_key, 0, kKeys), std::clamp<Index>(keys.end - first_key, 0, kKeys)};
 }
 
-template <class T, int kMost>
-ScoreTile tile_of(const QueryBlock<T, kMost>& queries, Range rows, Index first, bool masked) {
-  if (!masked && queries.shared.begin <= first && first + kKeys <= queries.shared.end) return {rows, {0, kKeys}, true};
-  Range all{kKeys, 0}, shared{0, kKeys};
+// Returns the tile of the query rows `rows` and the key block that begins at first_key. masked: there is a mask.
+template <class T, int kMaxRows>
+ScoreTile make_score_tile(const QueryBlock<T, kMaxRows>& queries, Range rows, Index first_key, bool masked) {
+  if (!masked && queries.common_keys.begin <= first_key && first_key + kKeys <= queries.common_keys.end)
+    return {rows, {0, kKeys}, true};
+  Range all{kKeys, 0}, common{0, kKeys};
   for (Index r = rows.begin; r < rows.end; ++r) {
-    const Range here = within(queries.keys[r], first);
+    const Range here = keys_in_block(queries.keys[r], first_key);
     if (!here.empty()) all = {std::min(all.begin, here.begin), std::max(all.end, here.end)};
-    shared = {std::max(shared.begin, here.begin), std::min(shared.end, here.end)};
+    common = {std::max(common.begin, here.begin), std::min(common.end, here.end)};
   }
   if (all.empty()) return {rows, {}, false};
-  const bool whole = !masked && shared.size() == kKeys;
-  return {rows, {all.begin / kLine<T> * kLine<T>, round_up(all.end, kLine<T>)}, whole};
+  const bool full = !masked && common.size() == kKeys;
+  return {rows, {all.begin / kLine<T> * kLine<T>, round_up(all.end, kLine<T>)}, full};
 }
 
-// The product of rows 0 .. count with the packed keys (or values) of a tile, panel by panel; target(key): what the panel
-// that begins at this key of the block goes to.
+// Multiplies `count` rows of n numbers by the keys `keys` of packed panels (keys or values of one key block), panel
+// by panel. target(key) returns the target of the products with the packets from `key` on.
 template <class T, class TargetOf>
 void multiply_panels(const T* const* rows, Index count, Index n, const T* panels, Range keys, TargetOf&& target) {
   constexpr Index kWidth = kPanelKeys<T>;
@@ -48,7 +50,7 @@ void multiply_panels(const T* const* rows, Index count, Index n, const T* panels
   }
 }
 
-// Lanes 0, 1, 2, ...
+// Returns the packet 0, 1, 2, ...
 template <class T>
 Vec<T> lane_numbers() {
   alignas(kAlignment) static constexpr auto kNumbers = [] {
@@ -59,9 +61,7 @@ Vec<T> lane_numbers() {
   return Vec<T>::load(kNumbers.data());
 }
 
-// Scores of a tile's rows, -inf where excluded; s (rows of the tile, kKeys). greatest[r]: the greatest of row r, in
-// lanes, -inf where all are excluded. With `slope` the derivative of the softcap goes there.
-template <class T, int kMost>
+template <class T, int kMaxRows>
 class Scores {
  public:
   using V = Vec<T>;
@@ -69,51 +69,55 @@ class Scores {
 
   Scores(const AttentionOptions<T>& options, Index D) : options_(options), D_(D) {}
 
-  void compute(const QueryBlock<T, kMost>& queries, const KeyBlock<T>& block, Index first, const ScoreTile& tile, T* s,
-               V* greatest, T* slope) const {
-    for (Index r = 0; r < tile.rows.size(); ++r) greatest[r] = V::all(kLowest);
+  // Writes the scores of a tile to s (rows of the tile, kKeys), -inf for excluded keys. The largest lane of
+  // max_lanes[r] becomes the maximum of row r, or -inf if all its keys are excluded. If slope is not null, writes the
+  // derivative of the softcap to slope (rows of the tile, kKeys).
+  void compute(const QueryBlock<T, kMaxRows>& queries, const KeyBlock<T>& block, Index first_key, const ScoreTile& tile,
+               T* s, V* max_lanes, T* slope) const {
+    for (Index r = 0; r < tile.rows.size(); ++r) max_lanes[r] = V::all(kLowest);
     multiply_panels<T>(queries.q + tile.rows.begin, tile.rows.size(), D_, block.keys, tile.keys,
-                       [&](Index key) { return Target<T>::scores(s + key, options_.scale, greatest); });
-    if (!tile.whole || options_.softcap != T(0)) select_keys(queries, first, tile, s, greatest, slope);
+                       [&](Index key) { return Target<T>::scores(s + key, options_.score_scale, max_lanes); });
+    if (!tile.full || options_.softcap != T(0)) select_keys(queries, first_key, tile, s, max_lanes, slope);
   }
 
  private:
-  // Softcap, mask and exclusion, row by row in the first-level cache.
-  [[gnu::noinline]] void select_keys(const QueryBlock<T, kMost>& queries, Index first, const ScoreTile& tile, T* s,
-                                     V* greatest, T* slope) const {
+  // Applies softcap, mask and exclusion to the scores, row by row. The scores are in the first-level cache.
+  [[gnu::noinline]] void select_keys(const QueryBlock<T, kMaxRows>& queries, Index first_key, const ScoreTile& tile,
+                                     T* s, V* max_lanes, T* slope) const {
     for (Index r = 0; r < tile.rows.size(); ++r) {
       const Index row = tile.rows.begin + r;
       T* score = s + r * kKeys;
-      if (options_.softcap != T(0)) cap(score, tile.keys, slope == nullptr ? nullptr : slope + r * kKeys);
-      const Range may = within(queries.keys[row], first);
-      alignas(kAlignment) T added[kKeys];
-      if (options_.mask && !may.empty()) {
-        std::fill_n(added, kKeys, kExcluded);
-        options_.mask.row(queries.b, queries.head[row], queries.query[row], {first + may.begin, first + may.end},
-                          added + may.begin);
+      if (options_.softcap != T(0)) apply_softcap(score, tile.keys, slope == nullptr ? nullptr : slope + r * kKeys);
+      const Range allowed = keys_in_block(queries.keys[row], first_key);
+      alignas(kAlignment) T mask[kKeys];
+      if (options_.mask && !allowed.empty()) {
+        std::fill_n(mask, kKeys, kExcluded);
+        options_.mask.row(queries.b, queries.head[row], queries.query[row],
+                          {first_key + allowed.begin, first_key + allowed.end}, mask + allowed.begin);
       }
-      const V begin = V::all(static_cast<T>(may.begin)), end = V::all(static_cast<T>(may.end));
-      V high = V::all(kExcluded);
+      const V begin = V::all(static_cast<T>(allowed.begin)), end = V::all(static_cast<T>(allowed.end));
+      V row_max = V::all(kExcluded);
       for (Index key = tile.keys.begin; key < tile.keys.end; key += V::kSize) {
         const V lane = lane_numbers<T>() + V::all(static_cast<T>(key));
         V attends = select(less(lane, begin), V::zero(), less(lane, end)), x = V::load(score + key);
-        if (options_.mask && !may.empty()) {
-          const V more = V::load(added + key);
-          x = x + more;
-          attends = select(less(more, V::all(kLowest)), V::zero(), attends);
+        if (options_.mask && !allowed.empty()) {
+          const V added = V::load(mask + key);
+          x = x + added;
+          attends = select(less(added, V::all(kLowest)), V::zero(), attends);
         }
         select(attends, x, V::all(kExcluded)).store(score + key);
-        high = max(select(attends, max(V::all(kLowest), x), V::all(kExcluded)), high);  // a NaN counts as the lowest
+        // The inner max replaces NaN by kLowest.
+        row_max = max(select(attends, max(V::all(kLowest), x), V::all(kExcluded)), row_max);
       }
-      greatest[r] = high;
+      max_lanes[r] = row_max;
     }
   }
 
-  void cap(T* score, Range keys, T* slope) const {
-    const V limit = V::all(options_.softcap);
+  void apply_softcap(T* score, Range keys, T* slope) const {
+    const V softcap = V::all(options_.softcap);
     for (Index key = keys.begin; key < keys.end; key += V::kSize) {
-      const V t = tanh(V::load(score + key) / limit);
-      (limit * t).store(score + key);
+      const V t = tanh(V::load(score + key) / softcap);
+      (softcap * t).store(score + key);
       if (slope != nullptr) (V::all(T(1)) - t * t).store(slope + key);
     }
   }
@@ -122,30 +126,31 @@ class Scores {
   Index D_;
 };
 
-// Whether row r of the queries may attend to key j: for the few places that cannot select packet by packet.
-template <class T, int kMost>
-bool may_attend(const AttentionOptions<T>& options, const QueryBlock<T, kMost>& queries, Index r, Index j) {
+// Returns true if row r of the queries may attend to key j. For single keys; `Scores` tests whole packets.
+template <class T, int kMaxRows>
+bool may_attend(const AttentionOptions<T>& options, const QueryBlock<T, kMaxRows>& queries, Index r, Index j) {
   return j >= queries.keys[r].begin && j < queries.keys[r].end &&
          !options.mask.excludes(queries.b, queries.head[r], queries.query[r], j);
 }
 
-// The factors of dropout for the weights of a row with keys first .. first + kKeys: 0 or 1 / (1 - rate).
-// Key j takes word j mod 4 of Philox's counter (j div 4, query, head, b).
+// Writes the factors of dropout for one row and the keys first_key .. first_key + kKeys: 0 for a dropped weight, else
+// keep_scale = 1 / (1 - dropout). Key j uses word j mod 4 of the Philox counter (j div 4, query, head, b).
 template <class T>
-void dropout_factors(const AttentionOptions<T>& options, Index b, Index head, Index query, Index first, T* factors) {
+void dropout_factors(const AttentionOptions<T>& options, Index b, Index head, Index query, Index first_key,
+                     T* factors) {
   constexpr int kCounters = kKeys / 4;
   alignas(kAlignment) std::uint32_t counter[4][kCounters];
   for (int i = 0; i < kCounters; ++i) {
-    counter[0][i] = static_cast<std::uint32_t>(first / 4 + i);
+    counter[0][i] = static_cast<std::uint32_t>(first_key / 4 + i);
     counter[1][i] = static_cast<std::uint32_t>(query);
     counter[2][i] = static_cast<std::uint32_t>(head);
     counter[3][i] = static_cast<std::uint32_t>(b);
   }
   philox4x32(counter, static_cast<std::uint32_t>(options.seed), static_cast<std::uint32_t>(options.seed >> 32));
-  const auto least = static_cast<std::uint32_t>(std::floor(std::ldexp(options.dropout, 32)));
-  const T scale = static_cast<T>(1.0 / (1.0 - options.dropout));
+  const auto threshold = static_cast<std::uint32_t>(std::floor(std::ldexp(options.dropout, 32)));
+  const T keep_scale = static_cast<T>(1.0 / (1.0 - options.dropout));
   for (int i = 0; i < kCounters; ++i)
-    for (int w = 0; w < 4; ++w) factors[4 * i + w] = counter[w][i] >= least ? scale : T(0);
+    for (int w = 0; w < 4; ++w) factors[4 * i + w] = counter[w][i] >= threshold ? keep_scale : T(0);
 }
 
 }  // namespace seqfuse::attention

@@ -1,4 +1,4 @@
-// What a caller of softmax cross-entropy sees: the mean over n of -log softmax(logits[n])[labels[n]].
+// Softmax cross-entropy: the mean over n of -log softmax(logits[n])[labels[n]]. Arguments and functions.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,24 @@ struct CrossEntropyForwardArgs {
   Index N = 0, C = 0;
   Rows<const T> logits;                  // (N, C)
   const std::int64_t* labels = nullptr;  // (N,), each in [0, C)
-  T* high = nullptr;                     // (N,) out: maximum of each row
-  T* scale = nullptr;                    // (N,) out: 1 / sum of exp(logits - high)
+  T* row_max = nullptr;                  // (N,), written: maximum of each row
+  T* inv_sum = nullptr;                  // (N,), written: 1 / sum of exp(logits - row_max)
   int threads = 1;
 };
 
 template <class T>
 struct CrossEntropyBackwardArgs {
   Index N = 0, C = 0;
-  Rows<const T> logits;  // (N, C), labels (N,): as forward read them
-  const std::int64_t* labels = nullptr;
-  const T* high = nullptr;   // (N,), as forward wrote it
-  const T* scale = nullptr;  // (N,), as forward wrote it
-  double factor = 1;         // gradient of the sum over n
-  Rows<T> dlogits;           // (N, C) overwritten; may be logits
+  Rows<const T> logits;                  // (N, C), the input of the forward
+  const std::int64_t* labels = nullptr;  // (N,), the input of the forward
+  const T* row_max = nullptr;            // (N,), as written by the forward
+  const T* inv_sum = nullptr;            // (N,), as written by the forward
+  double factor = 1;                     // gradient of the sum of the losses over n
+  Rows<T> dlogits;                       // (N, C), written; may be logits
   int threads = 1;
 };
 
-// The mean over n; 0 where N = 0.
+// Returns the mean loss, or 0 if N = 0.
 template <class T>
 double softmax_cross_entropy_forward(const CrossEntropyForwardArgs<T>& args);
 template <class T>

@@ -1,7 +1,7 @@
-// What a caller of dropout sees. One function is forward and backward: which elements stay is a
-// function of their index and the seed.
+// Dropout: arguments and function. The same function is the forward and the backward, because whether an element is
+// kept depends only on its index and the seed.
 //
-//     y[i] = x[i] * (1 / (1 - rate)) where element i is kept, else 0
+//     y[i] = x[i] * keep_scale if element i is kept, else 0          keep_scale = 1 / (1 - rate)
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace seqfuse {
 template <class T>
 struct DropoutArgs {
   Index n = 0;
-  const T* x = nullptr;  // (n,): x, or dy in a backward
-  T* y = nullptr;        // (n,) out: y, or dx in a backward; may be x
-  double rate = 0;       // [0, 1)
+  const T* x = nullptr;  // (n,): x, or dy in the backward
+  T* y = nullptr;        // (n,), written: y, or dx in the backward; may be x
+  double rate = 0;       // fraction of the elements that is dropped, in [0, 1)
   std::uint64_t seed = 0;
   int threads = 1;
 };

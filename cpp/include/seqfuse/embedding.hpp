@@ -1,6 +1,4 @@
-// What a caller of the embedding sees: rows of a table by their numbers.
-//
-//     y[n] = E[ids[n]]
+// Embedding: rows of a table by index, y[n] = E[ids[n]]. Arguments and functions.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +12,16 @@ struct EmbeddingForwardArgs {
   Index N = 0, D = 0;
   const std::int64_t* ids = nullptr;  // (N,), each in [0, V)
   Rows<const T> E;                    // (V, D)
-  Rows<T> y;                          // (N, D) out
+  Rows<T> y;                          // (N, D), written; must not overlap E
   int threads = 1;
 };
 
 template <class T>
 struct EmbeddingBackwardArgs {
   Index N = 0, D = 0;
-  const std::int64_t* ids = nullptr;  // (N,), as forward read it
+  const std::int64_t* ids = nullptr;  // (N,), the input of the forward
   Rows<const T> dy;                   // (N, D)
-  Rows<T> dE;                         // (V, D), added to in the order of n
+  Rows<T> dE;                         // (V, D), added to in the order of n; must not overlap dy
   int threads = 1;
 };
 

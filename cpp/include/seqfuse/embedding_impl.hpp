@@ -1,4 +1,5 @@
-// Rows of a table by their numbers: forward copies them, backward adds to them. Bound by memory.
+// Embedding: the forward copies rows of a table, the backward adds gradients to them. The speed of both is limited by
+// memory bandwidth.
 #pragma once
 
 #include <algorithm>
@@ -15,15 +16,17 @@ template <class T>
 void embedding_forward(const EmbeddingForwardArgs<T>& args) {
   const int threads = parallel::threads_for(parallel::Work::moves(args.N * args.D), args.threads);
   parallel::run(threads, [&](int thread, int team) {
-    const Range share = share_of(args.N, thread, team);
-    for (Index n = share.begin; n < share.end; ++n) std::copy_n(args.E.row(args.ids[n]), args.D, args.y.row(n));
+    const Range part = share_of(args.N, thread, team);
+    for (Index n = part.begin; n < part.end; ++n) std::copy_n(args.E.row(args.ids[n]), args.D, args.y.row(n));
   });
 }
 
 // forward: y[n] = E[ids[n]]   =>   dE[ids[n]] += dy[n]
-// Threads share the rows of dE, so that each row is a sum in the order of n whoever makes it; ranges of rows, cut
-// where a sample of ids says that equally many fall into each. (Shares of columns have cache lines in common where
-// rows do not begin on one: two threads took five times as long as one.)
+//
+// Each thread owns a range of the rows of dE, so every row is summed in the order of n for any number of threads. The
+// ranges are cut at quantiles of a sample of the ids, so that they receive about the same number of gradients.
+// Dividing the columns of dE is slower: if rows do not begin on a cache line, threads share cache lines, and two
+// threads took five times as long as one.
 template <class T>
 void embedding_backward(const EmbeddingBackwardArgs<T>& args) {
   using V = Vec<T>;
@@ -36,11 +39,11 @@ void embedding_backward(const EmbeddingBackwardArgs<T>& args) {
   }
   parallel::run(threads, [&](int thread, int team) {
     using Limits = std::numeric_limits<std::int64_t>;
-    const auto cut = [&](int part) {
+    const auto first_row = [&](int part) {
       return sample[static_cast<std::size_t>(std::min(share_of(kSample, part, team).begin, kSample - 1))];
     };
-    const std::int64_t begin = thread == 0 ? Limits::min() : cut(thread);
-    const std::int64_t end = thread == team - 1 ? Limits::max() : cut(thread + 1);
+    const std::int64_t begin = thread == 0 ? Limits::min() : first_row(thread);
+    const std::int64_t end = thread == team - 1 ? Limits::max() : first_row(thread + 1);
     for (Index n = 0; n < args.N; ++n) {
       if (args.ids[n] < begin || args.ids[n] >= end) continue;
       const T* from = args.dy.row(n);

@@ -1,20 +1,23 @@
-// The normal distribution in the manner of simd.hpp: its density and its tail, from one exponential and one division.
+// Density and lower tail of the normal distribution for packets, from one exponential and one division.
 //
-// Not erf: of 1 + erf(x / sqrt(2)) nothing is left below x = -5.5 in float, where the tail still has all of its digits.
+// erf is not used: below x = -5.5 in float, 1 + erf(x / sqrt(2)) cancels to 0. The tail is computed directly instead
+// and keeps its relative accuracy there. Like simd.hpp, this file gives the same bits on every instruction set with
+// fused multiply-adds.
 #pragma once
 
 #include "seqfuse/simd.hpp"
 
 namespace seqfuse {
 
-// The tail Phi(-a) is e^(-a^2/2) q(t), t = (a - k) / (a + k), for 0 <= a <= kMost: a minimax fit of the relative error
-// (float: 0.11 units of 2^-24; double: 0.03 units of 2^-53). At kMost 2^n is 0 as exp_parts makes it.
+// Phi(-a) = exp(-a^2 / 2) * q(t), t = (a - k) / (a + k), for 0 <= a <= kMax. The polynomial q is a minimax fit of the
+// relative error (float: 0.11 units of 2^-24; double: 0.03 units of 2^-53). At kMax the factor 2^n from exp_parts is
+// 0.
 template <class T>
 struct NormalConstants;
 
 template <>
 struct NormalConstants<float> {
-  static constexpr float kMost = 13.266f, k = 3;
+  static constexpr float kMax = 13.266f, k = 3;
   static constexpr float q[] = {0.121513947724f,    -0.206402617929f, 0.123225021703f,     -0.0462133138089f,
                                 0.0061321830006f,   0.0029047026136f, -0.000984182546745f, -0.000339911228551f,
                                 0.000116037116124f, 5.41506648282e-5f};
@@ -22,7 +25,7 @@ struct NormalConstants<float> {
 
 template <>
 struct NormalConstants<double> {
-  static constexpr double kMost = 37.656, k = 5;
+  static constexpr double kMax = 37.656, k = 5;
   static constexpr double q[] = {
       0.076919304975006295927,   -0.1434575552640119751,     0.11606881188600329143,      -0.080883877264127104854,
       0.047855352284170030291,   -0.02341390048770099494,    0.0089913705505914410701,    -0.0023788443565780295979,
@@ -35,11 +38,11 @@ struct NormalConstants<double> {
 template <class T>
 struct NormalParts {
   Vec<T> tail;  // Phi(m)
-  Vec<T> e;     // e^(-m^2/2), the density but for 1 / sqrt(2 pi)
+  Vec<T> e;     // exp(-m^2 / 2): the density without its factor 1 / sqrt(2 * pi)
 };
 
-// For m = -a: e within 1.2 ulp, the tail within 6 for a <= 6 and 16 beyond (float: 4 and 6), both 0 below the least
-// normal number. NaN passes.
+// Returns both parts for m = -a <= 0. e is within 1.2 ulp. The tail is within 6 ulp for a <= 6, and within 16 ulp for
+// larger a (float: 4 and 6 ulp). Both are 0 where they would be denormal. NaN gives NaN.
 template <class T>
 [[gnu::always_inline]] inline NormalParts<T> normal_parts(Vec<T> m) {
   using C = NormalConstants<T>;
@@ -50,8 +53,8 @@ template <class T>
   V q = V::all(C::q[kTerms - 1]);
 #pragma GCC unroll 32
   for (int i = kTerms - 2; i >= 0; --i) q = madd(q, t, V::all(C::q[i]));
-  // As exp_parts(-m^2/2), but that what is left of the square without n ln 2 is rounded once: by the rounding of the
-  // square alone e would be up to 40 ulp off in float.
+  // The same as exp_parts(-m^2 / 2), except that -m^2 / 2 - n ln 2 is rounded only once. If the square was rounded
+  // first, e would be up to 40 ulp off in float.
   const V half = m * V::all(T(-0.5));
   const V exponent = madd(m * half, V::all(T(1.44269504088896340736)), V::all(E::kRound));
   const V n = exponent - V::all(E::kRound);

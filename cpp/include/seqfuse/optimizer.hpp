@@ -1,4 +1,4 @@
-// What a caller of an optimizer sees: one update of all parameters, in place, by a rule that has a name.
+// Optimizers: one update of all parameters, in place, with a rule that is chosen by name. Arguments and function.
 #pragma once
 
 #include <array>
@@ -11,41 +11,42 @@ namespace seqfuse {
 
 inline constexpr int kMaxRuleStates = 3, kMaxRuleNumbers = 4;
 
-// What a rule makes its factors of, the same for all parameters.
+// The hyperparameters of a rule in one update. They are the same for all parameters.
 struct RuleStep {
-  std::int64_t count = 1;  // of updates, this one included
+  std::int64_t count = 1;  // number of updates, including this one
   double learning_rate = 0.001;
-  std::array<double, kMaxRuleNumbers> numbers{};  // the rule's own, in its order
+  std::array<double, kMaxRuleNumbers> numbers{};  // the rule's own hyperparameters, in its order
 };
 
-// Neighbouring parameters that are treated alike: whole variables, one alone where its norm is limited.
+// A range of parameters. Usually it is a set of neighboring variables; if the norm of each variable is limited, it is
+// one variable.
 struct UpdateRun {
   std::int64_t begin = 0, end = 0;
-  std::int64_t decays = 0;  // 0: weight_decay passes it by
+  std::int64_t decays = 0;  // 0: no weight decay
 };
 
-enum class GradientLimit { none, value, norm, global_norm };  // norm: of each run by itself; global_norm: of all runs
+enum class GradientLimit { none, value, norm, global_norm };  // norm: of each run; global_norm: of all runs together
 
 template <class T>
 struct UpdateArgs {
-  std::string_view rule;                    // as optimizer_rules.hpp calls it
-  T* params = nullptr;                      // flat, updated where runs say so
-  const T* grads = nullptr;                 // as params; may be the same memory
-  std::array<T*, kMaxRuleStates> states{};  // as params, updated; apart from each other and from all else
-  T* average = nullptr;                     // as params, updated: moving average of params; none where it is null
-  int n_states = 0, n_numbers = 0;          // how many were given
-  const UpdateRun* runs = nullptr;          // (n_runs,), ascending, apart from each other
+  std::string_view rule;                    // a name from optimizer_rules.hpp
+  T* params = nullptr;                      // one flat array of all parameters, updated within the runs
+  const T* grads = nullptr;                 // same layout as params; may be params
+  std::array<T*, kMaxRuleStates> states{};  // same layout as params, updated; must not overlap other arrays
+  T* average = nullptr;             // same layout as params, updated: their moving average; null: none
+  int n_states = 0, n_numbers = 0;  // how many states and numbers are given
+  const UpdateRun* runs = nullptr;  // (n_runs,), in ascending order, without overlap
   Index n_runs = 0;
   RuleStep step;
-  double grad_scale = 1;  // multiplies grads first
+  double grad_scale = 1;  // multiplies the gradients before the limit
   GradientLimit limit = GradientLimit::none;
-  double most = 0;          // what the limit allows
+  double max_gradient = 0;  // the largest value or norm that the limit allows
   double weight_decay = 0;  // params -= params * weight_decay * learning_rate, before the rule
   double average_momentum = 0;
   int threads = 1;
 };
 
-// Throws std::invalid_argument where there is no such rule, or it has other numbers of states and numbers.
+// Throws std::invalid_argument if there is no such rule, or if it needs other numbers of states and numbers.
 template <class T>
 void optimizer_update(const UpdateArgs<T>& args);
 

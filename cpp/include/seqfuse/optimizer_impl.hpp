@@ -1,13 +1,18 @@
-// An update in one pass: parameters, gradients and states are read once, parameters and states written once.
+// One optimizer update in one pass over memory: reads parameters, gradients and states, and writes parameters and
+// states.
 //
-//     g = grads * grad_scale;  g within the limit;  w -= w * weight_decay * learning_rate;  w moves as the rule says
+//     g = grads * grad_scale, limited
+//     w -= w * weight_decay * learning_rate
+//     w = rule(w, g, states)
 //     average = average * momentum + w * (1 - momentum)
 //
-// Bound by memory: 10 million parameters of Adam (seven arrays of float32, 280 MB) take 14.7 ms on one core of a Sapphire
-// Rapids, 19 GB/s where a copy reaches 13; sgd, rmsprop and momentum 13 to 19, two threads no more.
+// The speed is limited by memory bandwidth. Adam with 10 million parameters (seven arrays of float32, 280 MB) takes
+// 14.7 ms on one core of a Sapphire Rapids. That is 19 GB/s; a copy reaches 13 GB/s. sgd, rmsprop and momentum reach
+// 13 to 19 GB/s. Two threads are not faster.
 //
-// A norm needs a pass over the gradients before. Its sum is cut into blocks that are counted from the beginning of a
-// run; threads share the blocks, whose sums are added in order, so that any number of threads gives the same bits.
+// A limit on norms needs another pass over the gradients first. Its sums are divided into blocks, counted from the
+// beginning of each run. Threads divide the blocks, and the sums of the blocks are added in order, so any number of
+// threads gives the same bits.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +31,8 @@ namespace seqfuse {
 
 namespace detail {
 
-// Terms of a block of a norm: sums_of_lines has its rounding errors in hand, and blocks are many enough to share.
+// Terms in a block of a norm. Rounding errors do not limit it, since sums_of_lines has short chains. It is small
+// enough that there are blocks for all threads.
 inline constexpr Index kNormBlock = 8192;
 
 template <class T>
@@ -36,21 +42,21 @@ int update_threads(const UpdateArgs<T>& args) {
   return parallel::threads_for(parallel::Work::updates(n), args.threads);
 }
 
-// squares_out (n_runs,): of each run the sum of (grads * shrink)^2.
+// Writes the sum of (grads * scale)^2 of each run to squares_out (n_runs,).
 template <class T>
-void sums_of_squares(const UpdateArgs<T>& args, T shrink, double* squares_out) {
-  Buffer<Index> first(args.n_runs + 1);  // block of each run, and their number
-  first[0] = 0;
+void sums_of_squares(const UpdateArgs<T>& args, T scale, double* squares_out) {
+  Buffer<Index> first_block(args.n_runs + 1);  // of each run, and the number of all blocks
+  first_block[0] = 0;
   for (Index r = 0; r < args.n_runs; ++r)
-    first[r + 1] = first[r] + divide_up(args.runs[r].end - args.runs[r].begin, kNormBlock);
-  const Index blocks = first[args.n_runs];
+    first_block[r + 1] = first_block[r] + divide_up(args.runs[r].end - args.runs[r].begin, kNormBlock);
+  const Index blocks = first_block[args.n_runs];
   Buffer<T> sums(blocks);
   parallel::run(update_threads(args), [&](int thread, int team) {
-    const Range share = share_of(blocks, thread, team);
-    const auto factor = Line<T>::all(shrink);
+    const Range part = share_of(blocks, thread, team);
+    const auto factor = Line<T>::all(scale);
     for (Index r = 0; r < args.n_runs; ++r)
-      for (Index b = std::max(first[r], share.begin); b < std::min(first[r + 1], share.end); ++b) {
-        const Index begin = args.runs[r].begin + (b - first[r]) * kNormBlock;
+      for (Index b = std::max(first_block[r], part.begin); b < std::min(first_block[r + 1], part.end); ++b) {
+        const Index begin = args.runs[r].begin + (b - first_block[r]) * kNormBlock;
         const Index n = std::min<Index>(kNormBlock, args.runs[r].end - begin);
         sums[b] = sums_of_lines<T, 1, 4>(n, [=, g = args.grads + begin](auto line, auto& to) {
           const Line<T> x = line.load(g) * factor;
@@ -60,12 +66,14 @@ void sums_of_squares(const UpdateArgs<T>& args, T shrink, double* squares_out) {
   });
   for (Index r = 0; r < args.n_runs; ++r) {
     squares_out[r] = 0;
-    for (Index b = first[r]; b < first[r + 1]; ++b) squares_out[r] += static_cast<double>(sums[b]);
+    for (Index b = first_block[r]; b < first_block[r + 1]; ++b) squares_out[r] += static_cast<double>(sums[b]);
   }
 }
 
-// factors_out (n_runs,): what the gradients of each run are multiplied by. A finite gradient has a finite norm: where
-// its squares leave the range of T, they are those of gradients shrunk by a power of two.
+// Writes the factor of the gradients of each run to factors_out (n_runs,): grad_scale, reduced by a limit on norms.
+//
+// Finite gradients have a finite norm. If the squares overflow T, they are computed again from gradients that are
+// scaled down by a power of two.
 template <class T>
 void gradient_factors(const UpdateArgs<T>& args, double* factors_out) {
   std::fill_n(factors_out, args.n_runs, args.grad_scale);
@@ -73,61 +81,63 @@ void gradient_factors(const UpdateArgs<T>& args, double* factors_out) {
   if (!global && args.limit != GradientLimit::norm) return;
   Buffer<double> norms(args.n_runs);
   sums_of_squares(args, T(1), norms.data());
-  bool beyond = false;
+  bool overflows = false;
   for (Index r = 0; r < args.n_runs; ++r) {
     norms[r] = std::sqrt(norms[r]);
-    beyond = beyond || std::isinf(norms[r]);
+    overflows = overflows || std::isinf(norms[r]);
   }
-  if (beyond) {
+  if (overflows) {
     Buffer<double> squares(args.n_runs);
-    const T shrink = std::ldexp(T(1), -(std::numeric_limits<T>::max_exponent / 2 + 16));
-    sums_of_squares(args, shrink, squares.data());
+    const T scale = std::ldexp(T(1), -(std::numeric_limits<T>::max_exponent / 2 + 16));
+    sums_of_squares(args, scale, squares.data());
     for (Index r = 0; r < args.n_runs; ++r)
-      if (std::isinf(norms[r])) norms[r] = std::sqrt(squares[r]) / static_cast<double>(shrink);
+      if (std::isinf(norms[r])) norms[r] = std::sqrt(squares[r]) / static_cast<double>(scale);
   }
-  double of_all = 0;
-  for (Index r = 0; r < args.n_runs; ++r) of_all = std::hypot(of_all, norms[r]);
+  double global_norm = 0;
+  for (Index r = 0; r < args.n_runs; ++r) global_norm = std::hypot(global_norm, norms[r]);
   for (Index r = 0; r < args.n_runs; ++r) {
-    const double norm = (global ? of_all : norms[r]) * std::abs(args.grad_scale);
-    if (!(norm <= args.most)) factors_out[r] *= args.most / norm;  // NaN where a gradient is
+    const double norm = (global ? global_norm : norms[r]) * std::abs(args.grad_scale);
+    if (!(norm <= args.max_gradient)) factors_out[r] *= args.max_gradient / norm;  // NaN if a gradient is NaN
     if (global && std::isinf(norm)) factors_out[r] = std::numeric_limits<double>::quiet_NaN();
   }
 }
 
-// Parameters [begin, end), all of one run, whose gradients are multiplied by `factor`.
+// Updates the parameters [begin, end), which belong to one run. The gradients are multiplied by grad_factor.
 template <class Rule, class T>
-void update_part(const UpdateArgs<T>& args, Index begin, Index end, double factor, bool decays) {
+void update_range(const UpdateArgs<T>& args, Index begin, Index end, double grad_factor, bool decays) {
   using V = Vec<T>;
   const auto all = [](double x) { return V::all(static_cast<T>(x)); };
   V k[kMaxRuleNumbers];
   const RuleFactors factors = Rule::factors(args.step);
   for (int i = 0; i < kMaxRuleNumbers; ++i) k[i] = all(factors[i]);
-  const V scale = all(factor), most = all(args.most), least = all(-args.most);
+  const V scale = all(grad_factor), upper = all(args.max_gradient), lower = all(-args.max_gradient);
   const V decay = all(-args.weight_decay * args.step.learning_rate);
-  const V old_share = all(args.average_momentum), new_share = all(1.0 - args.average_momentum);
+  const V old_weight = all(args.average_momentum), new_weight = all(1.0 - args.average_momentum);
   const bool clips = args.limit == GradientLimit::value;
   for (Index i = begin; i < end; i += V::kSize) {
     const Index n = end - i;
     V g = V::load_first(args.grads + i, n) * scale, w = V::load_first(args.params + i, n);
-    if (clips) g = min(max(g, least), most);
+    if (clips) g = min(max(g, lower), upper);
     if (decays) w = madd(w, decay, w);
     V state[kMaxRuleStates];
     for (int s = 0; s < Rule::kStates; ++s) state[s] = V::load_first(args.states[s] + i, n);
-    w = Rule::moved(w, g, state, k);
+    w = Rule::update(w, g, state, k);
     for (int s = 0; s < Rule::kStates; ++s) state[s].store_first(args.states[s] + i, n);
     w.store_first(args.params + i, n);
     if (args.average != nullptr) {
       T* average = args.average + i;
-      madd(V::load_first(average, n), old_share, w * new_share).store_first(average, n);
+      madd(V::load_first(average, n), old_weight, w * new_weight).store_first(average, n);
     }
   }
 }
 
+// Updates all runs if `Rule` has the name args.rule. Returns false otherwise.
 template <class Rule, class T>
-bool update_by(const UpdateArgs<T>& args) {
+bool update_if_named(const UpdateArgs<T>& args) {
   if (args.rule != Rule::kName) return false;
   if (args.n_states != Rule::kStates || args.n_numbers != Rule::kNumbers)
-    throw std::invalid_argument(std::string(args.rule) + ": wrong number of states or numbers");
+    throw std::invalid_argument("optimizer_update: wrong number of states or numbers for rule " +
+                                std::string(args.rule));
   if (args.n_runs == 0) return true;
   Buffer<double> factors(args.n_runs);
   gradient_factors(args, factors.data());
@@ -137,23 +147,25 @@ bool update_by(const UpdateArgs<T>& args) {
     const Index begin = first + lines.begin * kLine<T>, end = std::min(first + lines.end * kLine<T>, last);
     for (Index r = 0; r < args.n_runs; ++r) {
       const UpdateRun& run = args.runs[r];
-      update_part<Rule>(args, std::max<Index>(run.begin, begin), std::min<Index>(run.end, end), factors[r],
-                        args.weight_decay != 0 && run.decays != 0);
+      update_range<Rule>(args, std::max<Index>(run.begin, begin), std::min<Index>(run.end, end), factors[r],
+                         args.weight_decay != 0 && run.decays != 0);
     }
   });
   return true;
 }
 
 template <class T, class... Rule>
-bool update_by_any(RuleList<Rule...>, const UpdateArgs<T>& args) {
-  return (update_by<Rule>(args) || ...);
+bool update_by_name(RuleList<Rule...>, const UpdateArgs<T>& args) {
+  return (update_if_named<Rule>(args) || ...);
 }
 
 }  // namespace detail
 
 template <class T>
 void optimizer_update(const UpdateArgs<T>& args) {
-  if (!detail::update_by_any(Rules{}, args)) throw std::invalid_argument("no such rule: " + std::string(args.rule));
+  if (!detail::update_by_name(Rules{}, args))
+    throw std::invalid_argument("optimizer_update: rule must be a name from optimizer_rules.hpp; got " +
+                                std::string(args.rule));
 }
 
 }  // namespace seqfuse

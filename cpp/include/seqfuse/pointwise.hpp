@@ -1,10 +1,10 @@
-// What a caller of GELU and SiLU sees: functions of single numbers, and their gradients.
+// GELU (Hendrycks and Gimpel 2016, arXiv:1606.08415) and SiLU of single numbers: arguments and functions.
 //
-//     gelu(x) = x Phi(x)            Phi: the normal distribution function
-//     gelu_tanh(x) = x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))
-//     silu(x) = x sigmoid(x)
+//     gelu(x)      = x * Phi(x)                                                   Phi: normal distribution function
+//     gelu_tanh(x) = x * sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x^3))
+//     silu(x)      = x * sigmoid(x)
 //
-// At -inf all are 0, and slopes are 0 and 1 at the ends: what they tend to, not inf * 0.
+// At -inf all functions and slopes are 0, and at inf all slopes are 1: the limits, and not NaN from inf * 0.
 #pragma once
 
 #include "seqfuse/types.hpp"
@@ -18,8 +18,8 @@ struct PointwiseArgs {
   Pointwise f{};
   Index n = 0;
   const T* x = nullptr;   // (n,)
-  const T* dy = nullptr;  // (n,); backward
-  T* out = nullptr;       // (n,): y, or dx in a backward; may be x or dy
+  const T* dy = nullptr;  // (n,); not used in the forward
+  T* out = nullptr;       // (n,), written: y, or dx in the backward; may be x or dy
   int threads = 1;
 };
 

@@ -1,4 +1,4 @@
-// What a caller of the softmax of rows sees: y[n][d] = exp(x[n][d]) / sum over d of exp(x[n][d]).
+// Softmax over the last axis: y[n][d] = exp(x[n][d]) / sum over d of exp(x[n][d]). Arguments and functions.
 #pragma once
 
 #include "seqfuse/types.hpp"
@@ -9,15 +9,16 @@ template <class T>
 struct SoftmaxForwardArgs {
   Index N = 0, D = 0;
   Rows<const T> x;  // (N, D)
-  Rows<T> y;        // (N, D) out; may be x
+  Rows<T> y;        // (N, D), written; may be x
   int threads = 1;
 };
 
 template <class T>
 struct SoftmaxBackwardArgs {
   Index N = 0, D = 0;
-  Rows<const T> y, dy;  // (N, D); y as forward wrote it
-  Rows<T> dx;           // (N, D) overwritten; may be dy
+  Rows<const T> y;   // (N, D), as written by the forward
+  Rows<const T> dy;  // (N, D)
+  Rows<T> dx;        // (N, D), written; may be dy
   int threads = 1;
 };
 

@@ -1,9 +1,11 @@
-// Softmax of rows: a row is read for its maximum, read again for exp(x - maximum), which is written and summed, and what
-// was written is scaled: once from memory, the rest from cache. Bound by the exponential, and by memory where it comes
-// from there.
+// Softmax of rows, and its gradient.
 //
-// -inf gives exactly 0; a row of nothing else is NaN, as 0 / 0 is. The greatest number of a row becomes exp(0), so that
-// huge numbers overflow nowhere.
+// Each row x is read three times. The first pass finds its maximum. The second writes e = exp(x - maximum) to y and
+// sums it. The third divides y by the sum. Only the first pass reads from memory; the others find the row in the
+// cache. The speed is limited by the exponential, or by memory bandwidth if x is not in the cache.
+//
+// x = -inf gives exactly 0. A row that contains only -inf gives NaN, as 0 / 0 does. The maximum of a row becomes
+// exp(0), so huge numbers do not overflow.
 #pragma once
 
 #include "seqfuse/lines.hpp"
@@ -14,21 +16,22 @@ namespace seqfuse {
 
 namespace detail {
 
+// Computes one row. y may be x.
 template <class T>
 void softmax_row(const T* x, T* y, Index D) {
   using L = Line<T>;
-  constexpr T kNothing = -std::numeric_limits<T>::infinity();
-  const T high = greatest_of_row(x, D);
+  constexpr T kPadding = -std::numeric_limits<T>::infinity();  // its exponential is 0
+  const T row_max = greatest_of_row(x, D);
   const T sum = sums_of_lines<T, 1, 1>(D, [=](auto line, auto& sums) {
-    const L e = exp_nonpositive(line.load(x, kNothing) - L::all(high));
+    const L e = exp_nonpositive(line.load(x, kPadding) - L::all(row_max));
     line.store(e, y);
     sums[0] = sums[0] + e;
   })[0];
-  const T scale = T(1) / sum;
-  for_each_line<T>(D, [=](auto line) { line.store(line.load(y) * L::all(scale), y); });
+  const T inv_sum = T(1) / sum;
+  for_each_line<T>(D, [=](auto line) { line.store(line.load(y) * L::all(inv_sum), y); });
 }
 
-// forward: y[d] = exp(x[d]) / sum of exp(x)   =>   dx[d] = y[d] (dy[d] - sum of y dy)
+// forward: y[d] = exp(x[d]) / sum of exp(x)   =>   dx[d] = y[d] * (dy[d] - sum of y * dy)
 template <class T>
 void softmax_row_backward(const T* y, const T* dy, T* dx, Index D) {
   using L = Line<T>;
@@ -43,8 +46,8 @@ template <class T>
 void softmax_forward(const SoftmaxForwardArgs<T>& args) {
   const auto work = parallel::Work::exponentials(args.N * args.D);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
-    const Range share = share_of(args.N, thread, team);
-    for (Index n = share.begin; n < share.end; ++n) detail::softmax_row(args.x.row(n), args.y.row(n), args.D);
+    const Range part = share_of(args.N, thread, team);
+    for (Index n = part.begin; n < part.end; ++n) detail::softmax_row(args.x.row(n), args.y.row(n), args.D);
   });
 }
 
@@ -52,8 +55,8 @@ template <class T>
 void softmax_backward(const SoftmaxBackwardArgs<T>& args) {
   const auto work = parallel::Work::exponentials(args.N * args.D);
   parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
-    const Range share = share_of(args.N, thread, team);
-    for (Index n = share.begin; n < share.end; ++n)
+    const Range part = share_of(args.N, thread, team);
+    for (Index n = part.begin; n < part.end; ++n)
       detail::softmax_row_backward(args.y.row(n), args.dy.row(n), args.dx.row(n), args.D);
   });
 }

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqfuse import _names
 from seqfuse._config import Configured
-from seqfuse._registry import NAMES, OWN
+from seqfuse._registry import BUILT_IN, NAMES
 from seqfuse.layers import Layer
 
 MOST_CALLS = 4_000  # of layers in a structure, those of a model inside counted each time that it is called
@@ -138,9 +138,9 @@ class Decoder:
     def _look_up(self, name: Any) -> Any:
         if not isinstance(name, str):
             raise ValueError(f"class_name must be a string; got {name!r}")
-        found = self._custom.get(name, OWN.get(name))
+        found = self._custom.get(name, BUILT_IN.get(name))
         if found is None:
-            near = _names.suggestion(name, [*self._custom, *OWN])
+            near = _names.suggestion(name, [*self._custom, *BUILT_IN])
             raise ValueError(
                 f"there is no {name!r} in seqfuse{near}. Give your own by custom_objects={{{name!r}: ...}}"
             )

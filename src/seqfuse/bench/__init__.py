@@ -1,4 +1,4 @@
-"""`python -m seqfuse bench`: the kernels beside PyTorch and ONNX Runtime, validated before they are timed."""
+"""Benchmark ``python -m seqfuse bench``: kernels beside PyTorch and ONNX Runtime, validated before they are timed."""
 
 from seqfuse.bench.cli import main
 

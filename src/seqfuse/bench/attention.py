@@ -1,4 +1,4 @@
-"""Attention in the benchmark: self-attention over N positions, whole or causal, forward and with backward."""
+"""Benchmark of self-attention over N positions: full or causal, forward, and forward with backward."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from seqfuse.bench.case import Array, Contender, Op, Results, Work
 
 OPS: tuple[Op, ...] = ("attention",)
 WORKS: tuple[Work, ...] = ("forward", "causal", "forward+backward", "causal+backward")
-BLOCK = 512  # queries that are given to the reference at once: at N = 16,384 their scores take 67 MB a head
+BLOCK = 512  # queries per call of the reference, which keeps all scores: 67 MB per head for N = 16,384
 
 
 class AttentionShape(NamedTuple):
-    """Batch rows, heads, positions, features of a head."""
+    """Batch size B, number of heads H, positions N, features per head D."""
 
     B: int
     H: int
@@ -38,24 +38,24 @@ SHAPES = (
     AttentionShape(1, 2, 16384, 64),
 )
 QUICK_SHAPES = (AttentionShape(2, 2, 64, 32), AttentionShape(1, 2, 200, 64))
-LONG = AttentionShape(1, 1, 65536, 64)  # its scores would take 17 GB
+LONG = AttentionShape(1, 1, 65536, 64)  # the matrix of scores would take 17 GB
 
 
 def causal(work: Work) -> bool:
-    """Whether position i sees those up to i alone."""
+    """Return whether position i attends only to positions 0..i."""
     return work.startswith("causal")
 
 
 def trains(work: Work) -> bool:
-    """Whether gradients are wanted."""
+    """Return whether gradients are computed."""
     return work.endswith("+backward")
 
 
 def flops(work: Work, shape: AttentionShape) -> int:
-    """Floating-point operations of the products with k, v, dy and ds, a multiply-add counted as two.
+    """Return the floating-point operations of the matrix products; a multiply-add counts as two.
 
-    forward: q k^T and p v, 2 B H (D + D) for each of the N N pairs, or of the N (N + 1) / 2 that a causal mask leaves;
-    backward: the scores again, dp, dq, dk and dv: five products where forward has two.
+    Forward has two products, q k^T and p v, with 2 B H (D + D) operations per pair of positions. There are N * N pairs,
+    or N * (N + 1) / 2 with a causal mask. Backward has five such products: the scores once more, dp, dq, dk and dv.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def flops(work: Work, shape: AttentionShape) -> int:
 
 
 class Problem(NamedTuple):
-    """Queries, keys, values and the gradient of the output, (B, H, N, D) each, float32."""
+    """Queries, keys, values and the gradient of the output, each float32 (B, H, N, D)."""
 
     q: Array
     k: Array
@@ -79,55 +79,55 @@ class Problem(NamedTuple):
 
     @property
     def kinked(self) -> bool:
-        """No slope jumps."""
+        """False: no function in it has a kink."""
         return False
 
     def calls(self, work: Work) -> int:
-        """One is like the other."""
+        """Return 1: all calls are equal."""
         return 1
 
     def amount(self, work: Work) -> int:
-        """Operations of the products."""
+        """Return the floating-point operations of the matrix products."""
         return flops(work, AttentionShape(*self.q.shape))
 
     def expected(self, work: Work) -> Results:
-        """What the work comes to, computed by `seqfuse.reference` in float64.
+        """Return the results, computed by `seqfuse.reference` in float64.
 
-        The reference holds all scores, so it is given some queries at a time; under a causal mask they are the last
-        of those that its keys have.
+        The reference keeps all scores in memory, so it is called with BLOCK queries at a time. With a causal mask these
+        are the last BLOCK positions of the keys that they can attend to.
         """
         q, k, v, dy = (a.astype(np.float64) for a in self[:4])
         aligned: str | bool = "bottom_right" if causal(work) else False
         y, dq, dk, dv = (np.zeros_like(a) for a in (q, q, k, v))
         for begin in range(0, q.shape[2], BLOCK):
             rows = slice(begin, begin + BLOCK)
-            seen = slice(0, begin + BLOCK if causal(work) else None)
-            given = q[:, :, rows], k[:, :, seen], v[:, :, seen]
+            keys = slice(0, begin + BLOCK if causal(work) else None)
+            arguments = q[:, :, rows], k[:, :, keys], v[:, :, keys]
             if not trains(work):
-                y[:, :, rows] = reference.attention(*given, causal=aligned)
+                y[:, :, rows] = reference.attention(*arguments, causal=aligned)
                 continue
-            y[:, :, rows], tape = reference.attention_forward(*given, causal=aligned)
+            y[:, :, rows], tape = reference.attention_forward(*arguments, causal=aligned)
             grads = reference.attention_backward(tape, dy[:, :, rows])
             dq[:, :, rows] = grads.dq
-            dk[:, :, seen] += grads.dk
-            dv[:, :, seen] += grads.dv
+            dk[:, :, keys] += grads.dk
+            dv[:, :, keys] += grads.dv
         return {"y": y, "dq": dq, "dk": dk, "dv": dv} if trains(work) else {"y": y}
 
 
 def make(op: Op, shape: AttentionShape) -> Problem:
-    """A problem with normal numbers, the same each time."""
+    """Return inputs with standard normal entries. They are the same in every call."""
     random = np.random.default_rng(0)
     q, k, v, dy = (random.standard_normal(tuple(shape), np.float32) for _ in range(4))
     return Problem(q, k, v, dy)
 
 
 def contenders(problem: Problem, work: Work, threads: int, peers: Sequence[str]) -> list[Contender]:
-    """Ours, and PyTorch with so many threads."""
+    """Return seqfuse, and PyTorch if it takes part."""
     return [seqfuse(problem, work)] + ([pytorch(problem, work, threads)] if "pytorch" in peers else [])
 
 
 def seqfuse(problem: Problem, work: Work) -> Contender:
-    """Ours, as a user calls it."""
+    """Return the contender of seqfuse."""
     q, k, v, dy = problem[:4]
     if not trains(work):
         return Contender("seqfuse", problem, lambda: F.attention(q, k, v, causal=causal(work)), lambda y: {"y": y})
@@ -144,7 +144,7 @@ def seqfuse(problem: Problem, work: Work) -> Contender:
 
 
 def pytorch(problem: Problem, work: Work, threads: int) -> Contender:
-    """The same work of `scaled_dot_product_attention`."""
+    """Return the contender that calls PyTorch's `scaled_dot_product_attention`."""
     torch: Any = importlib.import_module("torch")
     torch.set_num_threads(threads)
     attention = torch.nn.functional.scaled_dot_product_attention

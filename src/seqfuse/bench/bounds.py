@@ -1,4 +1,4 @@
-"""What the machine can do at best of what a table counts: no contender can be faster."""
+"""Peak rates of the machine, measured: arithmetic and reading memory. No contender can be faster."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from seqfuse import _backend
 
 
 class Bound(NamedTuple):
-    """A limit of the machine.
+    """A peak rate of the machine.
 
     Attributes
     ----------
-    unit : of what is counted, FLOP or B
-    about : what the peak is, for a reader of the table
-    measure : (amount, threads, seconds) -> units a second on so many threads, for a work that counts `amount`
+    unit : str
+        Unit of the amount of work, "FLOP" or "B".
+    about : str
+        Description of the peak, for the heading of a table.
+    measure : callable
+        ``measure(amount, threads, seconds)`` returns the peak in units per second with this number of threads, for work
+        of the given amount. It measures for about `seconds`.
     """
 
     unit: str
@@ -24,10 +28,12 @@ class Bound(NamedTuple):
 
 
 def _multiply_adds(amount: int, threads: int, seconds: float) -> float:
-    return float(_backend.kernels.peak_flops("float32", seconds)) * threads  # of one core, as all are alike
+    """Measure the float32 multiply-adds of one core, and multiply them by the number of threads."""
+    return float(_backend.kernels.peak_flops("float32", seconds)) * threads
 
 
 def _reads(amount: int, threads: int, seconds: float) -> float:
+    """Measure how fast the threads read a buffer of `amount` bytes."""
     return float(_backend.kernels.read_bandwidth(amount, threads, seconds))
 
 

@@ -1,4 +1,4 @@
-"""What every table is made of: cases, the problems that they pose, and the contenders that solve them."""
+"""Vocabulary of the benchmark: a case is a line of a table, a problem its arrays, a contender one way to compute it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from seqfuse.bench.peers import PEERS
 
 Array: TypeAlias = NDArray[Any]
-Results: TypeAlias = Mapping[str, Array]  # y, h, dx, dW, as the functional API names them; all in our layout
-Op: TypeAlias = str  # what is computed: a cell, or an operation of another family
-Work: TypeAlias = str  # what is done with it: forward, forward+backward, ...
+Results: TypeAlias = Mapping[str, Array]  # y, h, dx, dW, ...: names and layouts of `seqfuse.functional`
+Op: TypeAlias = str  # operation: a recurrent cell such as "lstm", or "attention", "decode", "block"
+Work: TypeAlias = str  # kind of call: "forward", "forward+backward", "step", ...
 
 
 class Shape(Protocol):
-    """A NamedTuple of sizes, one field an axis; each family of operations has its own."""
+    """NamedTuple of sizes with one field per axis. Each family of operations has its own."""
 
     def __iter__(self) -> Iterator[int]: ...
     def _asdict(self) -> dict[str, int]: ...
 
 
 class Case(NamedTuple):
-    """One line of a table."""
+    """One line of a table: an operation, a kind of call, a shape, and a number of threads."""
 
     op: Op
     work: Work
@@ -36,37 +36,41 @@ class Case(NamedTuple):
 
 
 class Problem(Protocol):
-    """The numbers that every contender of a case is given: a NamedTuple, and each family of operations has its own."""
+    """Inputs that every contender of a case receives: a NamedTuple. Each family of operations has its own."""
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """Further arguments of the call; with op, work and shape they say which problem it is."""
+        """Additional arguments of the call. Together with op, work and shape they identify the problem."""
 
     @property
     def kinked(self) -> bool:
-        """Whether a slope jumps somewhere, so that single gradients say little."""
+        """Whether a function in it has a kink. Single gradients can then differ; their root mean square is compared."""
 
     def __iter__(self) -> Iterator[Any]: ...
 
     def calls(self, work: Work) -> int:
-        """How many calls one after the other lead to what is expected."""
+        """Return the number of consecutive calls after which `expected` holds."""
 
     def amount(self, work: Work) -> int:
-        """Operations of the products in one call; bytes to be read where reading is what bounds the table."""
+        """Return the operations of the matrix products of one call, or the bytes that it reads."""
 
     def expected(self, work: Work) -> Results:
-        """What the last of the calls comes to, computed by `seqfuse.reference` in float64."""
+        """Return the results of the last call, computed by `seqfuse.reference` in float64."""
 
 
 class Contender(NamedTuple):
-    """One way to do the work of a case.
+    """One way to compute a case: seqfuse with certain options, or a peer.
 
     Attributes
     ----------
-    name : as it appears in the table; that of a peer begins with the peer's
-    problem : what it solves
-    run : does the work once and returns what the library returns
-    read : turns what `run` returned into arrays in our layout, for validation
+    name : str
+        Name in the table. The name of a peer's contender begins with the peer's name.
+    problem : Problem
+        Inputs of the call.
+    run : callable
+        Makes one call and returns what the library returns.
+    read : callable
+        Converts what `run` returned into `Results`, for validation.
     """
 
     name: str
@@ -76,10 +80,10 @@ class Contender(NamedTuple):
 
     @property
     def ours(self) -> bool:
-        """Whether it is seqfuse, and not a peer."""
+        """Whether the contender is seqfuse and not a peer."""
         return not self.name.startswith(PEERS)
 
 
 def size_of(problem: Problem) -> int:
-    """The bytes of all arrays that a problem consists of."""
+    """Return the size of all arrays of a problem in bytes."""
     return sum(a.nbytes for a in problem if isinstance(a, np.ndarray))

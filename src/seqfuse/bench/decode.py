@@ -1,4 +1,4 @@
-"""Decoding in the benchmark: one new query a row against a cache of Tk keys and values, bound by reading them."""
+"""Benchmark of decoding: one query per row against a cache of Tk keys and values, limited by reading them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORKS: tuple[Work, ...] = ("step",)
 
 
 class DecodeShape(NamedTuple):
-    """Batch rows, heads of the queries, heads of keys and values, keys, features of a head."""
+    """Batch size B, heads of queries Hq, heads of keys and values Hk, cached keys Tk, features per head D."""
 
     B: int
     Hq: int
@@ -27,13 +27,13 @@ class DecodeShape(NamedTuple):
     D: int
 
 
-# From 2 MB of keys and values, which a core's own cache may hold, to 537 MB, which none does.
+# Keys and values take 2 MB, which may fit into the cache of a core, to 537 MB, which fit into none.
 SHAPES = tuple(DecodeShape(B, Hq, 8, Tk, 64) for Hq in (8, 32) for B in (1, 8) for Tk in (512, 4096, 16384))
 QUICK_SHAPES = (DecodeShape(1, 4, 2, 100, 32),)
 
 
 class Problem(NamedTuple):
-    """A query of each row, (B, Hq, 1, D), and what the cache holds, (B, Hk, Tk, D) each, float32."""
+    """One query per row, (B, Hq, 1, D), and the cached keys and values, (B, Hk, Tk, D) each, float32."""
 
     q: Array
     k: Array
@@ -42,25 +42,25 @@ class Problem(NamedTuple):
 
     @property
     def kinked(self) -> bool:
-        """No slope jumps."""
+        """False: no function in it has a kink."""
         return False
 
     def calls(self, work: Work) -> int:
-        """One: a query that is asked changes nothing."""
+        """Return 1: a query does not change the cache."""
         return 1
 
     def amount(self, work: Work) -> int:
-        """The bytes of keys and values; queries of a group share them."""
+        """Return the bytes of keys and values. The queries of a group share them."""
         return self.k.nbytes + self.v.nbytes
 
     def expected(self, work: Work) -> Results:
-        """What the work comes to, computed by `seqfuse.reference` in float64, a row at a time to save memory."""
+        """Return the results, computed by `seqfuse.reference` in float64, row by row to save memory."""
         rows = zip(*(np.split(a, len(a)) for a in (self.q, self.k, self.v)))
         return {"y": np.concatenate([reference.attention(*(a.astype(np.float64) for a in row)) for row in rows])}
 
 
 def make(op: Op, shape: DecodeShape) -> Problem:
-    """A problem with normal numbers, the same each time."""
+    """Return inputs with standard normal entries. They are the same in every call."""
     B, Hq, Hk, Tk, D = shape
     random = np.random.default_rng(0)
     q, k, v = (random.standard_normal((B, *axes, D), np.float32) for axes in ((Hq, 1), (Hk, Tk), (Hk, Tk)))
@@ -68,12 +68,12 @@ def make(op: Op, shape: DecodeShape) -> Problem:
 
 
 def contenders(problem: Problem, work: Work, threads: int, peers: Sequence[str]) -> list[Contender]:
-    """Ours, and PyTorch with so many threads."""
+    """Return seqfuse, and PyTorch if it takes part."""
     return [seqfuse(problem)] + ([pytorch(problem, threads)] if "pytorch" in peers else [])
 
 
 def seqfuse(problem: Problem) -> Contender:
-    """Ours: a cache that holds the keys already."""
+    """Return the contender of seqfuse, with a filled cache."""
     q, k, v = problem[:3]
     B, heads, Tk, D = k.shape
     cache = F.KVCache(B, heads, D, capacity=Tk)
@@ -82,7 +82,7 @@ def seqfuse(problem: Problem) -> Contender:
 
 
 def pytorch(problem: Problem, threads: int) -> Contender:
-    """`scaled_dot_product_attention` over contiguous keys and values, which it need not cache."""
+    """Return the contender that calls PyTorch's `scaled_dot_product_attention` with contiguous keys and values."""
     torch: Any = importlib.import_module("torch")
     torch.set_num_threads(threads)
     q, k, v = (torch.from_numpy(a) for a in problem[:3])

@@ -1,8 +1,8 @@
-"""How much memory a contender takes at the worst, beyond what it is given and gives back.
+"""Peak memory of a call, in addition to its inputs and outputs.
 
-Each is measured in a process of its own, once: what one run leaves with the allocator, the next one takes from there
-unseen. The process makes the problem, does a small one of the same kind, so that libraries are loaded and threads
-started, hands free memory back to the system, and reads the peak of its resident size around one run.
+Each contender is measured once, in a process of its own: memory that a call leaves with the allocator would be reused
+by the next call and not be counted. The process first runs a small problem of the same kind, which loads libraries and
+starts threads. It then returns free memory to the system, and reads the peak of its resident size around one call.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 
 import seqfuse as sf
 from seqfuse.bench.case import Case, Contender, Shape, size_of
-from seqfuse.bench.report import Weighed
+from seqfuse.bench.report import MemoryCase
 from seqfuse.bench.tables import TABLES, Table
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -28,83 +28,85 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 Result = TypeVar("Result")
 
 
-class Weight(NamedTuple):
-    """What one contender needs, in bytes."""
+class Memory(NamedTuple):
+    """Memory of one contender in bytes: inputs, outputs, and the peak of the memory in addition to them."""
 
     inputs: int
     outputs: int
-    beyond: int
+    extra: int
 
 
 def available() -> bool:
-    """Whether the system says how large a process has been: Linux does."""
+    """Return whether the system reports the peak resident size of a process, as Linux does."""
     return STATUS.exists() and "VmHWM" in STATUS.read_text(encoding="ascii")
 
 
-def weighed(table: Table, cases: Sequence[Case], peers: Sequence[str]) -> Iterator[Weighed]:
-    """Measure every contender of each case; a peer that does not come to an end is left out of the case and named."""
+def memory_cases(table: Table, cases: Sequence[Case], peers: Sequence[str]) -> Iterator[MemoryCase]:
+    """Measure every contender of each case. A peer that runs out of memory is reported and left out of the case."""
     for case in cases:
-        ours = in_a_new_process(weigh, table.name, case, "seqfuse")
-        beyond = {"seqfuse": ours.beyond}
+        ours = run_in_new_process(measure_contender, table.name, case, "seqfuse")
+        extra = {"seqfuse": ours.extra}
         for peer in peers:
-            with _left_out(peer, case):
-                beyond[peer] = in_a_new_process(weigh, table.name, case, peer).beyond
-        yield Weighed(case, ours.inputs, ours.outputs, beyond)
+            with _report_failure(peer, case):
+                extra[peer] = run_in_new_process(measure_contender, table.name, case, peer).extra
+        yield MemoryCase(case, ours.inputs, ours.outputs, extra)
 
 
 @contextmanager
-def _left_out(peer: str, case: Case) -> Iterator[None]:
+def _report_failure(peer: str, case: Case) -> Iterator[None]:
+    """Report a peer that runs out of memory instead of raising the error."""
     try:
         yield
-    except (MemoryError, BrokenProcessPool) as error:  # the system ends who takes too much
+    except (MemoryError, BrokenProcessPool) as error:  # the system kills a process that uses too much
         print(f"{peer} left out of {case}: {error!r}", file=sys.stderr)
 
 
-def in_a_new_process(function: Callable[..., Result], *arguments: object) -> Result:
-    """What the function returns there."""
+def run_in_new_process(function: Callable[..., Result], *arguments: object) -> Result:
+    """Call a function in a new process and return its result."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
-def weigh(table: str, case: Case, name: str) -> Weight:
-    """Measure a contender in this process, which has not done anything else."""
+def measure_contender(table: str, case: Case, name: str) -> Memory:
+    """Measure a contender in this process, which must be new."""
     with sf.num_threads(case.threads):
         small = next(iter(TABLES[table].quick_shapes[case.work]))
         _contender(TABLES[table], case, small, name).run()
         contender = _contender(TABLES[table], case, case.shape, name)
-        result, grown = growth(contender.run)
+        result, growth = peak_growth(contender.run)
         outputs = sum(a.nbytes for a in contender.read(result).values())
-        return Weight(size_of(contender.problem), outputs, max(grown - outputs, 0))
+        return Memory(size_of(contender.problem), outputs, max(growth - outputs, 0))
 
 
-def growth(run: Callable[[], Result]) -> tuple[Result, int]:
-    """What it returns, and by how much the process grew meanwhile, in bytes.
+def peak_growth(run: Callable[[], Result]) -> tuple[Result, int]:
+    """Return the result of a function, and the peak growth of the process during the call in bytes.
 
-    Where the peak cannot be set back, that of the time before may be the larger: the growth is then less than is said.
+    If the system cannot reset the peak, an earlier and larger peak is used, and the reported growth is too large.
     """
     gc.collect()
     _trim()
     with suppress(OSError):
-        CLEAR.write_text("5", encoding="ascii")  # sets the peak to what is resident now
+        CLEAR.write_text("5", encoding="ascii")  # resets the peak to the current size
     before = _status("VmRSS")
     result = run()
     return result, _status("VmHWM") - before
 
 
 def _contender(table: Table, case: Case, shape: Shape, name: str) -> Contender:
-    problem = table.make(case.op, shape)
+    """Return the contender of this name."""
+    problem = table.make_problem(case.op, shape)
     peers = [peer for peer in table.peers if peer == name]
-    return next(c for c in table.enter(problem, case.work, case.threads, peers) if c.name == name)
+    return next(c for c in table.contenders(problem, case.work, case.threads, peers) if c.name == name)
 
 
 def _trim() -> None:
-    """Hand free memory back, where the C library can."""
+    """Return free memory to the system, if the C library has a function for it."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
 def _status(name: str) -> int:
-    """A size of this process in bytes."""
+    """Return a size of this process in bytes, by its name in /proc/self/status."""
     lines = STATUS.read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))

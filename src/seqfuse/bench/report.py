@@ -1,4 +1,4 @@
-"""What is printed and saved: a line a case, and JSON with the same numbers."""
+"""Output of the benchmark: one line of text per case, and a JSON file with the same numbers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,20 @@ UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 MB = 1e6
 
 
-class Measured(NamedTuple):
-    """A case, its timing, and how much of `unit` the first contender does in it."""
+class TimedCase(NamedTuple):
+    """A case with its timing.
+
+    Attributes
+    ----------
+    case : Case
+        Operation, kind of call, shape, number of threads.
+    timing : Timing
+        Times of all contenders; the first one is seqfuse.
+    amount : int
+        Work of one call of the first contender, in `unit`.
+    unit : str
+        "FLOP" or "B".
+    """
 
     case: Case
     timing: Timing
@@ -29,103 +41,115 @@ class Measured(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Ours, in units a second."""
+        """Rate of seqfuse in units per second."""
         return self.amount / self.timing.seconds["seqfuse"]
 
     @property
-    def share(self) -> float:
-        """Ours as a share of what so many cores do at best."""
+    def fraction_of_peak(self) -> float:
+        """Rate of seqfuse divided by the measured peak of the machine."""
         return self.rate / self.timing.peak
 
     def row(self) -> dict[str, Any]:
-        """All of it, for JSON."""
-        return of_case(self.case) | {
+        """Return all fields as a dict, for JSON."""
+        return case_row(self.case) | {
             "amount": self.amount,
             "unit": self.unit,
             "peak_per_second": self.timing.peak,
-            "share_of_peak": self.share,
+            "share_of_peak": self.fraction_of_peak,
             "seconds": self.timing.seconds,
             "ratios": self.timing.ratios,
         }
 
 
-class Weighed(NamedTuple):
-    """A case, the bytes that it is given and gives back, and by contender how many more there were at the worst."""
+class MemoryCase(NamedTuple):
+    """A case with its memory, in bytes.
+
+    Attributes
+    ----------
+    case : Case
+        Operation, kind of call, shape, number of threads.
+    inputs, outputs : int
+        Size of the arrays that the call receives and returns.
+    extra : dict of str to int
+        Peak of the additional memory during the call, by contender.
+    """
 
     case: Case
     inputs: int
     outputs: int
-    beyond: dict[str, int]
+    extra: dict[str, int]
 
     def row(self) -> dict[str, Any]:
-        """All of it, for JSON."""
-        sizes = {"inputs_bytes": self.inputs, "outputs_bytes": self.outputs, "beyond_bytes": self.beyond}
-        return of_case(self.case) | sizes
+        """Return all fields as a dict, for JSON."""
+        sizes = {"inputs_bytes": self.inputs, "outputs_bytes": self.outputs, "beyond_bytes": self.extra}
+        return case_row(self.case) | sizes
 
 
-def of_case(case: Case) -> dict[str, Any]:
-    """Which line it is, for JSON."""
+def case_row(case: Case) -> dict[str, Any]:
+    """Return the fields of a case as a dict, for JSON."""
     return {"op": case.op, "work": case.work, "shape": case.shape._asdict(), "threads": case.threads}
 
 
 def header(axes: Sequence[str], unit: str) -> str:
-    """The head of our columns, which every table of times begins with."""
+    """Return the heading of the first columns of every table of times."""
     return f"{_head(axes)}{'seqfuse':>12}{f'G{unit}/s':>9}{'% peak':>8}"
 
 
-def header_of(others: Sequence[str]) -> str:
-    """The head of the columns that `column` fills."""
+def peer_header(others: Sequence[str]) -> str:
+    """Return the headings of the columns that `column` fills."""
     return "".join(f"{name:>22}" for name in others)
 
 
-def line(measured: Measured, others: Sequence[str]) -> str:
-    """One line of the table: our time, then each of the others' and how many times longer it took."""
-    timing = measured.timing
+def line(timed: TimedCase, others: Sequence[str]) -> str:
+    """Return one line of a table: the time of seqfuse, then the time and the ratio of each of `others`."""
+    timing = timed.timing
     return (
-        f"{_start(measured.case)}{duration(timing.seconds['seqfuse']):>12}"
-        f"{measured.rate / 1e9:9.1f}{measured.share:8.0%}" + "".join(column(timing, name) for name in others)
+        f"{_start(timed.case)}{duration(timing.seconds['seqfuse']):>12}"
+        f"{timed.rate / 1e9:9.1f}{timed.fraction_of_peak:8.0%}" + "".join(column(timing, name) for name in others)
     )
 
 
 def column(timing: Timing, name: str) -> str:
-    """One of the others: its time, and how many times longer than the first it took."""
+    """Return the time of a contender, and its ratio to the time of the first one."""
     if name not in timing.seconds:
         return f"{'-':>22}"
     return f"{duration(timing.seconds[name]):>13} {timing.ratios[name]:7.2f}x"
 
 
-def lines(measured: Measured) -> str:
-    """The line of the plain call, and one for each of the others below it."""
-    first = line(measured, [])
+def lines(timed: TimedCase) -> str:
+    """Return the line of the first contender, and below it one line for each other contender."""
+    first = line(timed, [])
     width = len(first) - len(OP)
-    others = [f"{OP}{name:{width}}{column(measured.timing, name)}" for name in measured.timing.ratios]
+    others = [f"{OP}{name:{width}}{column(timed.timing, name)}" for name in timed.timing.ratios]
     return "\n".join([first, *others])
 
 
 def memory_header(axes: Sequence[str], others: Sequence[str]) -> str:
-    """The head of a table of memory."""
+    """Return the heading of a table of memory."""
     return _head(axes) + "".join(f"{name:>13}" for name in ("inputs", "outputs", "seqfuse", *others))
 
 
-def memory_line(weighed: Weighed, others: Sequence[str]) -> str:
-    """One line of it: what is given and given back, and what each of those who take part needs beyond that."""
-    sizes = [weighed.inputs, weighed.outputs, *(weighed.beyond.get(name) for name in ("seqfuse", *others))]
-    return _start(weighed.case) + "".join(f"{'-' if n is None else megabytes(n):>13}" for n in sizes)
+def memory_line(row: MemoryCase, others: Sequence[str]) -> str:
+    """Return one line of a table of memory: inputs, outputs, and the additional memory of each contender."""
+    sizes = [row.inputs, row.outputs, *(row.extra.get(name) for name in ("seqfuse", *others))]
+    return _start(row.case) + "".join(f"{'-' if n is None else megabytes(n):>13}" for n in sizes)
 
 
-OP = " " * 10  # the column of the operation
+OP = " " * 10  # an empty column of the operation
 
 
 def _head(axes: Sequence[str]) -> str:
+    """Return the heading of the columns that describe the case."""
     return f"{'op':{len(OP)}}{'work':17}{'(' + ', '.join(axes) + ')':24}{'threads':>7}"
 
 
 def _start(case: Case) -> str:
+    """Return the columns that describe the case."""
     return f"{case.op:{len(OP)}}{case.work:17}{tuple(case.shape)!s:24}{case.threads:7d}"
 
 
 def duration(seconds: float) -> str:
-    """A time in a unit that leaves three digits to read.
+    """Return a time with three digits and a suitable unit.
 
     Examples
     --------
@@ -138,7 +162,7 @@ def duration(seconds: float) -> str:
 
 
 def megabytes(size: int) -> str:
-    """A size in millions of bytes.
+    """Return a size in megabytes, millions of bytes.
 
     Examples
     --------
@@ -149,7 +173,7 @@ def megabytes(size: int) -> str:
 
 
 def processor() -> str:
-    """The name of the CPU, as Linux gives it."""
+    """Return the name of the CPU, from /proc/cpuinfo if it exists."""
     try:
         for text in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if text.startswith("model name"):
@@ -165,9 +189,9 @@ def save(
     versions: Mapping[str, str],
     info: Mapping[str, Any],
     rounds: int,
-    all_: Sequence[Measured | Weighed],
+    results: Sequence[TimedCase | MemoryCase],
 ) -> None:
-    """Write everything as JSON."""
+    """Write the results, the versions and a description of the machine to a JSON file."""
     document = {
         "schema": SCHEMA,
         "table": table,
@@ -175,6 +199,6 @@ def save(
         "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},
         "info": {str(key): value for key, value in info.items()},
         "rounds": rounds,
-        "results": [measured.row() for measured in all_],
+        "results": [result.row() for result in results],
     }
     path.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")

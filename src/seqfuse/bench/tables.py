@@ -1,4 +1,4 @@
-"""The tables: what each is about, over which shapes, who takes part, and how a line of it is written."""
+"""Tables of the benchmark: operations, shapes, contenders, and the layout of a line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from seqfuse.bench.bounds import Bound
 from seqfuse.bench.case import Contender, Op, Problem, Shape, Work
 from seqfuse.bench.peers import PEERS
 from seqfuse.bench.recurrent import contenders, problem, shapes
-from seqfuse.bench.report import Measured
+from seqfuse.bench.report import TimedCase
 
-# Who takes part in a case: (problem, work, threads, peers) -> contenders, ours first
-Enter: TypeAlias = Callable[[Any, Work, int, Sequence[str]], list[Contender]]
+# (problem, work, threads, peers) -> contenders of a case, seqfuse first
+MakeContenders: TypeAlias = Callable[[Any, Work, int, Sequence[str]], list[Contender]]
 
 
 class Table(NamedTuple):
@@ -22,19 +22,32 @@ class Table(NamedTuple):
 
     Attributes
     ----------
-    name : as it stands in the JSON; all but the first table have a flag of that name
-    help : what the flag does
-    about : what it says, for a reader of its head
-    ops : whose lines it has
-    axes : the type of its shapes
-    shapes, quick_shapes : by the kinds of work that it can hold
-    make : the problem of an op and a shape
-    enter : who takes part in a case
-    peers : those that can
-    bound : what is counted, and what the machine does of it at best
-    columns, line : the text, for the peers that are there: the head of what follows our columns, and a line
-    sized : the kinds of work whose shapes one number gives, and how
-    weighed : the shapes whose memory is measured, by kind of work; some are too large for the reference
+    name : str
+        Name in the JSON file. All tables except the first have a flag of this name.
+    help : str
+        Help text of the flag.
+    about : str
+        Explanation that is printed above the table.
+    ops : tuple of str
+        Operations.
+    axes : type
+        NamedTuple type of the shapes.
+    shapes, quick_shapes : dict of str to sequence of shape
+        Default shapes by kind of call, without and with ``--quick``. The keys are the kinds of calls of the table.
+    make_problem : callable
+        Makes the inputs for an operation and a shape.
+    contenders : callable
+        Makes the contenders of a case.
+    peers : tuple of str
+        Peers that can take part.
+    bound : Bound
+        What limits the operations, and how it is measured.
+    columns, line : callable
+        Heading of the columns after those of seqfuse, and a line of the table, for the installed peers.
+    sized : dict of str to callable
+        Kinds of calls whose shape depends on one size, with the function from size to shape.
+    memory_shapes : dict of str to sequence of shape
+        Shapes whose memory is measured, by kind of call. Some are too large for the reference.
     """
 
     name: str
@@ -44,124 +57,131 @@ class Table(NamedTuple):
     axes: type[Any]
     shapes: Mapping[Work, Sequence[Shape]]
     quick_shapes: Mapping[Work, Sequence[Shape]]
-    make: Callable[[Op, Any], Problem]
-    enter: Enter
+    make_problem: Callable[[Op, Any], Problem]
+    contenders: MakeContenders
     peers: tuple[str, ...]
     bound: Bound
     columns: Callable[[Sequence[str]], str]
-    line: Callable[[Measured, Sequence[str]], str]
+    line: Callable[[TimedCase, Sequence[str]], str]
     sized: Mapping[Work, Callable[[int], Shape]] = {}
-    weighed: Mapping[Work, Sequence[Shape]] = {}
+    memory_shapes: Mapping[Work, Sequence[Shape]] = {}
 
     def header(self, peers: Sequence[str]) -> str:
-        """The head of the table."""
+        """Return the heading of the table for the installed peers."""
         return report.header(self.axes._fields, self.bound.unit) + self.columns(peers)
 
 
-def _all(works: Sequence[Work], shapes: Sequence[Shape]) -> dict[Work, Sequence[Shape]]:
+def _for_all(works: Sequence[Work], shapes: Sequence[Shape]) -> dict[Work, Sequence[Shape]]:
+    """Return the same shapes for each kind of call."""
     return dict.fromkeys(works, shapes)
 
 
 def _steps(sizes: Sequence[int]) -> dict[Work, Sequence[Shape]]:
+    """Return the shapes of single steps."""
     return {"step": [shapes.step_shape(size) for size in sizes]}
 
 
-def _packed(peers: Sequence[str]) -> list[str]:
+def _padding_peers(peers: Sequence[str]) -> list[str]:
+    """Return the names of the peers' contenders for padded batches."""
     return ["pytorch packed", "pytorch padded"] if "pytorch" in peers else []
 
 
 def _lengths_columns(peers: Sequence[str]) -> str:
-    return f"{'padded':>12}{'of padded':>11}" + report.header_of(_packed(peers))
+    """Return the headings of the columns after those of seqfuse, for padded batches."""
+    return f"{'padded':>12}{'of padded':>11}" + report.peer_header(_padding_peers(peers))
 
 
-def _lengths_line(measured: Measured, peers: Sequence[str]) -> str:
-    timing = measured.timing
+def _lengths_line(timed: TimedCase, peers: Sequence[str]) -> str:
+    """Return a line of the table for padded batches."""
+    timing = timed.timing
     padded = f"{report.duration(timing.seconds['padded']):>12}{1 / timing.ratios['padded']:10.2f}x"
-    return report.line(measured, []) + padded + "".join(report.column(timing, name) for name in _packed(peers))
+    return report.line(timed, []) + padded + "".join(report.column(timing, name) for name in _padding_peers(peers))
 
 
 _SEQUENCES = ("forward", "forward+backward")
 
 CELLS = Table(
     name="cells",
-    help="every cell beside the peers",
-    about="2.00x: the peer takes twice as long as seqfuse",
+    help="every recurrent cell beside the peers",
+    about="2.00x: the peer takes twice as long as seqfuse.",
     ops=shapes.CELLS,
     axes=shapes.Shape,
-    shapes=_all(_SEQUENCES, shapes.SHAPES) | _steps(shapes.STEP_SIZES),
-    quick_shapes=_all(_SEQUENCES, shapes.QUICK_SHAPES) | _steps(shapes.QUICK_STEP_SIZES),
-    make=problem.make,
-    enter=contenders.beside_peers,
+    shapes=_for_all(_SEQUENCES, shapes.SHAPES) | _steps(shapes.STEP_SIZES),
+    quick_shapes=_for_all(_SEQUENCES, shapes.QUICK_SHAPES) | _steps(shapes.QUICK_STEP_SIZES),
+    make_problem=problem.make,
+    contenders=contenders.with_peers,
     peers=PEERS,
     bound=bounds.ARITHMETIC,
-    columns=report.header_of,
+    columns=report.peer_header,
     line=report.line,
     sized={"step": shapes.step_shape},
 )
 LENGTHS = CELLS._replace(
     name="lengths",
-    help="padded batches instead: with lengths, without, and PyTorch's packed",
-    about="padded batches, 60 % of the steps real. seqfuse: with lengths, GFLOP/s of real steps; padded: without\n"
-    "of padded: the one by the other, 0.60x is the work; 2.00x: PyTorch takes twice as long as seqfuse with lengths",
-    shapes=_all(_SEQUENCES, shapes.LENGTHS_SHAPES),
-    quick_shapes=_all(_SEQUENCES, shapes.QUICK_LENGTHS_SHAPES),
-    enter=contenders.with_padding,
+    help="padded batches: with lengths, without, and PyTorch's packed sequences",
+    about="Padded batches; 60 % of the steps are valid. seqfuse: with lengths, GFLOP/s of the valid steps.\n"
+    "padded: seqfuse without lengths. of padded: seqfuse divided by padded; 0.60x is proportional to the work.\n"
+    "2.00x: PyTorch takes twice as long as seqfuse with lengths.",
+    shapes=_for_all(_SEQUENCES, shapes.LENGTHS_SHAPES),
+    quick_shapes=_for_all(_SEQUENCES, shapes.QUICK_LENGTHS_SHAPES),
+    contenders=contenders.with_padding,
     peers=("pytorch",),
     columns=_lengths_columns,
     line=_lengths_line,
 )
 OPTIONS = CELLS._replace(
     name="options",
-    help="what each option costs instead",
-    about="each option alone beside the plain call; 1.10x: with it the call takes a tenth longer",
-    shapes=_all(_SEQUENCES[1:], shapes.OPTIONS_SHAPES),
-    quick_shapes=_all(_SEQUENCES[1:], shapes.QUICK_OPTIONS_SHAPES),
-    enter=contenders.with_options,
+    help="cost of each option of the recurrent cells",
+    about="Each option alone beside the call without options. 1.10x: the option makes the call 10 % slower.",
+    shapes=_for_all(_SEQUENCES[1:], shapes.OPTIONS_SHAPES),
+    quick_shapes=_for_all(_SEQUENCES[1:], shapes.QUICK_OPTIONS_SHAPES),
+    contenders=contenders.with_options,
     peers=(),
-    columns=lambda peers: report.header_of(["of the plain call"]),
-    line=lambda measured, peers: report.lines(measured),
+    columns=lambda peers: report.peer_header(["relative time"]),
+    line=lambda timed, peers: report.lines(timed),
 )
 
 
-def _beside_pytorch(family: ModuleType, axes: type[Any], **fields: Any) -> Table:
-    """The table of a module that has ops, works, shapes, problems and contenders, PyTorch among them."""
+def _table_with_pytorch(family: ModuleType, axes: type[Any], **fields: Any) -> Table:
+    """Return the table of a module that defines OPS, WORKS, SHAPES, QUICK_SHAPES, make and contenders."""
     return Table(
         ops=family.OPS,
         axes=axes,
-        shapes=_all(family.WORKS, family.SHAPES),
-        quick_shapes=_all(family.WORKS, family.QUICK_SHAPES),
-        make=family.make,
-        enter=family.contenders,
+        shapes=_for_all(family.WORKS, family.SHAPES),
+        quick_shapes=_for_all(family.WORKS, family.QUICK_SHAPES),
+        make_problem=family.make,
+        contenders=family.contenders,
         peers=("pytorch",),
-        columns=report.header_of,
+        columns=report.peer_header,
         line=report.line,
         **fields,
     )
 
 
-ATTENTION = _beside_pytorch(
+ATTENTION = _table_with_pytorch(
     attention,
     attention.AttentionShape,
     name="attention",
-    help="attention instead, whole and causal",
-    about="causal: operations of the pairs that are left, and half the work; 2.00x: the peer takes twice as long",
+    help="self-attention, full and causal",
+    about="causal: half the work; only unmasked pairs are counted. 2.00x: the peer takes twice as long as seqfuse.",
     bound=bounds.ARITHMETIC,
-    weighed=_all(attention.WORKS, attention.SHAPES) | {"causal+backward": (*attention.SHAPES, attention.LONG)},
+    memory_shapes=_for_all(attention.WORKS, attention.SHAPES)
+    | {"causal+backward": (*attention.SHAPES, attention.LONG)},
 )
-DECODE = _beside_pytorch(
+DECODE = _table_with_pytorch(
     decode,
     decode.DecodeShape,
     name="decode",
-    help="a step of decoding against cached keys and values instead",
-    about="GB/s of keys and values; 2.00x: the peer takes twice as long as seqfuse",
+    help="one step of decoding with cached keys and values",
+    about="GB/s of keys and values. 2.00x: the peer takes twice as long as seqfuse.",
     bound=bounds.READING,
 )
-BLOCK = _beside_pytorch(
+BLOCK = _table_with_pytorch(
     block,
     block.BlockShape,
     name="block",
-    help="a Transformer encoder block instead",
-    about="2.00x: the peer takes twice as long as seqfuse",
+    help="a transformer encoder block",
+    about="2.00x: the peer takes twice as long as seqfuse.",
     bound=bounds.ARITHMETIC,
 )
 TABLES = {table.name: table for table in (CELLS, LENGTHS, OPTIONS, ATTENTION, DECODE, BLOCK)}

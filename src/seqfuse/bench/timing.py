@@ -1,6 +1,7 @@
-"""Measuring on a noisy machine: every round runs every contender once, and medians over rounds are compared.
+"""Timing on a noisy machine: every round runs every contender, and medians over the rounds are compared.
 
-A machine that slows down for a while slows all contenders of a round, so the ratio within a round stays meaningful.
+If the machine is slow for a while, it slows down all contenders of a round, so the ratios within a round are still
+valid.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-ENOUGH = 0.02  # seconds: a clock and a loop cost nothing beside it
-SHORT = 0.02  # seconds: work shorter than this is run once untimed in each round, to find its own weights in the cache
-REST = 0.06  # seconds between two contenders: threads of ONNX Runtime spin for 50 ms after a run, of OpenMP for 10
-PEAK = 0.01  # seconds of measuring the machine in each round
+MIN_SECONDS = 0.02  # duration of one measurement: long enough that the clock and the loop do not matter
+WARM_UP_BELOW = 0.02  # seconds: shorter calls run once untimed in each round, so that their weights are in the cache
+REST = 0.06  # seconds between two contenders: idle threads spin for 50 ms in ONNX Runtime, for 10 ms in OpenMP
+PEAK_SECONDS = 0.01  # duration of measuring the peak in each round
 
 
 class Timing(NamedTuple):
-    """What the rounds gave.
+    """Result of timing a case.
 
     Attributes
     ----------
-    seconds : the median time of one piece of work, by contender
-    ratios : by contender, the median over rounds of its time divided by the first one's
-    peak : the median of what the machine did at best, in units a second
+    seconds : dict of str to float
+        Median time of one call, by contender.
+    ratios : dict of str to float
+        Median over the rounds of a contender's time divided by the first contender's, by contender.
+    peak : float
+        Median of the measured peak rate, in units per second.
     """
 
     seconds: dict[str, float]
@@ -36,23 +40,34 @@ def measure(
     runs: Mapping[str, Callable[[], Any]],
     peak: Callable[[float], float],
     rounds: int,
-    enough: float = ENOUGH,
+    min_seconds: float = MIN_SECONDS,
     rest: float = REST,
 ) -> Timing:
-    """Time `runs` in `rounds` rounds, each in another order; the first of `runs` is what others are compared with.
+    """Time contenders in rounds.
 
-    `peak` is given so many seconds in each round, and says what the machine can do at best then, in units a second.
+    Parameters
+    ----------
+    runs : dict of str to callable
+        Contenders by name. The others are compared with the first. The order rotates from round to round.
+    peak : callable
+        ``peak(seconds)`` measures the peak rate for this time and returns it. It is called once per round.
+    rounds : int
+        Number of rounds.
+    min_seconds : float, optional
+        Shortest duration of one measurement. Calls that are faster are repeated.
+    rest : float, optional
+        Pause in seconds before each contender.
     """
     names = list(runs)
     times: dict[str, list[float]] = {name: [] for name in names}
-    counts = {name: _count(runs[name], enough) for name in names}
+    counts = {name: _count(runs[name], min_seconds) for name in names}
     peaks = []
     for round_ in range(rounds):
-        peaks.append(peak(min(enough, PEAK)))
-        turn = round_ % len(names)
-        for name in names[turn:] + names[:turn]:
+        peaks.append(peak(min(min_seconds, PEAK_SECONDS)))
+        first = round_ % len(names)
+        for name in names[first:] + names[:first]:
             time.sleep(rest)
-            if counts[name] > 1 or _median(times[name]) < SHORT:
+            if counts[name] > 1 or _median(times[name]) < WARM_UP_BELOW:
                 runs[name]()
             times[name].append(_seconds(runs[name], counts[name]))
     return Timing(
@@ -63,21 +78,23 @@ def measure(
 
 
 def ratios(theirs: Sequence[float], ours: Sequence[float]) -> list[float]:
-    """Round by round, how many times longer theirs took."""
+    """Return the ratio of the times in each round; above 1 means that ours is faster."""
     return [a / b for a, b in zip(theirs, ours, strict=True)]
 
 
 def _median(times: Sequence[float]) -> float:
+    """Return the median, 0 if there is no time yet."""
     return statistics.median(times) if times else 0.0
 
 
-def _count(run: Callable[[], Any], enough: float) -> int:
-    """How many runs take `enough` seconds; the first run, which may allocate and choose, is not counted."""
+def _count(run: Callable[[], Any], min_seconds: float) -> int:
+    """Return how many calls take `min_seconds`. The first call is not timed: it may allocate or select kernels."""
     run()
-    return max(1, math.ceil(enough / max(_seconds(run, 1), 1e-7)))
+    return max(1, math.ceil(min_seconds / max(_seconds(run, 1), 1e-7)))
 
 
 def _seconds(run: Callable[[], Any], count: int) -> float:
+    """Return the mean time of `count` calls."""
     began = time.perf_counter()
     for _ in range(count):
         run()

@@ -1,4 +1,4 @@
-"""`python -m seqfuse demo`: watch an LSTM learn to write, trained by explicit back-propagation through time."""
+"""Demo ``python -m seqfuse demo``: an LSTM learns to write, trained by truncated back-propagation through time."""
 
 from seqfuse.demo.cli import main
 

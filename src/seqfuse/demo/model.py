@@ -1,9 +1,11 @@
-"""The character model: which character comes next, given all before it.
+"""Character model of the demo: predict the next character from all characters before it.
 
-e_t = E[x_t]                              an embedding
-h_t, c_t = lstm(drop(e_t), h_(t-1), c_(t-1))
-p(x_(t+1) | x_1 ... x_t) = softmax(drop(h_t) V + c)
-loss = the mean of -log p(x_(t+1) | ...)
+Equations, for the characters x_1, x_2, ... of a text::
+
+    e_t = E[x_t]                                           embedding
+    h_t, c_t = lstm(dropout(e_t), h_(t-1), c_(t-1))
+    p(x_(t+1) | x_1, ..., x_t) = softmax(dropout(h_t) V + b)
+    loss = mean of -log p(x_(t+1) | x_1, ..., x_t)
 """
 
 from __future__ import annotations
@@ -22,7 +24,27 @@ from seqfuse.utils import set_random_seed
 
 
 class Settings(NamedTuple):
-    """What the demo trains, and how."""
+    """Sizes of the model and hyperparameters of its training.
+
+    Attributes
+    ----------
+    embedding, hidden : int
+        Features of the embedding, units of the LSTM.
+    dropout : float
+        Dropout rate before and after the LSTM.
+    batch : int
+        Number of streams that are read in parallel.
+    chunk : int
+        Characters of each stream per update. Gradients end at the beginning of a chunk; the LSTM's state does not.
+    epochs : int
+        Number of passes over the training text.
+    learning_rate : float
+        Learning rate of Adam before the first update. It decays to 0 along a cosine.
+    clipnorm : float
+        Upper bound of the norm of all gradients together.
+    seed : int
+        Seed of the initial weights, of dropout and of the sampled text.
+    """
 
     embedding: int = 64
     hidden: int = 256
@@ -31,19 +53,19 @@ class Settings(NamedTuple):
     chunk: int = 64
     epochs: int = 10
     learning_rate: float = 4e-3
-    norm: float = 1.0
+    clipnorm: float = 1.0
     seed: int = 0
 
     def updates(self, text: Text) -> int:
-        """How many updates all epochs have."""
+        """Return the number of updates of all epochs."""
         return math.ceil((len(text.train) - 1) // self.batch / self.chunk) * self.epochs
 
 
-def compiled(text: Text, settings: Settings) -> Sequential:
-    """The model for a text, ready to learn; first weights and dropout follow from the seed.
+def build_model(text: Text, settings: Settings) -> Sequential:
+    """Return the compiled model for a text. The seed determines its initial weights and dropout.
 
-    All begins as in Keras but for the embedding, which begins as in PyTorch: normal with variance 1, so that the LSTM's
-    input has the scale that Glorot's uniform, in its kernel, assumes.
+    Weights are initialized as in Keras, except for the embedding, which is initialized as in PyTorch: normal with
+    variance 1. The Glorot initialization of the LSTM's kernel assumes inputs of this scale.
     """
     set_random_seed(settings.seed)
     size = len(text.vocabulary)
@@ -58,5 +80,5 @@ def compiled(text: Text, settings: Settings) -> Sequential:
         ]
     )
     rate = CosineDecay(settings.learning_rate, settings.updates(text))
-    model.compile(Adam(rate, global_clipnorm=settings.norm), SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(Adam(rate, global_clipnorm=settings.clipnorm), SparseCategoricalCrossentropy(from_logits=True))
     return model

@@ -1,11 +1,13 @@
-"""The yardstick of the demo: interpolated n-grams, the strongest simple model of characters.
+"""Baseline of the demo: interpolated n-gram models of characters.
 
-Witten-Bell smoothing (Witten and Bell 1991): after a context `h` that was seen N(h) times, followed by D(h) different
-characters, the next character is `c` with probability
+An n-gram model predicts a character from the n - 1 characters before it, its context. With Witten-Bell smoothing
+(Witten and Bell 1991), a context h that occurred N(h) times and was followed by D(h) distinct characters predicts the
+character c with probability::
 
-    p_k(c | h) = (N(h c) + D(h) * p_(k-1)(c | h without its first character)) / (N(h) + D(h)).
+    p_n(c | h) = (N(h c) + D(h) * p_(n-1)(c | h without its first character)) / (N(h) + D(h))
 
-The order k is the length of the context. Order 0 counts characters alone and falls back on the uniform distribution.
+where N(h c) is the number of times that c followed h. The 1-gram model has an empty context and is interpolated with
+the uniform distribution.
 """
 
 from __future__ import annotations
@@ -21,85 +23,120 @@ Floats = NDArray[np.float64]
 
 
 class _Counts(NamedTuple):
-    """The contexts of one length, each a number in base V, and what followed them."""
+    """Counts of all contexts of one length. Strings of characters are encoded as integers in base V.
 
-    grams: Ids  # sorted, context * V + next character
-    times: Ids  # N(h c), how often each was seen
-    contexts: Ids  # sorted
-    total: Ids  # N(h)
-    kinds: Ids  # D(h)
+    Attributes
+    ----------
+    grams : ndarray of int64
+        Contexts with the character that followed, sorted: ``context * V + character``.
+    gram_counts : ndarray of int64
+        N(h c) of each entry of `grams`.
+    contexts : ndarray of int64
+        Contexts, sorted.
+    context_counts, distinct : ndarray of int64
+        N(h) and D(h) of each entry of `contexts`.
+    """
+
+    grams: Ids
+    gram_counts: Ids
+    contexts: Ids
+    context_counts: Ids
+    distinct: Ids
 
 
 class NGrams:
-    """Interpolated n-grams of orders 0 to `order`, counted in `ids`.
+    """Interpolated 1-gram to n-gram models of a text.
 
     Parameters
     ----------
-    ids : (N,)        the text, numbers below `size`
-    size : the number of different characters, V; V**(order + 1) must fit into 63 bits
-    order : the longest context
+    ids : ndarray of int64, shape (N,)
+        Training text, integers in 0..size-1.
+    size : int
+        V, the number of distinct characters. ``size**n`` must be less than 2**63.
+    n : int
+        Order of the largest model, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If ``size**n`` is too large.
 
     Examples
     --------
     >>> import numpy as np
-    >>> NGrams(np.array([0, 1, 0, 1, 0]), size=2, order=1).probabilities(np.array([0, 1]))
+    >>> NGrams(np.array([0, 1, 0, 1, 0]), size=2, n=2).probabilities(np.array([0, 1]))
     array([[0.57142857, 0.42857143],
            [0.57142857, 0.80952381]])
     """
 
-    def __init__(self, ids: Ids, size: int, order: int) -> None:
-        if size ** (order + 1) >= 2**63:
-            raise ValueError(f"NGrams: size**(order + 1) must be below 2**63; got {size}**{order + 1}")
+    def __init__(self, ids: Ids, size: int, n: int) -> None:
+        if size**n >= 2**63:
+            raise ValueError(f"NGrams: size**n must be less than 2**63; got {size}**{n}")
         self.size = size
-        self.order = order
-        self._counts = [self._count(ids, k) for k in range(order + 1)]
+        self.n = n
+        self._counts = [self._count(ids, context) for context in range(n)]
 
-    def _numbers(self, ids: Ids, length: int) -> Ids:
-        """Every run of `length` characters as one number in base V: (N - length + 1,)."""
+    def _encode(self, ids: Ids, length: int) -> Ids:
+        """Return every substring of `length` characters as an integer in base V, shape (N - length + 1,)."""
         count = max(len(ids) - length + 1, 0)
         numbers = np.zeros(count, dtype=np.int64)
         for k in range(length):
             numbers = numbers * self.size + ids[k : k + count]
         return numbers
 
-    def _count(self, ids: Ids, order: int) -> _Counts:
-        grams, times = np.unique(self._numbers(ids, order + 1), return_counts=True)
+    def _count(self, ids: Ids, context: int) -> _Counts:
+        """Count all contexts of `context` characters and the characters that follow them."""
+        grams, gram_counts = np.unique(self._encode(ids, context + 1), return_counts=True)
         contexts, first = np.unique(grams // self.size, return_index=True)
-        total = np.add.reduceat(times, first) if len(first) else times
-        kinds = np.diff(first, append=len(grams))
-        return _Counts(grams, times, contexts, total, kinds)
+        context_counts = np.add.reduceat(gram_counts, first) if len(first) else gram_counts
+        distinct = np.diff(first, append=len(grams))
+        return _Counts(grams, gram_counts, contexts, context_counts, distinct)
 
     def probabilities(self, ids: Ids) -> Floats:
-        """The probability that each order gives each character of a text.
+        """Return the probability that each model assigns to each character of a text.
+
+        Parameters
+        ----------
+        ids : ndarray of int64, shape (N,)
+            Text.
 
         Returns
         -------
-        (order + 1, N)        row k, column i: p_k(ids[i] | the k characters before it), or, where fewer than k
-            characters stand before it, what the longest context that fits says
+        ndarray of float64, shape (n, N)
+            Row k, column i: probability of ``ids[i]`` after the k characters before it. At the beginning of the text,
+            where fewer than k characters precede, the longest available context is used.
         """
         p = np.full(len(ids), 1.0 / self.size)
         rows = []
         for k, counts in enumerate(self._counts):
             p = p.copy()
-            grams = self._numbers(ids, k + 1)
-            times, _ = _look_up(counts.grams, grams, counts.times, counts.times)
-            total, kinds = _look_up(counts.contexts, grams // self.size, counts.total, counts.kinds)
-            seen = np.flatnonzero(total)
-            where = seen + k
-            p[where] = (times[seen] + kinds[seen] * p[where]) / (total[seen] + kinds[seen])
+            grams = self._encode(ids, k + 1)
+            gram_counts, _ = _look_up(counts.grams, grams, counts.gram_counts, counts.gram_counts)
+            context_counts, distinct = _look_up(
+                counts.contexts, grams // self.size, counts.context_counts, counts.distinct
+            )
+            known = np.flatnonzero(context_counts)
+            i = known + k  # position of the predicted character
+            p[i] = (gram_counts[known] + distinct[known] * p[i]) / (context_counts[known] + distinct[known])
             rows.append(p)
         return np.stack(rows)
 
     def bits(self, ids: Ids) -> Floats:
-        """The bits per character (order + 1,) that each order needs for all of a text but its first character."""
+        """Return the bits per character of each model, shape (n,), over all characters of a text except the first.
+
+        Parameters
+        ----------
+        ids : ndarray of int64, shape (N,)
+            Text.
+        """
         mean: Floats = -np.log2(self.probabilities(ids)[:, 1:]).mean(axis=1)
         return mean
 
 
-def _look_up(keys: Ids, wanted: Ids, a: Ids, b: Ids) -> tuple[Ids, Ids]:
-    """The entries of `a` and `b` at each of `wanted` in the sorted `keys`; 0 where it is not there."""
+def _look_up(keys: Ids, queries: Ids, a: Ids, b: Ids) -> tuple[Ids, Ids]:
+    """Return the entries of `a` and `b` at the position of each query in the sorted `keys`; 0 if it is not there."""
     if not len(keys):
-        return np.zeros_like(wanted), np.zeros_like(wanted)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    found = keys[at] == wanted
+        return np.zeros_like(queries), np.zeros_like(queries)
+    at = np.minimum(np.searchsorted(keys, queries), len(keys) - 1)
+    found = keys[at] == queries
     return np.where(found, a[at], 0), np.where(found, b[at], 0)

@@ -1,4 +1,4 @@
-"""The text that the demo learns: CPython's own documentation, which every CPython carries."""
+"""Text of the demo: CPython's own documentation, which is part of every CPython installation."""
 
 from __future__ import annotations
 
@@ -11,42 +11,46 @@ Ids = NDArray[np.int64]
 
 
 class Text(NamedTuple):
-    """A text as numbers, in two parts.
+    """Text as integers, split into a training and a test part.
 
     Attributes
     ----------
-    vocabulary : every character of the text, sorted; character i is `vocabulary[i]`
-    train, held : (N,), (M,)        the part that is learnt from and the last tenth, held out
+    vocabulary : str
+        Every distinct character of the text, sorted. Integer i stands for ``vocabulary[i]``.
+    train : ndarray of int64, shape (N,)
+        Training text.
+    test : ndarray of int64, shape (M,)
+        Test text, which is held out from training: the last tenth.
     """
 
     vocabulary: str
     train: Ids
-    held: Ids
+    test: Ids
 
     def encode(self, characters: str) -> Ids:
-        """The numbers (N,) of `characters`, all of which must be in the vocabulary."""
+        """Return the integers of `characters`, all of which must be in the vocabulary."""
         number = {character: i for i, character in enumerate(self.vocabulary)}
         return np.array([number[character] for character in characters], dtype=np.int64)
 
     def decode(self, ids: Ids) -> str:
-        """The characters of the numbers (N,)."""
+        """Return the characters of the integers `ids`."""
         return "".join(self.vocabulary[i] for i in ids)
 
 
 def corpus() -> str:
-    """The help topics of the running Python, sorted by name: 465,000 characters in 3.11, 511,000 in 3.13."""
+    """Return the help topics of the running Python, sorted by name: 465,000 characters in 3.11, 511,000 in 3.13."""
     from pydoc_data.topics import topics
 
     return "\n".join(topics[name] for name in sorted(topics))
 
 
 def split(characters: str) -> Text:
-    """Number the characters and hold out the last tenth.
+    """Encode a text as integers and split off the last tenth as test text.
 
     Examples
     --------
     >>> text = split("abcabcabca")
-    >>> text.vocabulary, text.train.tolist(), text.decode(text.held)
+    >>> text.vocabulary, text.train.tolist(), text.decode(text.test)
     ('abc', [0, 1, 2, 0, 1, 2, 0, 1, 2], 'a')
     """
     vocabulary = "".join(sorted(set(characters)))
@@ -56,12 +60,20 @@ def split(characters: str) -> Text:
 
 
 def streams(ids: Ids, batch: int) -> tuple[Ids, Ids]:
-    """Cut a text into `batch` pieces that are read side by side.
+    """Cut a text into `batch` streams of equal length, to be read in parallel.
+
+    Parameters
+    ----------
+    ids : ndarray of int64, shape (N,)
+        Text as integers.
+    batch : int
+        Number of streams.
 
     Returns
     -------
-    inputs, targets : (batch, L)        row n is the n-th piece; the target is the character after the input. What does
-        not fill a whole column, fewer than `batch` characters at the end, is left out.
+    inputs, targets : ndarray of int64, shape (batch, L)
+        Row n is stream n. The target of an input is the character that follows it. Up to `batch` characters at the end
+        of the text are dropped, so that all streams have the same length.
 
     Examples
     --------

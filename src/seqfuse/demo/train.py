@@ -1,4 +1,4 @@
-"""Training: chunks of text whose state is carried over, and the held-out bits after every epoch."""
+"""Training of the demo: read the text in chunks, carry the state over, and evaluate on the test text every epoch."""
 
 from __future__ import annotations
 
@@ -12,61 +12,96 @@ from seqfuse.demo.model import Settings
 from seqfuse.demo.text import Ids, Text, streams
 from seqfuse.models import Sequential
 
-HELD_OUT_STREAMS = 8  # the held-out text is read in so many pieces; each begins knowing nothing, which costs 0.002 bits
+# The test text is read in this many parallel streams. Each starts from a zero state, which costs 0.002 bits.
+TEST_STREAMS = 8
 
 
 class Epoch(NamedTuple):
-    """What came of one epoch: bits per character of both parts of the text, characters learnt and seconds in all."""
+    """Result of one epoch.
+
+    Attributes
+    ----------
+    number : int
+        Number of the epoch, from 1.
+    train_bits, test_bits : float
+        Bits per character: mean during the epoch on the training text, and after it on the test text.
+    characters : int
+        Characters of training text that were read.
+    seconds : float
+        Duration, including the evaluation on the test text.
+    """
 
     number: int
     train_bits: float
-    held_bits: float
+    test_bits: float
     characters: int
     seconds: float
 
 
-class Epochs(Callback):
-    """Makes an `Epoch` of what `fit` logs, and counts characters: x (batch, L), read in chunks."""
+class EpochReporter(Callback):
+    """Callback that reports each epoch as an `Epoch`, and each update as a number of characters.
+
+    Parameters
+    ----------
+    x : ndarray, shape (batch, L)
+        Training text.
+    chunk : int
+        Characters of each stream per update.
+    on_epoch : callable
+        Called with an `Epoch` after every epoch.
+    on_characters : callable, optional
+        Called with the number of characters after every update.
+    """
 
     def __init__(
-        self, x: Ids, chunk: int, tell: Callable[[Epoch], object], advance: Callable[[int], object] | None
+        self,
+        x: Ids,
+        chunk: int,
+        on_epoch: Callable[[Epoch], object],
+        on_characters: Callable[[int], object] | None = None,
     ) -> None:
-        self._rows, self._length = x.shape
-        self._chunk, self._tell, self._advance = chunk, tell, advance
+        self._batch, self._length = x.shape
+        self._chunk, self._on_epoch, self._on_characters = chunk, on_epoch, on_characters
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the clock."""
+        """Start the clock."""
         self._began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """A chunk is learnt; the last one may be shorter."""
-        if self._advance is not None:
-            self._advance(self._rows * min(self._chunk, self._length - batch * self._chunk))
+        """Report the characters of an update. The last chunk of an epoch may be shorter than the others."""
+        if self._on_characters is not None:
+            self._on_characters(self._batch * min(self._chunk, self._length - batch * self._chunk))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Losses are in nats."""
+        """Report the epoch, with losses converted from nats to bits."""
         assert logs is not None
-        train_bits, held_bits = logs["loss"] / math.log(2.0), logs["val_loss"] / math.log(2.0)
+        train_bits, test_bits = logs["loss"] / math.log(2.0), logs["val_loss"] / math.log(2.0)
         seconds = time.perf_counter() - self._began
-        self._tell(Epoch(epoch + 1, train_bits, held_bits, self._rows * self._length, seconds))
+        self._on_epoch(Epoch(epoch + 1, train_bits, test_bits, self._batch * self._length, seconds))
 
 
 def train(
     model: Sequential,
     text: Text,
     settings: Settings,
-    tell: Callable[[Epoch], object],
-    advance: Callable[[int], object] | None = None,
+    on_epoch: Callable[[Epoch], object],
+    on_characters: Callable[[int], object] | None = None,
 ) -> None:
-    """Train a model.
+    """Train a model on a text.
 
     Parameters
     ----------
-    model : from `compiled`, for the text and the settings
-    text, settings : what is learnt, and how
-    tell : called with an `Epoch` after each
-    advance : called with the number of characters learnt after every update
+    model : Sequential
+        Model that `build_model` returned for this text and these settings.
+    text : Text
+        Training and test text.
+    settings : Settings
+        Hyperparameters.
+    on_epoch : callable
+        Called with an `Epoch` after every epoch.
+    on_characters : callable, optional
+        Called with the number of characters after every update.
     """
     x, y = streams(text.train, settings.batch)
     model.fit(
@@ -75,8 +110,8 @@ def train(
         batch_size=settings.batch,
         epochs=settings.epochs,
         verbose=0,
-        callbacks=Epochs(x, settings.chunk, tell, advance),
-        validation_data=streams(text.held, HELD_OUT_STREAMS),
+        callbacks=EpochReporter(x, settings.chunk, on_epoch, on_characters),
+        validation_data=streams(text.test, TEST_STREAMS),
         shuffle=False,
         bptt=settings.chunk,
     )

@@ -1,4 +1,4 @@
-"""Writing: the model's own text, one character at a time through `stream.step`."""
+"""Sample text from the demo's model, one character at a time, with `stream.step`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ from seqfuse.models import Sequential
 PROMPT = "\n\nThe "
 
 
-class Written(NamedTuple):
-    """A text, and the microseconds that each character took: all of it, and `stream.step` alone."""
+class Sample(NamedTuple):
+    """Sampled text and the time that sampling took.
+
+    Attributes
+    ----------
+    text : str
+        Prompt and sampled characters.
+    microseconds : float
+        Time per sampled character.
+    step_microseconds : float
+        The part of this time that `stream.step` took, which runs one time step of the LSTM.
+    """
 
     text: str
     microseconds: float
@@ -24,30 +34,33 @@ class Written(NamedTuple):
 
 def write(
     model: Sequential, text: Text, length: int = 600, *, temperature: float = 0.7, seed: int = 0, prompt: str = PROMPT
-) -> Written:
-    """Let the model go on after `prompt` for `length` characters.
+) -> Sample:
+    """Sample `length` characters from the model after a prompt.
 
-    A character is drawn with probability softmax(logits / temperature): the largest of logits / temperature + noise,
-    where the noise is Gumbel's (Gumbel 1954), is such a draw.
+    Each character is drawn from ``softmax(logits / temperature)`` with the Gumbel-max trick: the argmax of
+    ``logits / temperature`` plus Gumbel noise has this distribution (Gumbel 1954). Characters of the prompt that are
+    not in the vocabulary are dropped.
     """
     E, W, U, b, V, c = model.get_weights()
     noise = np.random.default_rng(seed).gumbel(size=(length, len(text.vocabulary))).astype(E.dtype)
     stream = F.pack_lstm(W, U, b).stream(batch=1)
-    known = text.encode(
+    prompt_ids = text.encode(
         "".join(character for character in prompt if character in text.vocabulary) or text.vocabulary[0]
     )
-    for i in known[:-1]:
+    for i in prompt_ids[:-1]:
         stream.step(E[i : i + 1])
-    i = int(known[-1])
-    written = np.empty(length, dtype=np.int64)
+    i = int(prompt_ids[-1])
+    sampled = np.empty(length, dtype=np.int64)
     h = np.empty((1, len(U)), E.dtype)
-    in_step, began = 0.0, time.perf_counter()
+    step_seconds, began = 0.0, time.perf_counter()
     for n in range(length):
-        before = time.perf_counter()
+        step_began = time.perf_counter()
         stream.step(E[i : i + 1], out=h)
-        in_step += time.perf_counter() - before
+        step_seconds += time.perf_counter() - step_began
         logits = F.dense(h, V, c)[0]
         i = int((logits / temperature + noise[n]).argmax())
-        written[n] = i
+        sampled[n] = i
     seconds = time.perf_counter() - began
-    return Written(text.decode(np.concatenate([known, written])), seconds / length * 1e6, in_step / length * 1e6)
+    return Sample(
+        text.decode(np.concatenate([prompt_ids, sampled])), seconds / length * 1e6, step_seconds / length * 1e6
+    )

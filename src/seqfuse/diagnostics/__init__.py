@@ -1,8 +1,10 @@
-"""What happens inside a model, as numbers and as pictures: gradients through time, gates, weights, attention.
+"""Look inside a model: gradients through time, gate saturation, weight statistics, attention weights, training curves.
 
-Every function gives its numbers; those called `plot_...` take them and give `(figure, numbers)`, where the figure is a
-`matplotlib.figure.Figure` (`figure.savefig("picture.png")`). matplotlib is the extra `plot`. Nothing here changes a
-model: what it counts, and the states that it carries, are afterwards what they were.
+Functions return numbers. Functions called ``plot_...`` draw these numbers and return ``(figure, numbers)``, where the
+figure is a `matplotlib.figure.Figure`; save it with ``figure.savefig("picture.png")``. Plotting needs matplotlib, which
+the extra ``plot`` installs.
+
+No function changes the model: its weights, its metrics and the states of stateful layers are the same afterwards.
 """
 
 from seqfuse.diagnostics.attention import attention_weights, plot_attention

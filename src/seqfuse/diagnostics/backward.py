@@ -1,4 +1,4 @@
-"""One forward and one backward through a compiled model, from which nothing is learnt and nothing is counted."""
+"""Run one forward and one backward pass of a compiled model without updating weights or metrics."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ if TYPE_CHECKING:
     from seqfuse.models import Model
 
 
-def carry_back(function: str, model: Model, x: Any, y: Any, sample_weight: Any) -> list[Array]:
-    """The gradients of the loss, that of the regularizers not in it, in the order of `model.trainable_weights`.
+def backpropagate(function: str, model: Model, x: Any, y: Any, sample_weight: Any) -> list[Array]:
+    """Return the gradients of the loss with respect to `model.trainable_weights`, without those of regularizers.
 
     Raises
     ------
-    RuntimeError        the model is not compiled
-    ValueError        it is, without a loss
+    RuntimeError
+        If the model is not compiled.
+    ValueError
+        If the model is compiled without a loss. The message begins with `function`.
     """
     objective = model.objective
     if not any(objective.losses):
         raise ValueError(f'{function}: {model.name} must have a loss. Compile it with one: loss="mse" or another')
     x, y, sample_weight = model._batch(x, y, sample_weight)
     prediction, tape = model.forward(x)
-    counted = [(mean, mean.total, mean.count) for mean in objective.output_means]
-    _, of_losses = objective.forward(*model._loss_arguments(y, prediction, sample_weight, tape))
-    for mean, total, count in counted:  # an epoch may be under way
+    # The forward pass of the losses adds this batch to their running means. Undo that: an epoch may be in progress.
+    running_means = [(mean, mean.total, mean.count) for mean in objective.output_means]
+    _, loss_tape = objective.forward(*model._loss_arguments(y, prediction, sample_weight, tape))
+    for mean, total, count in running_means:
         mean.total, mean.count = total, count
-    dys = objective.backward(of_losses)
+    dys = objective.backward(loss_tape)
     dy = dys if isinstance(prediction, list) else dys[0]
-    _, gradients = model.backward(tape, dy, need_dx=True)  # all the way down, also through what does not learn
+    _, gradients = model.backward(tape, dy, need_dx=True)  # need_dx: also pass through layers that are not trainable
     return gradients  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Empty figures, drawn without a screen and without pyplot's global state."""
+"""Create matplotlib figures without pyplot, so that no window opens and no global state changes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 
 def new_figure(function: str, width: float, height: float) -> Any:
-    """A `matplotlib.figure.Figure`, sizes in inches.
+    """Return an empty `matplotlib.figure.Figure` of the given size in inches.
 
     Raises
     ------
-    ImportError        matplotlib is not installed
+    ImportError
+        If matplotlib is not installed. The message names `function` and the extra to install.
     """
     try:
         from matplotlib.figure import Figure

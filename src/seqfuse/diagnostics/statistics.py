@@ -1,4 +1,4 @@
-"""Weights and their gradients in a table: sizes, ranges, zeros, and what is not a number."""
+"""Tables of statistics of weights and gradients: size, range, zeros and NaNs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqfuse.diagnostics.backward import carry_back
+from seqfuse.diagnostics.backward import backpropagate
 from seqfuse.diagnostics.calls import recurrent_calls
 
 if TYPE_CHECKING:
@@ -16,43 +16,72 @@ if TYPE_CHECKING:
 
 
 class Statistics(NamedTuple):
-    """Of one array, in float64; NaNs are counted and left out of the rest, which is NaN where nothing is left."""
+    """Statistics of one array, computed in float64.
 
-    name: str  # the weight's path, such as "lstm/kernel"
+    NaN entries are counted in `nans` and excluded from `mean`, `std`, `norm`, `min` and `max`. These five are NaN if no
+    other entry is left.
+
+    Attributes
+    ----------
+    name : str
+        Path of the weight, such as "lstm/kernel".
+    shape : tuple of int
+        Shape of the array.
+    mean : float
+        Arithmetic mean.
+    std : float
+        Standard deviation, with divisor N.
+    norm : float
+        Euclidean norm: the square root of the sum of squares.
+    min, max : float
+        Smallest and largest entry.
+    zeros : float
+        Fraction of entries that are zero, in [0, 1].
+    nans : int
+        Number of NaN entries.
+    """
+
+    name: str
     shape: tuple[int, ...]
     mean: float
-    std: float  # the root of the mean square of what differs from the mean
-    norm: float  # the root of the sum of squares
+    std: float
+    norm: float
     min: float
     max: float
-    zeros: float  # the share of zeros, in 0..1
-    nans: int  # how many
+    zeros: float
+    nans: int
 
 
 class StatisticsTable(list[Statistics]):
-    """A list of `Statistics` that prints as a table."""
+    """List of `Statistics` that prints as a table."""
 
     def __str__(self) -> str:
-        width = max([len("weight"), *(len(one.name) for one in self)])
-        shapes = max([len("shape"), *(len(str(one.shape)) for one in self)])
+        name_width = max([len("weight"), *(len(row.name) for row in self)])
+        shape_width = max([len("shape"), *(len(str(row.shape)) for row in self)])
         titles = "".join(f"{title:>11}" for title in ("mean", "std", "norm", "min", "max"))
-        lines = [f"{'weight':{width}}  {'shape':{shapes}}{titles}{'zeros':>9}{'NaN':>6}"]
+        lines = [f"{'weight':{name_width}}  {'shape':{shape_width}}{titles}{'zeros':>9}{'NaN':>6}"]
         for name, shape, *numbers, zeros, nans in self:
             cells = "".join(f"{number:11.3g}" for number in numbers)
-            lines.append(f"{name:{width}}  {shape!s:{shapes}}{cells}{zeros:9.2%}{nans:6}")
+            lines.append(f"{name:{name_width}}  {shape!s:{shape_width}}{cells}{zeros:9.2%}{nans:6}")
         return "\n".join(lines)
 
 
 def weight_statistics(model: Layer) -> StatisticsTable:
-    """Mean, spread, norm and range of every weight, the share of its zeros and the number of its NaNs.
+    """Return mean, standard deviation, norm, range, fraction of zeros and number of NaNs of every weight.
 
     Parameters
     ----------
-    model : Model or Layer        built
+    model : Model or Layer
+        Model or layer. One that is not built has no weights.
 
     Returns
     -------
-    list of Statistics        in the order of `model.weights`; `print` shows it as a table
+    StatisticsTable
+        A list of `Statistics` in the order of ``model.weights``; `print` shows it as a table.
+
+    See Also
+    --------
+    gradient_statistics : The same for the gradients of one batch.
 
     Examples
     --------
@@ -69,27 +98,57 @@ def weight_statistics(model: Layer) -> StatisticsTable:
 
 
 def gradient_statistics(model: Model, x: Any, y: Any, sample_weight: Any = None) -> StatisticsTable:
-    """The same of the gradients of one batch: those that an optimizer would get, before it clips them.
+    """Return mean, standard deviation, norm, range, fraction of zeros and number of NaNs of every gradient.
+
+    The gradients are those of the loss of one batch.
 
     Parameters
     ----------
-    model : Model        compiled with a loss
-    x, y, sample_weight : arrays, or lists or dicts of them        one batch
+    model : Model
+        Model that is compiled with a loss.
+    x, y : array_like, or list or dict of array_like
+        Inputs and targets: one batch.
+    sample_weight : array_like, or list or dict of array_like, optional
+        Weights of the samples in the loss. Ones by default.
 
     Returns
     -------
-    list of Statistics        in the order of `model.trainable_weights`; `print` shows it as a table
+    StatisticsTable
+        A list of `Statistics` in the order of ``model.trainable_weights``; `print` shows it as a table.
 
     Raises
     ------
-    RuntimeError, ValueError        the model is not compiled, or has no loss
+    RuntimeError
+        If the model is not compiled.
+    ValueError
+        If the model has no loss.
+
+    See Also
+    --------
+    weight_statistics : The same for the weights.
 
     Notes
     -----
-    The gradients of the regularizers are in them. Dropout is off.
+    These are the gradients that an optimizer would receive, before it clips them. They include the gradients of the
+    regularizers. The model runs in inference mode, without dropout.
+
+    Examples
+    --------
+    With zero weights the prediction is 0, so the mean squared error has the derivative -2 with respect to it:
+
+    >>> import numpy as np
+    >>> from seqfuse.diagnostics import gradient_statistics
+    >>> from seqfuse.layers import Dense, Input
+    >>> from seqfuse.models import Sequential
+    >>> model = Sequential([Input((2,)), Dense(1, name="sum", kernel_initializer="zeros")])
+    >>> model.compile("sgd", "mse")
+    >>> print(gradient_statistics(model, np.ones((3, 2)), np.ones((3, 1))))
+    weight      shape        mean        std       norm        min        max    zeros   NaN
+    sum/kernel  (2, 1)         -2          0       2.83         -2         -2    0.00%     0
+    sum/bias    (1,)           -2          0          2         -2         -2    0.00%     0
     """
     with recurrent_calls(model):
-        gradients = carry_back("gradient_statistics", model, x, y, sample_weight)
+        gradients = backpropagate("gradient_statistics", model, x, y, sample_weight)
     for weight, gradient in zip(model.trainable_weights, gradients):
         if weight.regularizer is not None:
             weight.regularizer.add_gradient(weight.value, gradient)
@@ -97,13 +156,14 @@ def gradient_statistics(model: Model, x: Any, y: Any, sample_weight: Any = None)
 
 
 def _statistics(name: str, array: Array) -> Statistics:
+    """Return the statistics of one array."""
     nan = np.isnan(array)
     a = array[~nan].astype(np.float64)
     zeros = float((array == 0).mean()) if array.size else np.nan
     if not a.size:
         return Statistics(name, array.shape, *(np.nan,) * 5, zeros, int(nan.sum()))
     norm = float(np.sqrt(np.square(a).sum()))
-    with np.errstate(invalid="ignore"):  # the spread of infinities is NaN
+    with np.errstate(invalid="ignore"):  # the standard deviation of infinities is NaN
         std = float(a.std())
     return Statistics(
         name, array.shape, float(a.mean()), std, norm, float(a.min()), float(a.max()), zeros, int(nan.sum())

@@ -1,4 +1,4 @@
-"""The gradients of a recurrent cell, in memory of their own or of the caller (`into`)."""
+"""The gradients of a recurrent cell, in new arrays or in arrays of the caller (`into`)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Gradients:
     """One gradient per argument, None without such an argument; the kernels read dW, dU, db and dpeephole by name."""
 
-    dW: Array  # these four are added to
+    dW: Array  # the kernels accumulate into these four
     dU: Any
     db: Any
     dpeephole: Any
-    dx: Any = None  # (T, B, I), or (B, T, I) with batch_first; the kernels return these three
+    dx: Any = None  # (T, B, I), or (B, T, I) with batch_first; the kernels return dx, dh0 and dc0
     dh0: Any = None  # (B, H), as dc0
     dc0: Any = None
 

@@ -84,7 +84,7 @@ def backward(function: str, tape: Any, dy: Any, need_dx: Any, need_dmask: Any, i
     """Return the gradients of all inputs and parameters."""
     if not isinstance(tape, MultiHeadAttentionTape):
         forward_name = "multi_head_attention_forward"
-        raise TypeError(f"{function}: tape must be what {forward_name} returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from {forward_name}; got {type(tape).__name__}")
     (need_dx,) = _checks.flags(function, ("need_dx",), (need_dx,))
     attention_tape, y_product = tape._attention, tape._output
     need_dmask = check_need_dmask(function, attention_tape, need_dmask)

@@ -62,7 +62,7 @@ def backward(
     """Return dx and the gradients of the parameters `names`, None for a parameter that was None."""
     if not isinstance(tape, tape_type):
         forward_name = function.replace("backward", "forward")
-        raise TypeError(f"{function}: tape must be what {forward_name} returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from {forward_name}; got {type(tape).__name__}")
     x, gamma = tape._x, tape._gamma
     gradient = _arrays.numbers(function, "dy", dy, x.dtype)
     _checks.shape(function, "dy", "(..., D)", x.shape, gradient.shape)

@@ -44,7 +44,7 @@ def backward(function: str, tape_type: type[PointwiseTape], tape: Any, dy: Array
     """Return the gradient of x."""
     if not isinstance(tape, tape_type):
         forward_name = function.replace("backward", "forward")
-        raise TypeError(f"{function}: tape must be what {forward_name} returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from {forward_name}; got {type(tape).__name__}")
     x = tape._x
     gradient = _arrays.numbers(function, "dy", dy, x.dtype)
     _checks.shape(function, "dy", "(...)", x.shape, gradient.shape)

@@ -1,4 +1,4 @@
-"""What the recurrent cells share: arguments become checked structures in one visit, and these one kernel call."""
+"""Shared by the recurrent cells: arguments are checked and converted to structures, then passed to one kernel call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqfuse.functional._cell import Cell
     from seqfuse.functional._tape import RecurrentTape, Tape
 
-_ndarray, _FLOAT32, _FLOAT64, _READY = np.ndarray, _arrays.FLOAT32, _arrays.FLOAT64, _arrays.READY
+_ndarray, _FLOAT32, _FLOAT64, _READY = np.ndarray, _arrays.FLOAT32, _arrays.FLOAT64, _arrays.C_ALIGNED
 
 
 def read_call(
@@ -132,8 +132,8 @@ def backward(
 ) -> Gradients:
     """Check the arguments of a backward and run it."""
     if type(tape) is not tape_type:
-        made_by = function.replace("backward", "forward")
-        raise TypeError(f"{function}: tape must be what {made_by} returned; got {type(tape).__name__}")
+        forward_name = function.replace("backward", "forward")
+        raise TypeError(f"{function}: tape must come from {forward_name}; got {type(tape).__name__}")
     if type(need_dx) is not bool:
         (need_dx,) = _checks.flags(function, ("need_dx",), (need_dx,))
     sequence = tape._sequence
@@ -149,7 +149,7 @@ def backward(
     gradients.dx, gradients.dh0, gradients.dc0 = tape._kernels.recurrent_backward(
         tape, dy, dh, dc, gradients, need_dx, targets is not None, _threads.current()
     )
-    if targets is not None:  # not reached if Ctrl-C has stopped the kernel, which leaves `targets.work` unchanged
+    if targets is not None:  # not reached if Ctrl-C cancels the kernel; `targets.work` is unchanged then
         targets.store()
         gradients.dW, gradients.dU, gradients.db = in_place_of_weights(targets.given, tape)
     return gradients

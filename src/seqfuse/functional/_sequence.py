@@ -1,4 +1,4 @@
-"""The sequence that a recurrent cell reads: checked once, and then the same structure for all kernels and the tape."""
+"""The input sequence of a recurrent cell: checked once, then used by all kernels and kept on the tape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Sequence:
-    """Inputs, initial states and the way they are read; the kernels read the fields by name."""
+    """Inputs, initial states and options of a call; the kernels read the fields by name."""
 
     x: Array  # (T, B, I), also with batch_first
     h0: Any  # (B, H) or None, as c0 and recurrent_mask
@@ -50,13 +50,13 @@ def read_sequence(
     if batch_first:
         x = x.swapaxes(0, 1)
     steps, batch, _ = x.shape
-    if not 0 < steps * batch * units <= _checks.MOST_ELEMENTS:
+    if not 0 < steps * batch * units <= _checks.MAX_ELEMENTS:
         _checks.sizes(function, "y (T, B, H)", steps, batch, units)
     if h0 is not None:
         h0 = _checks.state(function, "h0", h0, batch, units, x.dtype, cell.has_c)
     if c0 is not None:
         if not cell.has_c:
-            raise ValueError(f"{function}: c0 must be None, {cell.name} has no such state; got {type(c0).__name__}")
+            raise ValueError(f"{function}: c0 must be None, {cell.name} has no cell state; got {type(c0).__name__}")
         c0 = _checks.state(function, "c0", c0, batch, units, x.dtype)
     valid = None
     if lengths is not None or mask is not None:

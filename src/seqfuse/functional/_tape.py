@@ -1,4 +1,4 @@
-"""What the forward of a recurrent cell keeps, and what can be read from it besides gradients."""
+"""Base class of the tapes of recurrent cells; a tape also provides the states and gates of every step."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Tape:
-    """What a backward reads, in views of its own; do not change the values of x, W, U, b, a peephole or y before it.
+    """Tape of a recurrent forward function.
 
-    A backward does not change the tape, and may be called again and from any thread. A tape belongs to the kernels that
-    made it, because they choose the layout of `_saved`. With `checkpoint=k` it keeps the states before every k-th step
-    and not y; what reads the tape computes the steps between them again, with the same bits.
+    It keeps views of x, W, U, b, the peephole weights and y; do not change their values before the backward function is
+    called. The backward function does not change the tape; it can be called repeatedly and from any thread. A tape
+    belongs to the kernels that created it, because the layout of `_saved` is theirs. With ``checkpoint=k`` it keeps
+    the states before every k-th step and not y; the steps in between are recomputed, with bitwise equal results.
 
     The kernels read the fields by name.
     """
@@ -38,12 +39,13 @@ class Tape:
     _checkpoint: int  # 0: every step is kept
 
     def states(self) -> dict[str, Array]:
-        """The states after every step, in the order of x.
+        """Return the states after every step, in the order of x.
 
         Returns
         -------
-        dict        "h", and "c" of an LSTM: new arrays (T, B, H), or (B, T, H) with batch_first. At an unreal step they
-            hold the state that is carried over, where y is 0
+        dict of ndarray
+            "h", and "c" for an LSTM: new arrays (T, B, H), or (B, T, H) with `batch_first`. At a padding step they hold
+            the state that is carried over, although y is 0 there.
 
         Examples
         --------
@@ -59,12 +61,13 @@ class Tape:
         return self._read(CELLS[self._cell.name].states, ())
 
     def gates(self) -> dict[str, Array]:
-        """The gates of every step, activated, in the order of x.
+        """Return the activated gates of every step, in the order of x.
 
         Returns
         -------
-        dict        by the names in the equations, such as "i", "f", "g" and "o" of an LSTM: new arrays (T, B, H), or
-            (B, T, H) with batch_first. 0 at unreal steps
+        dict of ndarray
+            The names are those in the equations, such as "i", "f", "g" and "o" for an LSTM. The values are new arrays
+            (T, B, H), or (B, T, H) with `batch_first`; 0 at padding steps.
 
         Examples
         --------
@@ -82,18 +85,19 @@ class Tape:
         return self._read((), CELLS[self._cell.name].gates)
 
     def _read(self, states: tuple[str, ...], gates: tuple[str, ...]) -> dict[str, Array]:
+        """Return the named states and gates as new arrays."""
         sequence = self._sequence
         (steps, batch, _), units = sequence.x.shape, sequence.units
         shape = (batch, steps, units) if sequence.batch_first else (steps, batch, units)
         arrays = {name: np.empty(shape, sequence.x.dtype) for name in states + gates}
         if steps and batch:
-            written = [array.swapaxes(0, 1) if sequence.batch_first else array for array in arrays.values()]
-            self._kernels.recurrent_inspect(self, written[: len(states)], written[len(states) :], _threads.current())
+            outputs = [array.swapaxes(0, 1) if sequence.batch_first else array for array in arrays.values()]
+            self._kernels.recurrent_inspect(self, outputs[: len(states)], outputs[len(states) :], _threads.current())
         return arrays
 
     def __reduce__(self) -> NoReturn:
-        again = f"Keep the arguments and run {self._cell.name}_forward again"
-        raise TypeError(f"{type(self).__name__}: a tape must stay in the process that made it. {again}")
+        advice = f"Pickle the arguments and call {self._cell.name}_forward again"
+        raise TypeError(f"{type(self).__name__}: a tape cannot be pickled. {advice}")
 
     def __repr__(self) -> str:
         steps, batch, _ = self._sequence.x.shape

@@ -1,6 +1,7 @@
-"""The weights of a cell, and whether they fit each other and x: one check for each way that h enters a cell.
+"""The weights of a cell, and the checks of their shapes: one for each kind of recurrence (full, diagonal, none).
 
-All checks have one signature. Messages say what to do with transposed weights, or with a matrix instead of a vector.
+All checks have the same signature. Messages state what to do with transposed weights, or with a matrix instead of a
+vector.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ Shape: TypeAlias = tuple[int, ...]
 
 @dataclass(slots=True, eq=False, repr=False)
 class Weights:
-    """Weights of a cell that fit each other; the kernels read the fields by name."""
+    """Weights of a cell with matching shapes; the kernels read the fields by name."""
 
     W: Array  # (I, G*H)
-    U: Any  # (H, G*H), (H,) of an indrnn, None without
+    U: Any  # (H, G*H); (H,) for an IndRNN; None for a minGRU
     b: Any  # (G*H,), (2, G*H) or None
     peephole: Any  # (3, H) in C order or None
 
     def views(self) -> Weights:
-        """Return views, whose shapes nobody else can change."""
+        """Return views, so that the caller cannot change their shapes."""
         U, b = self.U, self.b
         return Weights(self.W.view(), None if U is None else U.view(), None if b is None else b.view(), self.peephole)
 
@@ -35,56 +36,56 @@ _TRANSPOSED = "PyTorch stores weights transposed: pass weight"
 
 
 def full(function: str, gates: int, features: int, W: Array, U: Array, b: Array | None) -> int:
-    """H, once W, U (H, G*H) and b fit it, each other and I = `features`."""
-    shape_of_U = U.shape
-    if len(shape_of_U) == 2:
+    """Check the shapes of W, U (H, G*H) and b for I = `features`; return H."""
+    U_shape = U.shape
+    if len(U_shape) == 2:
         units: int
-        units, columns = shape_of_U
+        units, columns = U_shape
         fits = columns == gates * units and units and W.shape == (features, columns)
         if fits and (b is None or b.shape == (columns,) or b.shape == (2, columns)):
             return units
-    _refuse(function, gates, features, W.shape, shape_of_U, b)
+    _refuse(function, gates, features, W.shape, U_shape, b)
 
 
 def diagonal(function: str, gates: int, features: int, W: Array, U: Array, b: Array | None) -> int:
-    """H, once W, U (H,) and b fit it, each other and I = `features`; the cell has one gate."""
-    of_U, of_W = U.shape, W.shape
-    if len(of_U) == 2 and of_U[0] == of_U[1]:
-        advice = "Pass its diagonal, np.diag(U), or use rnn, which takes all of it"
-        refuse_shape(function, "U", "(H,)", of_U[:1], of_U, advice)
-    units: int | None = of_U[0] if len(of_U) == 1 else None
-    if units is None and len(of_W) == 2 and of_W[0] == features:
-        units = of_W[1]
+    """Check the shapes of W, U (H,) and b for I = `features` and a cell with one gate; return H."""
+    U_shape, W_shape = U.shape, W.shape
+    if len(U_shape) == 2 and U_shape[0] == U_shape[1]:
+        advice = "Pass its diagonal, np.diag(U), or use rnn, which uses the whole matrix"
+        refuse_shape(function, "U", "(H,)", U_shape[:1], U_shape, advice)
+    units: int | None = U_shape[0] if len(U_shape) == 1 else None
+    if units is None and len(W_shape) == 2 and W_shape[0] == features:
+        units = W_shape[1]
     if units is None:
-        refuse_shape(function, "U", "(H,)", None, of_U)
+        refuse_shape(function, "U", "(H,)", None, U_shape)
     if units == 0:
-        raise ValueError(f"{function}: U must be (H,) with H at least 1; got {of_U}")
+        raise ValueError(f"{function}: U must be (H,) with H at least 1; got {U_shape}")
     needed = (features, units)
-    shape(function, "W", "(I, H)", needed, of_W, f"{_TRANSPOSED}_ih.T" if of_W == needed[::-1] else "")
-    shape(function, "U", "(H,)", (units,), of_U)
-    _fit_bias(function, "H", units, b)
+    shape(function, "W", "(I, H)", needed, W_shape, f"{_TRANSPOSED}_ih.T" if W_shape == needed[::-1] else "")
+    shape(function, "U", "(H,)", (units,), U_shape)
+    _check_bias(function, "H", units, b)
     return units
 
 
 def none(function: str, gates: int, features: int, W: Array, U: None, b: Array | None) -> int:
-    """H, once W and b fit it, each other and I = `features`; h enters by itself, without a U."""
-    columns, of_W = f"{gates}*H", W.shape
+    """Check the shapes of W and b for I = `features` and a cell without U; return H."""
+    columns, W_shape = f"{gates}*H", W.shape
     symbols = f"(I, {columns})"
-    if len(of_W) != 2 or (of_W[0] != features and of_W[1] != features):
-        refuse_shape(function, "W", f"{symbols} = ({features}, {columns})", None, of_W)
-    if of_W[0] != features:
-        refuse_shape(function, "W", f"{symbols} = ({features}, {columns})", None, of_W, f"{_TRANSPOSED}.T")
-    if of_W[1] % gates:
-        refuse_shape(function, "W", symbols, None, of_W, f"Its columns are {gates} blocks of H, one a gate")
-    if of_W[1] == 0:
-        raise ValueError(f"{function}: W must be {symbols} with H at least 1; got {of_W}")
-    _fit_bias(function, columns, of_W[1], b)
-    units: int = of_W[1] // gates
+    if len(W_shape) != 2 or (W_shape[0] != features and W_shape[1] != features):
+        refuse_shape(function, "W", f"{symbols} = ({features}, {columns})", None, W_shape)
+    if W_shape[0] != features:
+        refuse_shape(function, "W", f"{symbols} = ({features}, {columns})", None, W_shape, f"{_TRANSPOSED}.T")
+    if W_shape[1] % gates:
+        refuse_shape(function, "W", symbols, None, W_shape, f"Its columns are {gates} blocks of H, one per gate")
+    if W_shape[1] == 0:
+        raise ValueError(f"{function}: W must be {symbols} with H at least 1; got {W_shape}")
+    _check_bias(function, columns, W_shape[1], b)
+    units: int = W_shape[1] // gates
     return units
 
 
 def _refuse(function: str, gates: int, features: int, W: Shape, U: Shape, b: Array | None) -> NoReturn:
-    """Name the one of weights that do not fit that the caller must change."""
+    """Raise an error that names the weight to change."""
     columns = "H" if gates == 1 else f"{gates}*H"
     units = _intended_units(gates, features, W, U)
     if units is None:
@@ -92,21 +93,21 @@ def _refuse(function: str, gates: int, features: int, W: Shape, U: Shape, b: Arr
     if units == 0:
         raise ValueError(f"{function}: U must be (H, {columns}) with H at least 1; got {U}")
     transposed = f"{_TRANSPOSED}_{{}}.T"
-    if gates == 3:  # the GRU, which would run and be wrong
+    if gates == 3:  # a GRU with the gates in another order would run, with wrong results
         transposed += ", its gates r, z, n put in the order z, r, n"
     needed = (features, gates * units)
     shape(function, "W", f"(I, {columns})", needed, W, transposed.format("ih") if W == needed[::-1] else "")
     needed = (units, gates * units)
     advice = transposed.format("hh") if U == needed[::-1] else ""
     if gates == 1 and U == (units,):
-        advice = "For a weight a unit use indrnn"
+        advice = "For one weight per unit use indrnn"
     shape(function, "U", f"(H, {columns})", needed, U, advice)
-    _fit_bias(function, columns, gates * units, b)
+    _check_bias(function, columns, gates * units, b)
     raise AssertionError("weights that fit are not refused")
 
 
 def _intended_units(gates: int, features: int, W: Shape, U: Shape) -> int | None:
-    """H as the weights most likely mean it."""
+    """Infer H from the weights, for the error message."""
     if len(U) == 2 and U[1] == gates * U[0]:
         return U[0]
     if len(U) == 2 and U[0] == gates * U[1]:
@@ -116,6 +117,7 @@ def _intended_units(gates: int, features: int, W: Shape, U: Shape) -> int | None
     return None
 
 
-def _fit_bias(function: str, columns: str, number: int, b: Array | None) -> None:
+def _check_bias(function: str, columns: str, number: int, b: Array | None) -> None:
+    """Check that b has `number` elements, in one or two rows."""
     if b is not None and b.shape != (number,) and b.shape != (2, number):
         refuse_shape(function, "b", f"({columns},) = {(number,)} or (2, {columns})", (2, number), b.shape)

@@ -1,4 +1,4 @@
-"""One step of Adam, in place."""
+"""One update of Adam, in place."""
 
 from __future__ import annotations
 
@@ -28,31 +28,44 @@ def adam_update(
     epsilon: float = 1e-7,
     grad_scale: float = 1.0,
 ) -> None:
-    """Move params against their gradients, in place.
+    """Update parameters in place with Adam.
+
+    With alpha = learning_rate * sqrt(1 - beta_2^step) / (1 - beta_1^step) ::
 
         g = grads * grad_scale
         m += (g - m) * (1 - beta_1)
         v += (g^2 - v) * (1 - beta_2)
-        params -= m * alpha / (sqrt(v) + epsilon),    alpha = learning_rate * sqrt(1 - beta_2^step) / (1 - beta_1^step)
+        params -= m * alpha / (sqrt(v) + epsilon)
 
     Parameters
     ----------
-    params : (...)        float32 or float64, any shape; written
-    grads : (...)        gradients, of the same shape
-    m, v : (...)        running means of g and g^2, of the type and shape of params, zeros before step 1; written
-    step : int        counts from 1
-    learning_rate, beta_1, beta_2, epsilon : float        beta in [0, 1); epsilon as Keras adds it
-    grad_scale : float        what the gradients are multiplied by first, such as for a limit on their norm
+    params : ndarray, any shape
+        Parameters, float32 or float64. Updated in place.
+    grads : array_like, shape of params
+        Gradients.
+    m, v : ndarray, shape of params
+        Running means of g and g^2, of the type of `params`; zeros before step 1. Updated in place.
+    step : int
+        Number of this update, counted from 1.
+    learning_rate : float, default 0.001
+        Learning rate, at least 0.
+    beta_1, beta_2 : float
+        Decay rates of the running means, in [0, 1). 0.9 and 0.999 by default.
+    epsilon : float, default 1e-7
+        Small constant for numerical stability, at least 0.
+    grad_scale : float, default 1.0
+        Factor of the gradients, for example to limit their norm.
 
     Raises
     ------
-    ValueError        a shape disagrees, a number is out of range, or params, m and v overlap
-    TypeError        params, m or v is not an array of float32 or float64, or of one type
+    ValueError
+        If a shape does not fit, a number is out of range, or params, m and v overlap.
+    TypeError
+        If params, m or v is not an array of float32 or float64, or their types differ.
 
-    Notes
-    -----
-    D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", arXiv:1412.6980, in the form that ends
-    its section 2, which is Keras's.
+    References
+    ----------
+    Kingma and Ba 2015, arXiv:1412.6980, in the form given at the end of section 2, as in Keras.
 
     Examples
     --------
@@ -67,7 +80,7 @@ def adam_update(
     if not isinstance(params, np.ndarray) or params.dtype not in (_arrays.FLOAT32, _arrays.FLOAT64):
         got = params.dtype if isinstance(params, np.ndarray) else type(params).__name__
         raise TypeError(
-            f"{function}: params must be a numpy.ndarray of float32 or float64, it is written to; got {got}"
+            f"{function}: params must be a numpy.ndarray of float32 or float64, because it is written to; got {got}"
         )
     gradients = _arrays.numbers(function, "grads", grads, params.dtype)
     _checks.shape(function, "grads", "the shape of params", params.shape, gradients.shape)

@@ -322,7 +322,7 @@ def attention_backward(
     """
     function = "attention_backward"
     if not isinstance(tape, AttentionTape):
-        raise TypeError(f"{function}: tape must be what attention_forward returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from attention_forward; got {type(tape).__name__}")
     need_dmask = check_need_dmask(function, tape, need_dmask)
     q, k, v, shape = tape._q, tape._k, tape._v, tape._shape
     B, Hq, _, Tq, _, _, Dv = shape

@@ -180,9 +180,7 @@ def softmax_cross_entropy_backward(tape: SoftmaxCrossEntropyTape, dloss: float =
     """
     function = "softmax_cross_entropy_backward"
     if not isinstance(tape, SoftmaxCrossEntropyTape):
-        raise TypeError(
-            f"{function}: tape must be what softmax_cross_entropy_forward returned; got {type(tape).__name__}"
-        )
+        raise TypeError(f"{function}: tape must come from softmax_cross_entropy_forward; got {type(tape).__name__}")
     dloss = _checks.real(function, "dloss", dloss)
     logits, labels = tape._logits, tape._labels
     dlogits = np.empty(logits.shape, logits.dtype)

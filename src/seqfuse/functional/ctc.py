@@ -300,7 +300,7 @@ def ctc_loss_backward(tape: CTCLossTape, dlosses: ArrayLike = 1.0) -> Array:
     """
     function = "ctc_loss_backward"
     if not isinstance(tape, CTCLossTape) or tape._saved is None:
-        raise TypeError(f"{function}: tape must be what ctc_loss_forward returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from ctc_loss_forward; got {type(tape).__name__}")
     steps, batch, classes = tape._logits.shape
     gradient = _arrays.numbers(function, "dlosses", dlosses, tape._logits.dtype)
     if gradient.ndim:

@@ -187,7 +187,7 @@ def dense_backward(
     """
     function = "dense_backward"
     if not isinstance(tape, DenseTape):
-        raise TypeError(f"{function}: tape must be what dense_forward returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from dense_forward; got {type(tape).__name__}")
     (need_dx,) = _checks.flags(function, ("need_dx",), (need_dx,))
     x, W = tape._x, tape._W
     dtype, outputs = x.dtype, W.shape[1]

@@ -186,7 +186,7 @@ def dropout_backward(tape: DropoutTape, dy: ArrayLike) -> Array:
     """
     function = "dropout_backward"
     if not isinstance(tape, DropoutTape):
-        raise TypeError(f"{function}: tape must be what dropout_forward returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from dropout_forward; got {type(tape).__name__}")
     gradient = _arrays.numbers(function, "dy", dy, tape._dtype)
     _checks.shape(function, "dy", "(...)", tape._shape, gradient.shape)
     return _drop(function, tape, gradient)

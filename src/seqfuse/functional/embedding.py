@@ -166,7 +166,7 @@ def embedding_backward(tape: EmbeddingTape, dy: ArrayLike, *, into: Array | None
     """
     function = "embedding_backward"
     if not isinstance(tape, EmbeddingTape):
-        raise TypeError(f"{function}: tape must be what embedding_forward returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from embedding_forward; got {type(tape).__name__}")
     width = tape._table_shape[1]
     gradient = _arrays.numbers(function, "dy", dy, tape._dtype)
     _checks.shape(function, "dy", "(..., D)", (*tape._ids_shape, width), gradient.shape)

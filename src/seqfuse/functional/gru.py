@@ -1,4 +1,4 @@
-"""Gated recurrent units, forward and backward: both places of the reset gate and both updates."""
+"""GRU (gated recurrent unit): forward and backward functions, both reset variants and both updates."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ GRUS = {  # (reset_after, update_gate) -> cell
 
 
 class GRUTape(Tape):
-    """What `gru_backward` reads, with `states()` and `gates()`; refers to x, W, U and y of its `gru_forward`."""
+    """Tape of `gru_forward` for `gru_backward`, with methods `states` and `gates`.
+
+    It keeps references to x, W, U and y; do not modify them before the backward function is called.
+    """
 
     __slots__ = ()
 
 
-def cell_of(function: str, reset_after: Any, update_gate: Any) -> Cell:
-    """Return one of the four GRUs."""
+def select_cell(function: str, reset_after: Any, update_gate: Any) -> Cell:
+    """Return the cell for one of the four combinations of reset and update."""
     if type(reset_after) is not bool:
         (reset_after,) = _checks.flags(function, ("reset_after",), (reset_after,))
     if not isinstance(update_gate, str) or update_gate not in ("previous", "candidate"):
@@ -61,51 +64,72 @@ def gru(
 ) -> GRUOutput:
     """Run a GRU over a sequence.
 
-        z = sigmoid(x Wz + h_prev Uz + bz)                 update gate
-        r = sigmoid(x Wr + h_prev Ur + br)                 reset gate
-        n = tanh(x Wn + bn + r * (h_prev Un + b'n))        candidate, reset_after=True
-        n = tanh(x Wn + bn + b'n + (r * h_prev) Un)        candidate, reset_after=False
-        h = z * h_prev + (1 - z) * n                       update_gate="previous"
-        h = (1 - z) * h_prev + z * n                       update_gate="candidate"
+    The equations are those of `gru_forward`. This function keeps no tape.
 
     Parameters
     ----------
-    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; no copy where the last axis is contiguous
-    W, U : (I, 3*H), (H, 3*H)        columns z, r, n
-    b : (3*H,) or (2, 3*H)        row 0 (b) joins x W, row 1 (b') joins h U; zeros by default
-    h0 : (B, H)        initial state, zeros by default
-    reset_after : bool        whether the reset gate acts after the recurrent product or before it
-    update_gate : "previous" or "candidate"        what the update gate lets through
-    lengths : (B,)        integers in 0..T: row n is real for its first lengths[n] steps
-    mask : (T, B)        bool: which steps are real; (B, T) with batch_first. With lengths: real where both say so
-    reverse : bool        read steps T-1 to 0; y stays in the order of x
-    batch_first : bool        exchange the first two axes of x, y and mask
-    return_sequences : bool        False: y is None
-    activation : str or tuple        what takes the place of tanh: a name, or a name and its constants, see Notes
-    recurrent_activation : str or tuple        what takes the place of sigmoid, likewise
-    clip : float        limits what an activation is taken of to [-clip, clip]; None: no limit
-    recurrent_mask : (B, H)        multiplies h_prev where it enters U, not in z * h_prev: recurrent dropout
+    x : array_like, shape (T, B, I)
+        Inputs; (B, T, I) with `batch_first`. Any strides; no copy if the last axis is contiguous.
+    W, U : array_like, shapes (I, 3*H) and (H, 3*H)
+        Input weights and recurrent weights; columns z, r, n.
+    b : array_like, shape (3*H,) or (2, 3*H), optional
+        Bias. Row 0, b, is added to x W; row 1, b', to h_prev U. Zeros by default.
+    h0 : array_like, shape (B, H), optional
+        Initial hidden state. Zeros by default.
+    reset_after : bool, default True
+        Whether the reset gate is applied after the recurrent product or before it.
+    update_gate : {"previous", "candidate"}, default "previous"
+        Factor of the update gate z: the previous state or the candidate.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each sequence, in 0..T. The steps after them are padding. All steps are valid by
+        default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with `batch_first`. With `lengths`, a step is valid if both say so.
+    reverse : bool, default False
+        Process the steps from T-1 to 0. y has the order of x.
+    batch_first : bool, default False
+        Exchange the first two axes of x, y and mask.
+    return_sequences : bool, default True
+        Whether to return y. If False, y is None.
+    activation : str or tuple, default "tanh"
+        Activation function in place of tanh: a name, or a name and its constants; see Notes.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates, in place of sigmoid.
+    clip : float, optional
+        Limit of the pre-activations: an activation is applied to min(clip, max(-clip, a)). No limit by default.
+    recurrent_mask : array_like, shape (B, H), optional
+        Factor of h_prev in the product with U, not in z * h_prev (recurrent dropout).
 
     Returns
     -------
-    GRUOutput        y (T, B, H), h after every step; h (B, H), the last real step's, in the order of reading
+    GRUOutput
+        ``y`` (T, B, H), the hidden state after every step, and ``h`` (B, H), the final hidden state: that after the
+        last processed valid step.
 
     Raises
     ------
-    ValueError        a shape or a value disagrees; the message names the argument, what it needs and what it got
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape or a value does not fit. The message names the argument, what it must be and what it is.
+    TypeError
+        If the type of an array is not supported.
 
     Notes
     -----
-    Half, bool and integers are computed in float32, else the widest type of x, W, U and b. At an unreal step the
-    state is carried over and y is 0; what x holds there reaches nothing. Cho et al. 2014,
-    arXiv:1406.1078: version 1 resets after the product, version 3 before it; the other update is that of Chung et al.
-    2014, arXiv:1412.3555. The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch
-    has the gates in the order r, z, n.
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a
+    padding step the state is carried over and y is 0; the values of x there do not affect the result.
 
-    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple gives
-    constants: ("hard_sigmoid", alpha, beta) is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ("elu", alpha)
-    is alpha * (exp(a) - 1) below 0, 1 by default; ("leaky_relu", alpha) is alpha * a below 0, 0.2 by default.
+    The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch stores the gates in the
+    order r, z, n.
+
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
+    constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
+    alpha)`` is alpha * (exp(a) - 1) for a < 0, 1 by default; ``("leaky_relu", alpha)`` is alpha * a for a < 0, 0.2 by
+    default.
+
+    References
+    ----------
+    Cho et al. 2014, arXiv:1406.1078v1 (reset after the product; version 3 of the paper resets before it). Update with
+    z * n: Chung et al. 2014, arXiv:1412.3555.
 
     Examples
     --------
@@ -120,7 +144,7 @@ def gru(
     >>> bool((out.h[1] == out.y[1, 1]).all()), bool((out.y[2:, 1] == 0).all())
     (True, True)
     """
-    cell = cell_of("gru", reset_after, update_gate)
+    cell = select_cell("gru", reset_after, update_gate)
     if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None:
         cell = with_options("gru", cell, activation, recurrent_activation, clip)
     weights, sequence = _recurrent.read_call(
@@ -153,8 +177,10 @@ def gru_forward(
 ) -> tuple[GRUOutput, GRUTape]:
     """Run a GRU over a sequence and keep the tape for `gru_backward`.
 
-        z = sigmoid(x Wz + h_prev Uz + bz)                 update gate
-        r = sigmoid(x Wr + h_prev Ur + br)                 reset gate
+    For every step ::
+
+        z = sigmoid(x Wz + h_prev Uz + bz + b'z)           update gate
+        r = sigmoid(x Wr + h_prev Ur + br + b'r)           reset gate
         n = tanh(x Wn + bn + r * (h_prev Un + b'n))        candidate, reset_after=True
         n = tanh(x Wn + bn + b'n + (r * h_prev) Un)        candidate, reset_after=False
         h = z * h_prev + (1 - z) * n                       update_gate="previous"
@@ -162,25 +188,75 @@ def gru_forward(
 
     Parameters
     ----------
-    x, W, U, b, h0, lengths, mask, ...        as in `gru`
-    checkpoint : int        k: the tape keeps the states before every k-th step that is read, and not y; what reads it
-        computes k steps at a time again, to the same bits. None: it keeps every step
+    x : array_like, shape (T, B, I)
+        Inputs; (B, T, I) with `batch_first`. Any strides; no copy if the last axis is contiguous.
+    W, U : array_like, shapes (I, 3*H) and (H, 3*H)
+        Input weights and recurrent weights; columns z, r, n.
+    b : array_like, shape (3*H,) or (2, 3*H), optional
+        Bias. Row 0, b, is added to x W; row 1, b', to h_prev U. Zeros by default.
+    h0 : array_like, shape (B, H), optional
+        Initial hidden state. Zeros by default.
+    reset_after : bool, default True
+        Whether the reset gate is applied after the recurrent product or before it.
+    update_gate : {"previous", "candidate"}, default "previous"
+        Factor of the update gate z: the previous state or the candidate.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each sequence, in 0..T. The steps after them are padding. All steps are valid by
+        default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with `batch_first`. With `lengths`, a step is valid if both say so.
+    reverse : bool, default False
+        Process the steps from T-1 to 0. y has the order of x.
+    batch_first : bool, default False
+        Exchange the first two axes of x, y and mask.
+    return_sequences : bool, default True
+        Whether to return y. If False, y is None.
+    activation : str or tuple, default "tanh"
+        Activation function in place of tanh: a name, or a name and its constants; see Notes.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates, in place of sigmoid.
+    clip : float, optional
+        Limit of the pre-activations: an activation is applied to min(clip, max(-clip, a)). No limit by default.
+    recurrent_mask : array_like, shape (B, H), optional
+        Factor of h_prev in the product with U, not in z * h_prev (recurrent dropout).
+    checkpoint : int, optional
+        Interval k: the tape keeps only the states before every k-th processed step, and not y. The backward function
+        recomputes k steps at a time, with bitwise equal results. By default the tape keeps every step.
 
     Returns
     -------
-    GRUOutput        as `gru` gives it, the same bits
-    GRUTape        for `gru_backward`; refers to x, W, U and y: change none of them in between
+    out : GRUOutput
+        ``y`` (T, B, H), the hidden state after every step, and ``h`` (B, H), the final hidden state: that after the
+        last processed valid step. The same bits as those of `gru`.
+    tape : GRUTape
+        For `gru_backward`. It keeps references to x, W, U and y; do not modify them in between.
 
     Raises
     ------
-    ValueError, TypeError        as `gru`
+    ValueError
+        If a shape or a value does not fit. The message names the argument, what it must be and what it is.
+    TypeError
+        If the type of an array is not supported.
 
     Notes
     -----
-    The tape keeps the activated gates of every step, so that backward takes no exponential. Cho et al. 2014,
-    arXiv:1406.1078: version 1 resets after the product, version 3 before it; the other update is that of Chung et al.
-    2014, arXiv:1412.3555. The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch
-    has the gates in the order r, z, n.
+    The tape keeps the activated gates of every step, so the backward function evaluates no exponential.
+
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a padding step
+    the state is carried over and y is 0; the values of x there do not affect the result.
+
+    The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch stores the gates in the
+    order r, z, n.
+
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
+    constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
+    alpha)`` is alpha * (exp(a) - 1) for a < 0, 1 by default; ``("leaky_relu", alpha)`` is alpha * a for a < 0, 0.2 by
+    default.
+
+    References
+    ----------
+    Cho et al. 2014, arXiv:1406.1078v1 (reset after the product; version 3 of the paper resets before it). Update with
+    z * n: Chung et al. 2014, arXiv:1412.3555.
 
     Examples
     --------
@@ -192,7 +268,7 @@ def gru_forward(
     >>> tape
     <GRUTape T=5 B=2 H=4 float64>
     """
-    cell = cell_of("gru_forward", reset_after, update_gate)
+    cell = select_cell("gru_forward", reset_after, update_gate)
     if activation is not TANH or recurrent_activation is not SIGMOID or clip is not None:
         cell = with_options("gru_forward", cell, activation, recurrent_activation, clip)
     weights, sequence = _recurrent.read_call(
@@ -211,40 +287,57 @@ def gru_backward(
     need_dx: bool = True,
     into: tuple[Array, Array, Array | None] | None = None,
 ) -> GRUGrads:
-    """Carry the gradients of a loss back through `gru_forward`: back-propagation through time.
+    """Compute the gradients of `gru_forward` by back-propagation through time.
 
-        dz, dn = dh * (h_prev - n), dh * (1 - z)                     dh with dy added
-        dan = dn * (1 - n^2);  dr, dqn = dan * (h_prev Un + b'n), dan * r
-        da = dz * z * (1 - z), dr * r * (1 - r), dan;  dq = the same with dqn in the place of dan
-        dx, dh = da W^T, dh * z + dq U^T                               dh: for the step before
-        dW, dU, db, db' += x^T da, h_prev^T dq, da, dq
+    With dh including dy of the step, for reset_after=True and update_gate="previous" ::
 
-    That is for `reset_after` and `update_gate="previous"`; the other forms likewise. Other activations f have f'(a) in
-    the places of 1 - n^2 and z * (1 - z); with clip, da is 0 where a is beyond it. With recurrent_mask m, what enters U
-    is m * h_prev, and the gradient dq U^T is multiplied by m.
+        dz = dh * (h_prev - n),    dn = dh * (1 - z)
+        da_n = dn * (1 - n^2)
+        dr = da_n * (h_prev Un + b'n)
+        da = [dz * z * (1 - z),  dr * r * (1 - r),  da_n]          gradient of x W + b
+        dq = [dz * z * (1 - z),  dr * r * (1 - r),  da_n * r]      gradient of h_prev U + b'
+        dx = da W^T
+        dh_prev = dh * z + dq U^T
+        dW += x^T da,    dU += h_prev^T dq,    db += da,    db' += dq
+
+    The other forms are analogous. For another activation, its derivative replaces 1 - n^2 or z * (1 - z). With `clip`,
+    da is 0 where the limit is active. With `recurrent_mask` m, m * h_prev replaces h_prev in dU, and dq U^T is
+    multiplied by m.
 
     Parameters
     ----------
-    tape : GRUTape        from `gru_forward`; not changed, it may be read again
-    dy : (T, B, H)        gradient of y, (B, T, H) with batch_first; ignored at unreal steps. None: zeros
-    dh : (B, H)        gradient of the final state. None: zeros
-    need_dx : bool        False: dx is None and costs nothing
-    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was.
-        They stay as they were where Ctrl-C stops the call
+    tape : GRUTape
+        Tape of `gru_forward`. It is not changed and can be used again.
+    dy : array_like, shape (T, B, H), optional
+        Gradient of y; (B, T, H) with `batch_first`. Values at padding steps are ignored. Zeros by default.
+    dh : array_like, shape (B, H), optional
+        Gradient of the final hidden state. Zeros by default.
+    need_dx : bool, default True
+        Whether to compute dx. If False, dx is None and costs nothing.
+    into : tuple of ndarray, (dW, dU, db), optional
+        Arrays that these gradients are added to, and that are returned; db is None if there is no bias. If Ctrl-C
+        cancels the call, they are unchanged.
 
     Returns
     -------
-    GRUGrads        dx, dW, dU, db, dh0: of the shapes of what they differentiate; db None where b was
+    GRUGrads
+        Gradients dx, dW, dU, db, dh0, each with the shape of what it differentiates. The gradient of an argument that
+        was not given (b) is None.
 
     Raises
     ------
-    ValueError        a shape disagrees, or arrays of into overlap
-    TypeError        a tape of another function, a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, or the arrays of `into` overlap.
+    TypeError
+        If the tape is that of another function, or the type of an array is not supported.
 
     Notes
     -----
-    dx is 0 at unreal steps. P. J. Werbos, "Backpropagation through time: what it does and how to do it",
-    Proc. IEEE 1990.
+    dx is 0 at padding steps.
+
+    References
+    ----------
+    Werbos 1990, "Backpropagation through time: what it does and how to do it", Proceedings of the IEEE 78.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Independently recurrent networks, forward and backward: each unit sees its own past alone."""
+"""IndRNN (independently recurrent network): forward and backward functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ INDRNN = with_options("indrnn", KERNEL_CELLS["indrnn"], RELU)
 
 
 class IndRNNTape(Tape):
-    """What `indrnn_backward` reads, with `states()` and `gates()`; refers to x, W, U and y of its `indrnn_forward`."""
+    """Tape of `indrnn_forward` for `indrnn_backward`, with methods `states` and `gates`.
+
+    It keeps references to x, W, U and y; do not modify them before the backward function is called.
+    """
 
     __slots__ = ()
 
@@ -40,43 +43,69 @@ def indrnn(
     clip: float | None = None,
     recurrent_mask: ArrayLike | None = None,
 ) -> IndRNNOutput:
-    """Run an independently recurrent network over a sequence.
+    """Run an independently recurrent network (IndRNN) over a sequence.
 
-        h = relu(x W + h_prev * U + b)
+    The equations are those of `indrnn_forward`. This function keeps no tape.
 
     Parameters
     ----------
-    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; no copy where the last axis is contiguous
-    W, U : (I, H), (H,)        input weights, and the weight of each unit's own past
-    b : (H,) or (2, H)        joins x W; two rows are summed; zeros by default
-    h0 : (B, H)        initial state, zeros by default
-    lengths : (B,)        integers in 0..T: row n is real for its first lengths[n] steps
-    mask : (T, B)        bool: which steps are real; (B, T) with batch_first. With lengths: real where both say so
-    reverse : bool        read steps T-1 to 0; y stays in the order of x
-    batch_first : bool        exchange the first two axes of x, y and mask
-    return_sequences : bool        False: y is None
-    activation : str or tuple        what takes the place of relu: a name, or a name and its constants, see Notes
-    clip : float        limits what an activation is taken of to [-clip, clip]; None: no limit
-    recurrent_mask : (B, H)        multiplies h_prev, the same at every step: recurrent dropout
+    x : array_like, shape (T, B, I)
+        Inputs; (B, T, I) with `batch_first`. Any strides; no copy if the last axis is contiguous.
+    W : array_like, shape (I, H)
+        Input weights.
+    U : array_like, shape (H,)
+        Recurrent weight of each unit.
+    b : array_like, shape (H,) or (2, H), optional
+        Bias. Two rows are summed. Zeros by default.
+    h0 : array_like, shape (B, H), optional
+        Initial hidden state. Zeros by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each sequence, in 0..T. The steps after them are padding. All steps are valid by
+        default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with `batch_first`. With `lengths`, a step is valid if both say so.
+    reverse : bool, default False
+        Process the steps from T-1 to 0. y has the order of x.
+    batch_first : bool, default False
+        Exchange the first two axes of x, y and mask.
+    return_sequences : bool, default True
+        Whether to return y. If False, y is None.
+    activation : str or tuple, default "relu"
+        Activation function in place of relu: a name, or a name and its constants; see Notes.
+    clip : float, optional
+        Limit of the pre-activation: the activation is applied to min(clip, max(-clip, a)). No limit by default.
+    recurrent_mask : array_like, shape (B, H), optional
+        Factor of h_prev in h_prev * U, the same at every step (recurrent dropout).
 
     Returns
     -------
-    IndRNNOutput        y (T, B, H), h after every step; h (B, H), the last real step's, in the order of reading
+    IndRNNOutput
+        ``y`` (T, B, H), the hidden state after every step, and ``h`` (B, H), the final hidden state: that after the
+        last processed valid step.
 
     Raises
     ------
-    ValueError        a shape or a value disagrees; the message names the argument, what it needs and what it got
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape or a value does not fit. The message names the argument, what it must be and what it is.
+    TypeError
+        If the type of an array is not supported.
 
     Notes
     -----
-    Half, bool and integers are computed in float32, else the widest type of x, W, U and b. At an unreal step the
-    state is carried over and y is 0; what x holds there reaches nothing. Li et al. 2018, arXiv:1803.04831; layers of it
-    are stacked, so that units meet in the next one's W. A |U| of at most 2**(1 / T) keeps h and its gradient in bounds.
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a
+    padding step the state is carried over and y is 0; the values of x there do not affect the result.
 
-    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple gives
-    constants: ("hard_sigmoid", alpha, beta) is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ("elu", alpha)
-    is alpha * (exp(a) - 1) below 0, 1 by default; ("leaky_relu", alpha) is alpha * a below 0, 0.2 by default.
+    IndRNN layers are stacked, so that the units interact through the W of the next layer. If abs(U) is at most
+    2**(1 / T), h and its gradient stay bounded.
+
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
+    constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
+    alpha)`` is alpha * (exp(a) - 1) for a < 0, 1 by default; ``("leaky_relu", alpha)`` is alpha * a for a < 0, 0.2 by
+    default.
+
+    References
+    ----------
+    Li et al. 2018, arXiv:1803.04831.
 
     Examples
     --------
@@ -119,28 +148,78 @@ def indrnn_forward(
     recurrent_mask: ArrayLike | None = None,
     checkpoint: int | None = None,
 ) -> tuple[IndRNNOutput, IndRNNTape]:
-    """Run an independently recurrent network over a sequence and keep the tape for `indrnn_backward`.
+    """Run an independently recurrent network (IndRNN) over a sequence and keep the tape for `indrnn_backward`.
+
+    For every step ::
 
         h = relu(x W + h_prev * U + b)
 
     Parameters
     ----------
-    x, W, U, b, h0, lengths, mask, ...        as in `indrnn`
-    checkpoint : int        k: the tape keeps the states before every k-th step that is read, and not y; what reads it
-        computes k steps at a time again, to the same bits. None: it keeps every step
+    x : array_like, shape (T, B, I)
+        Inputs; (B, T, I) with `batch_first`. Any strides; no copy if the last axis is contiguous.
+    W : array_like, shape (I, H)
+        Input weights.
+    U : array_like, shape (H,)
+        Recurrent weight of each unit.
+    b : array_like, shape (H,) or (2, H), optional
+        Bias. Two rows are summed. Zeros by default.
+    h0 : array_like, shape (B, H), optional
+        Initial hidden state. Zeros by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each sequence, in 0..T. The steps after them are padding. All steps are valid by
+        default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with `batch_first`. With `lengths`, a step is valid if both say so.
+    reverse : bool, default False
+        Process the steps from T-1 to 0. y has the order of x.
+    batch_first : bool, default False
+        Exchange the first two axes of x, y and mask.
+    return_sequences : bool, default True
+        Whether to return y. If False, y is None.
+    activation : str or tuple, default "relu"
+        Activation function in place of relu: a name, or a name and its constants; see Notes.
+    clip : float, optional
+        Limit of the pre-activation: the activation is applied to min(clip, max(-clip, a)). No limit by default.
+    recurrent_mask : array_like, shape (B, H), optional
+        Factor of h_prev in h_prev * U, the same at every step (recurrent dropout).
+    checkpoint : int, optional
+        Interval k: the tape keeps only the states before every k-th processed step, and not y. The backward function
+        recomputes k steps at a time, with bitwise equal results. By default the tape keeps every step.
 
     Returns
     -------
-    IndRNNOutput        as `indrnn` gives it, the same bits
-    IndRNNTape        for `indrnn_backward`; refers to x, W, U and y: change none of them in between
+    out : IndRNNOutput
+        ``y`` (T, B, H), the hidden state after every step, and ``h`` (B, H), the final hidden state: that after the
+        last processed valid step. The same bits as those of `indrnn`.
+    tape : IndRNNTape
+        For `indrnn_backward`. It keeps references to x, W, U and y; do not modify them in between.
 
     Raises
     ------
-    ValueError, TypeError        as `indrnn`
+    ValueError
+        If a shape or a value does not fit. The message names the argument, what it must be and what it is.
+    TypeError
+        If the type of an array is not supported.
 
     Notes
     -----
-    The tape keeps h after every step, and the slope of the activation. Li et al. 2018, arXiv:1803.04831.
+    The tape keeps h after every step and the derivative of the activation.
+
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a padding step
+    the state is carried over and y is 0; the values of x there do not affect the result.
+
+    IndRNN layers are stacked, so that the units interact through the W of the next layer. If abs(U) is at most
+    2**(1 / T), h and its gradient stay bounded.
+
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
+    constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
+    alpha)`` is alpha * (exp(a) - 1) for a < 0, 1 by default; ``("leaky_relu", alpha)`` is alpha * a for a < 0, 0.2 by
+    default.
+
+    References
+    ----------
+    Li et al. 2018, arXiv:1803.04831.
 
     Examples
     --------
@@ -171,36 +250,52 @@ def indrnn_backward(
     need_dx: bool = True,
     into: tuple[Array, Array, Array | None] | None = None,
 ) -> IndRNNGrads:
-    """Carry the gradients of a loss back through `indrnn_forward`: back-propagation through time.
+    """Compute the gradients of `indrnn_forward` by back-propagation through time.
 
-        da = (dy + dh) where a > 0, else 0       f'(a) for another activation f
-        dx, dh = da W^T, da * U                  dh: for the step before
-        dW, dU, db += x^T da, h_prev * da, da
+    With dh including dy of the step and a = x W + h_prev * U + b ::
 
-    With clip, da is 0 where a is beyond it. With recurrent_mask m, h_prev is m * h_prev and da * U is m * da * U.
+        da = dh where a > 0, else 0
+        dx = da W^T
+        dh_prev = da * U
+        dW += x^T da,    dU += h_prev * da,    db += da
+
+    For another activation f, da = dh * f'(a). With `clip`, da is 0 where the limit is active. With `recurrent_mask` m,
+    m * h_prev replaces h_prev in dU, and dh_prev is multiplied by m.
 
     Parameters
     ----------
-    tape : IndRNNTape        from `indrnn_forward`; not changed, it may be read again
-    dy : (T, B, H)        gradient of y, (B, T, H) with batch_first; ignored at unreal steps. None: zeros
-    dh : (B, H)        gradient of the final state. None: zeros
-    need_dx : bool        False: dx is None and costs nothing
-    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was.
-        They stay as they were where Ctrl-C stops the call
+    tape : IndRNNTape
+        Tape of `indrnn_forward`. It is not changed and can be used again.
+    dy : array_like, shape (T, B, H), optional
+        Gradient of y; (B, T, H) with `batch_first`. Values at padding steps are ignored. Zeros by default.
+    dh : array_like, shape (B, H), optional
+        Gradient of the final hidden state. Zeros by default.
+    need_dx : bool, default True
+        Whether to compute dx. If False, dx is None and costs nothing.
+    into : tuple of ndarray, (dW, dU, db), optional
+        Arrays that these gradients are added to, and that are returned; db is None if there is no bias. If Ctrl-C
+        cancels the call, they are unchanged.
 
     Returns
     -------
-    IndRNNGrads        dx, dW, dU, db, dh0: of the shapes of what they differentiate; db None where b was
+    IndRNNGrads
+        Gradients dx, dW, dU, db, dh0, each with the shape of what it differentiates. The gradient of an argument that
+        was not given (b) is None.
 
     Raises
     ------
-    ValueError        a shape disagrees, or arrays of into overlap
-    TypeError        a tape of another function, a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, or the arrays of `into` overlap.
+    TypeError
+        If the tape is that of another function, or the type of an array is not supported.
 
     Notes
     -----
-    dx is 0 at unreal steps. P. J. Werbos, "Backpropagation through time: what it does and how to do it",
-    Proc. IEEE 1990.
+    dx is 0 at padding steps.
+
+    References
+    ----------
+    Werbos 1990, "Backpropagation through time: what it does and how to do it", Proceedings of the IEEE 78.
 
     Examples
     --------

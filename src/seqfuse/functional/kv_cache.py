@@ -38,7 +38,7 @@ class KVCache:
         Minimum number of keys per row that memory is allocated for. The capacity doubles when a row needs more. 256 by
         default.
     dtype : dtype, optional
-        float32 or float64, for the stored arrays and the computation. float32 by default.
+        Type, float32 or float64, of the stored arrays and the computation. float32 by default.
 
     Raises
     ------
@@ -246,7 +246,7 @@ class KVCache:
     def _numbers(self, function: str, name: str, value: ArrayLike) -> Array:
         """Return the value in the dtype of the cache. Refuse float64 for a float32 cache."""
         needed = "float32, the dtype of the cache"
-        return _arrays.no_wider(function, name, value, self._dtype, needed, "Pass dtype=float64 to KVCache")
+        return _arrays.widen(function, name, value, self._dtype, needed, "Pass dtype=float64 to KVCache")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("KVCache: a cache cannot be pickled. Save the keys and values and append them to a new cache")

@@ -1,4 +1,4 @@
-"""Long short-term memory, forward and backward."""
+"""LSTM (long short-term memory): forward and backward functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ LSTM = KERNEL_CELLS["lstm"]
 
 
 class LSTMTape(Tape):
-    """What `lstm_backward` reads, with `states()` and `gates()`; refers to x, W, U and y of its `lstm_forward`."""
+    """Tape of `lstm_forward` for `lstm_backward`, with methods `states` and `gates`.
+
+    It keeps references to x, W, U and y; do not modify them before the backward function is called.
+    """
 
     __slots__ = ()
 
@@ -45,46 +48,70 @@ def lstm(
 ) -> LSTMOutput:
     """Run an LSTM over a sequence.
 
-        i, f, o = sigmoid(x W + h_prev U + b)        input, forget and output gate, each its columns
-        g = tanh(x W + h_prev U + b)                  candidate
-        c = f * c_prev + i * g
-        h = o * tanh(c)
+    The equations are those of `lstm_forward`. This function keeps no tape.
 
     Parameters
     ----------
-    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; no copy where the last axis is contiguous
-    W, U : (I, 4*H), (H, 4*H)        columns i, f, g, o
-    b : (4*H,) or (2, 4*H)        joins x W; two rows are summed; zeros by default
-    h0, c0 : (B, H)        initial state, zeros by default
-    lengths : (B,)        integers in 0..T: row n is real for its first lengths[n] steps
-    mask : (T, B)        bool: which steps are real; (B, T) with batch_first. With lengths: real where both say so
-    reverse : bool        read steps T-1 to 0; y stays in the order of x
-    batch_first : bool        exchange the first two axes of x, y and mask
-    return_sequences : bool        False: y is None
-    activation : str or tuple        what takes the place of tanh: a name, or a name and its constants, see Notes
-    recurrent_activation : str or tuple        what takes the place of sigmoid, likewise
-    peephole : (3, H)        weights of c_prev in the pre-activations of i and f, and of c in that of o
-    clip : float        limits what an activation is taken of, tanh(c) excepted, to [-clip, clip]; None: no limit
-    recurrent_mask : (B, H)        multiplies h_prev where it enters U, the same at every step: recurrent dropout
+    x : array_like, shape (T, B, I)
+        Inputs; (B, T, I) with `batch_first`. Any strides; no copy if the last axis is contiguous.
+    W, U : array_like, shapes (I, 4*H) and (H, 4*H)
+        Input weights and recurrent weights; columns i, f, g, o.
+    b : array_like, shape (4*H,) or (2, 4*H), optional
+        Bias. Two rows are summed. Zeros by default.
+    h0, c0 : array_like, shape (B, H), optional
+        Initial states h and c. Zeros by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each sequence, in 0..T. The steps after them are padding. All steps are valid by
+        default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with `batch_first`. With `lengths`, a step is valid if both say so.
+    reverse : bool, default False
+        Process the steps from T-1 to 0. y has the order of x.
+    batch_first : bool, default False
+        Exchange the first two axes of x, y and mask.
+    return_sequences : bool, default True
+        Whether to return y. If False, y is None.
+    activation : str or tuple, default "tanh"
+        Activation function in place of tanh: a name, or a name and its constants; see Notes.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates, in place of sigmoid.
+    peephole : array_like, shape (3, H), optional
+        Peephole weights: of c_prev in the input and forget gates, and of c in the output gate.
+    clip : float, optional
+        Limit of the pre-activations: an activation is applied to min(clip, max(-clip, a)), except tanh(c). No limit by
+        default.
+    recurrent_mask : array_like, shape (B, H), optional
+        Factor of h_prev in the product with U, the same at every step (recurrent dropout).
 
     Returns
     -------
-    LSTMOutput        y (T, B, H), h after every step; h (B, H), the last real step's; c (B, H) likewise
+    LSTMOutput
+        ``y`` (T, B, H), the hidden state after every step, ``h`` (B, H), the final hidden state, and ``c`` (B, H), the
+        final cell state. The final states are those after the last processed valid step.
 
     Raises
     ------
-    ValueError        a shape or a value disagrees; the message names the argument, what it needs and what it got
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape or a value does not fit. The message names the argument, what it must be and what it is.
+    TypeError
+        If the type of an array is not supported.
 
     Notes
     -----
-    Half, bool and integers are computed in float32, else the widest type of x, W, U and b. At an unreal step the
-    state is carried over and y is 0; what x holds there reaches nothing. Hochreiter and Schmidhuber
-    1997, with the forget gate of Gers, Schmidhuber and Cummins 2000; the gates in the order of Keras and PyTorch.
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a
+    padding step the state is carried over and y is 0; the values of x there do not affect the result.
 
-    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple gives
-    constants: ("hard_sigmoid", alpha, beta) is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ("elu", alpha)
-    is alpha * (exp(a) - 1) below 0, 1 by default; ("leaky_relu", alpha) is alpha * a below 0, 0.2 by default.
+    The order of the gates is that of Keras and PyTorch.
+
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
+    constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
+    alpha)`` is alpha * (exp(a) - 1) for a < 0, 1 by default; ``("leaky_relu", alpha)`` is alpha * a for a < 0, 0.2 by
+    default.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber and Cummins 2000; peepholes: Gers, Schraudolph and
+    Schmidhuber 2002.
 
     Examples
     --------
@@ -131,30 +158,85 @@ def lstm_forward(
 ) -> tuple[LSTMOutput, LSTMTape]:
     """Run an LSTM over a sequence and keep the tape for `lstm_backward`.
 
-        i, f, o = sigmoid(x W + h_prev U + b)        input, forget and output gate, each its columns
-        g = tanh(x W + h_prev U + b)                  candidate
+    For every step ::
+
+        i = sigmoid(x Wi + h_prev Ui + bi)        input gate
+        f = sigmoid(x Wf + h_prev Uf + bf)        forget gate
+        g = tanh(x Wg + h_prev Ug + bg)           candidate
+        o = sigmoid(x Wo + h_prev Uo + bo)        output gate
         c = f * c_prev + i * g
         h = o * tanh(c)
 
     Parameters
     ----------
-    x, W, U, b, h0, c0, lengths, mask, ...        as in `lstm`
-    checkpoint : int        k: the tape keeps the states before every k-th step that is read, and not y; what reads it
-        computes k steps at a time again, to the same bits. None: it keeps every step
+    x : array_like, shape (T, B, I)
+        Inputs; (B, T, I) with `batch_first`. Any strides; no copy if the last axis is contiguous.
+    W, U : array_like, shapes (I, 4*H) and (H, 4*H)
+        Input weights and recurrent weights; columns i, f, g, o.
+    b : array_like, shape (4*H,) or (2, 4*H), optional
+        Bias. Two rows are summed. Zeros by default.
+    h0, c0 : array_like, shape (B, H), optional
+        Initial states h and c. Zeros by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each sequence, in 0..T. The steps after them are padding. All steps are valid by
+        default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with `batch_first`. With `lengths`, a step is valid if both say so.
+    reverse : bool, default False
+        Process the steps from T-1 to 0. y has the order of x.
+    batch_first : bool, default False
+        Exchange the first two axes of x, y and mask.
+    return_sequences : bool, default True
+        Whether to return y. If False, y is None.
+    activation : str or tuple, default "tanh"
+        Activation function in place of tanh: a name, or a name and its constants; see Notes.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates, in place of sigmoid.
+    peephole : array_like, shape (3, H), optional
+        Peephole weights: of c_prev in the input and forget gates, and of c in the output gate.
+    clip : float, optional
+        Limit of the pre-activations: an activation is applied to min(clip, max(-clip, a)), except tanh(c). No limit by
+        default.
+    recurrent_mask : array_like, shape (B, H), optional
+        Factor of h_prev in the product with U, the same at every step (recurrent dropout).
+    checkpoint : int, optional
+        Interval k: the tape keeps only the states before every k-th processed step, and not y. The backward function
+        recomputes k steps at a time, with bitwise equal results. By default the tape keeps every step.
 
     Returns
     -------
-    LSTMOutput        as `lstm` gives it, the same bits
-    LSTMTape        for `lstm_backward`; refers to x, W, U and y: change none of them in between
+    out : LSTMOutput
+        ``y`` (T, B, H), the hidden state after every step, ``h`` (B, H), the final hidden state, and ``c`` (B, H), the
+        final cell state. The final states are those after the last processed valid step.
+        The same bits as those of `lstm`.
+    tape : LSTMTape
+        For `lstm_backward`. It keeps references to x, W, U and y; do not modify them in between.
 
     Raises
     ------
-    ValueError, TypeError        as `lstm`
+    ValueError
+        If a shape or a value does not fit. The message names the argument, what it must be and what it is.
+    TypeError
+        If the type of an array is not supported.
 
     Notes
     -----
-    The tape keeps the activated gates of every step, so that backward takes no exponential. Hochreiter and Schmidhuber
-    1997, with the forget gate of Gers, Schmidhuber and Cummins 2000; the gates in the order of Keras and PyTorch.
+    The tape keeps the activated gates of every step, so the backward function evaluates no exponential.
+
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a padding step
+    the state is carried over and y is 0; the values of x there do not affect the result.
+
+    The order of the gates is that of Keras and PyTorch.
+
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
+    constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
+    alpha)`` is alpha * (exp(a) - 1) for a < 0, 1 by default; ``("leaky_relu", alpha)`` is alpha * a for a < 0, 0.2 by
+    default.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber and Cummins 2000; peepholes: Gers, Schraudolph and
+    Schmidhuber 2002.
 
     Examples
     --------
@@ -186,41 +268,57 @@ def lstm_backward(
     need_dx: bool = True,
     into: tuple[Array, Array, Array | None] | None = None,
 ) -> LSTMGrads:
-    """Carry the gradients of a loss back through `lstm_forward`: back-propagation through time.
+    """Compute the gradients of `lstm_forward` by back-propagation through time.
 
-        do, dc = dh * tanh(c), dc + dh * o * (1 - tanh(c)^2)        dh with dy added
-        di, df, dg = dc * g, dc * c_prev, dc * i
-        da = di * i * (1 - i), df * f * (1 - f), dg * (1 - g^2), do * o * (1 - o)
-        dx, dh, dc = da W^T, da U^T, dc * f                            dh, dc: for the step before
-        dW, dU, db += x^T da, h_prev^T da, da
+    With dh including dy of the step ::
 
-    Other activations f have f'(a) in the places of 1 - tanh^2 and s * (1 - s); with clip, da is 0 where a is beyond it.
-    With peephole P, dc += P_o * da_o before it is used and dc_prev = dc * f + P_i * da_i + P_f * da_f; dpeephole is the
-    sum of da_i * c_prev, da_f * c_prev, da_o * c. With recurrent_mask m, h_prev is m * h_prev and da U^T m * (da U^T).
+        do = dh * tanh(c)
+        dc = dc + dh * o * (1 - tanh(c)^2)
+        di = dc * g,    df = dc * c_prev,    dg = dc * i
+        da = [di * i * (1 - i),  df * f * (1 - f),  dg * (1 - g^2),  do * o * (1 - o)]
+        dx = da W^T
+        dh_prev = da U^T,    dc_prev = dc * f
+        dW += x^T da,    dU += h_prev^T da,    db += da
+
+    For another activation, its derivative replaces 1 - tanh^2 or s * (1 - s). With `clip`, da is 0 where the limit is
+    active. With `peephole` P, dc += P_o * da_o before its use, dc_prev = dc * f + P_i * da_i + P_f * da_f, and
+    dpeephole is the sum of da_i * c_prev, da_f * c_prev and da_o * c. With `recurrent_mask` m, m * h_prev replaces
+    h_prev in dU, and dh_prev is multiplied by m.
 
     Parameters
     ----------
-    tape : LSTMTape        from `lstm_forward`; not changed, it may be read again
-    dy : (T, B, H)        gradient of y, (B, T, H) with batch_first; ignored at unreal steps. None: zeros
-    dh, dc : (B, H)        gradient of the final state. None: zeros
-    need_dx : bool        False: dx is None and costs nothing
-    into : (dW, dU, db)        arrays that the gradients are added to, and that are returned; db None where b was.
-        They stay as they were where Ctrl-C stops the call
+    tape : LSTMTape
+        Tape of `lstm_forward`. It is not changed and can be used again.
+    dy : array_like, shape (T, B, H), optional
+        Gradient of y; (B, T, H) with `batch_first`. Values at padding steps are ignored. Zeros by default.
+    dh, dc : array_like, shape (B, H), optional
+        Gradients of the final states. Zeros by default.
+    need_dx : bool, default True
+        Whether to compute dx. If False, dx is None and costs nothing.
+    into : tuple of ndarray, (dW, dU, db), optional
+        Arrays that these gradients are added to, and that are returned; db is None if there is no bias. If Ctrl-C
+        cancels the call, they are unchanged.
 
     Returns
     -------
-    LSTMGrads        dx, dW, dU, db, dh0, dc0, dpeephole: of the shapes of what they differentiate; db and dpeephole
-        are None where b and peephole were
+    LSTMGrads
+        Gradients dx, dW, dU, db, dh0, dc0, dpeephole, each with the shape of what it differentiates. The gradient of an
+        argument that was not given (b, peephole) is None.
 
     Raises
     ------
-    ValueError        a shape disagrees, or arrays of into overlap
-    TypeError        a tape of another function, a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, or the arrays of `into` overlap.
+    TypeError
+        If the tape is that of another function, or the type of an array is not supported.
 
     Notes
     -----
-    dx is 0 at unreal steps. P. J. Werbos, "Backpropagation through time: what it does and how to do it",
-    Proc. IEEE 1990.
+    dx is 0 at padding steps.
+
+    References
+    ----------
+    Werbos 1990, "Backpropagation through time: what it does and how to do it", Proceedings of the IEEE 78.
 
     Examples
     --------

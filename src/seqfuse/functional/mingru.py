@@ -1,4 +1,4 @@
-"""The minimal gated recurrent unit, forward and backward: no gate sees the past."""
+"""minGRU (minimal gated recurrent unit): forward and backward functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ MINGRU = with_options("mingru", KERNEL_CELLS["mingru"], LINEAR)
 
 
 class MinGRUTape(Tape):
-    """What `mingru_backward` reads, with `states()` and `gates()`; refers to x, W and y of its `mingru_forward`."""
+    """Tape of `mingru_forward` for `mingru_backward`, with methods `states` and `gates`.
+
+    It keeps references to x, W and y; do not modify them before the backward function is called.
+    """
 
     __slots__ = ()
 
@@ -39,45 +42,64 @@ def mingru(
     recurrent_activation: ActivationLike = SIGMOID,
     clip: float | None = None,
 ) -> MinGRUOutput:
-    """Run a minimal GRU over a sequence.
+    """Run a minimal GRU (minGRU) over a sequence.
 
-        z = sigmoid(x Wz + bz)            update gate
-        n = x Wn + bn                     candidate
-        h = (1 - z) * h_prev + z * n
+    The equations are those of `mingru_forward`. This function keeps no tape.
 
     Parameters
     ----------
-    x : (T, B, I)        inputs; (B, T, I) with batch_first. Any strides; no copy where the last axis is contiguous
-    W : (I, 2*H)        columns z, n
-    b : (2*H,) or (2, 2*H)        joins x W; two rows are summed; zeros by default
-    h0 : (B, H)        initial state, zeros by default
-    lengths : (B,)        integers in 0..T: row n is real for its first lengths[n] steps
-    mask : (T, B)        bool: which steps are real; (B, T) with batch_first. With lengths: real where both say so
-    reverse : bool        read steps T-1 to 0; y stays in the order of x
-    batch_first : bool        exchange the first two axes of x, y and mask
-    return_sequences : bool        False: y is None
-    activation : str or tuple        taken of the candidate: a name, or a name and its constants, see Notes
-    recurrent_activation : str or tuple        what takes the place of sigmoid, likewise
-    clip : float        limits what an activation is taken of to [-clip, clip]; None: no limit
+    x : array_like, shape (T, B, I)
+        Inputs; (B, T, I) with `batch_first`. Any strides; no copy if the last axis is contiguous.
+    W : array_like, shape (I, 2*H)
+        Input weights; columns z, n.
+    b : array_like, shape (2*H,) or (2, 2*H), optional
+        Bias. Two rows are summed. Zeros by default.
+    h0 : array_like, shape (B, H), optional
+        Initial hidden state. Zeros by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each sequence, in 0..T. The steps after them are padding. All steps are valid by
+        default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with `batch_first`. With `lengths`, a step is valid if both say so.
+    reverse : bool, default False
+        Process the steps from T-1 to 0. y has the order of x.
+    batch_first : bool, default False
+        Exchange the first two axes of x, y and mask.
+    return_sequences : bool, default True
+        Whether to return y. If False, y is None.
+    activation : str or tuple, default "linear"
+        Activation function of the candidate: a name, or a name and its constants; see Notes.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates, in place of sigmoid.
+    clip : float, optional
+        Limit of the pre-activations: an activation is applied to min(clip, max(-clip, a)). No limit by default.
 
     Returns
     -------
-    MinGRUOutput        y (T, B, H), h after every step; h (B, H), the last real step's, in the order of reading
+    MinGRUOutput
+        ``y`` (T, B, H), the hidden state after every step, and ``h`` (B, H), the final hidden state: that after the
+        last processed valid step.
 
     Raises
     ------
-    ValueError        a shape or a value disagrees; the message names the argument, what it needs and what it got
-    TypeError        a kind of number that is not computed with
+    ValueError
+        If a shape or a value does not fit. The message names the argument, what it must be and what it is.
+    TypeError
+        If the type of an array is not supported.
 
     Notes
     -----
-    Half, bool and integers are computed in float32, else the widest type of x, W and b. At an unreal step the
-    state is carried over and y is 0; what x holds there reaches nothing. Feng et al. 2024,
-    arXiv:2410.01201, section 3.1: a linear candidate.
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W and b. At a
+    padding step the state is carried over and y is 0; the values of x there do not affect the result.
 
-    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple gives
-    constants: ("hard_sigmoid", alpha, beta) is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ("elu", alpha)
-    is alpha * (exp(a) - 1) below 0, 1 by default; ("leaky_relu", alpha) is alpha * a below 0, 0.2 by default.
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
+    constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
+    alpha)`` is alpha * (exp(a) - 1) for a < 0, 1 by default; ``("leaky_relu", alpha)`` is alpha * a for a < 0, 0.2 by
+    default.
+
+    References
+    ----------
+    Feng et al. 2024, arXiv:2410.01201, section 3.1, with a linear candidate.
 
     Examples
     --------
@@ -119,7 +141,9 @@ def mingru_forward(
     clip: float | None = None,
     checkpoint: int | None = None,
 ) -> tuple[MinGRUOutput, MinGRUTape]:
-    """Run a minimal GRU over a sequence and keep the tape for `mingru_backward`.
+    """Run a minimal GRU (minGRU) over a sequence and keep the tape for `mingru_backward`.
+
+    For every step ::
 
         z = sigmoid(x Wz + bz)            update gate
         n = x Wn + bn                     candidate
@@ -127,23 +151,65 @@ def mingru_forward(
 
     Parameters
     ----------
-    x, W, b, h0, lengths, mask, ...        as in `mingru`
-    checkpoint : int        k: the tape keeps the states before every k-th step that is read, and not y; what reads it
-        computes k steps at a time again, to the same bits. None: it keeps every step
+    x : array_like, shape (T, B, I)
+        Inputs; (B, T, I) with `batch_first`. Any strides; no copy if the last axis is contiguous.
+    W : array_like, shape (I, 2*H)
+        Input weights; columns z, n.
+    b : array_like, shape (2*H,) or (2, 2*H), optional
+        Bias. Two rows are summed. Zeros by default.
+    h0 : array_like, shape (B, H), optional
+        Initial hidden state. Zeros by default.
+    lengths : array_like of int, shape (B,), optional
+        Number of valid steps of each sequence, in 0..T. The steps after them are padding. All steps are valid by
+        default.
+    mask : array_like of bool, shape (T, B), optional
+        True at valid steps; (B, T) with `batch_first`. With `lengths`, a step is valid if both say so.
+    reverse : bool, default False
+        Process the steps from T-1 to 0. y has the order of x.
+    batch_first : bool, default False
+        Exchange the first two axes of x, y and mask.
+    return_sequences : bool, default True
+        Whether to return y. If False, y is None.
+    activation : str or tuple, default "linear"
+        Activation function of the candidate: a name, or a name and its constants; see Notes.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates, in place of sigmoid.
+    clip : float, optional
+        Limit of the pre-activations: an activation is applied to min(clip, max(-clip, a)). No limit by default.
+    checkpoint : int, optional
+        Interval k: the tape keeps only the states before every k-th processed step, and not y. The backward function
+        recomputes k steps at a time, with bitwise equal results. By default the tape keeps every step.
 
     Returns
     -------
-    MinGRUOutput        as `mingru` gives it, the same bits
-    MinGRUTape        for `mingru_backward`; refers to x, W and y: change none of them in between
+    out : MinGRUOutput
+        ``y`` (T, B, H), the hidden state after every step, and ``h`` (B, H), the final hidden state: that after the
+        last processed valid step. The same bits as those of `mingru`.
+    tape : MinGRUTape
+        For `mingru_backward`. It keeps references to x, W and y; do not modify them in between.
 
     Raises
     ------
-    ValueError, TypeError        as `mingru`
+    ValueError
+        If a shape or a value does not fit. The message names the argument, what it must be and what it is.
+    TypeError
+        If the type of an array is not supported.
 
     Notes
     -----
-    The tape keeps the activated gates of every step, so that backward takes no exponential. Feng et al. 2024,
-    arXiv:2410.01201.
+    The tape keeps the activated gates of every step, so the backward function evaluates no exponential.
+
+    Half, bool and integer arrays are computed in float32, others in the widest type of x, W and b. At a padding step
+    the state is carried over and y is 0; the values of x there do not affect the result.
+
+    The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
+    constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
+    alpha)`` is alpha * (exp(a) - 1) for a < 0, 1 by default; ``("leaky_relu", alpha)`` is alpha * a for a < 0, 0.2 by
+    default.
+
+    References
+    ----------
+    Feng et al. 2024, arXiv:2410.01201, section 3.1, with a linear candidate.
 
     Examples
     --------
@@ -174,37 +240,52 @@ def mingru_backward(
     need_dx: bool = True,
     into: tuple[Array, Array | None] | None = None,
 ) -> MinGRUGrads:
-    """Carry the gradients of a loss back through `mingru_forward`: back-propagation through time.
+    """Compute the gradients of `mingru_forward` by back-propagation through time.
 
-        dz, dn = dh * (n - h_prev), dh * z       dh with dy added
-        da = dz * z * (1 - z), dn                f'(a) for other activations f
-        dx, dh = da W^T, dh * (1 - z)            dh: for the step before
-        dW, db += x^T da, da
+    With dh including dy of the step ::
 
-    With clip, da is 0 where a is beyond it.
+        dz = dh * (n - h_prev),    dn = dh * z
+        da = [dz * z * (1 - z),  dn]
+        dx = da W^T
+        dh_prev = dh * (1 - z)
+        dW += x^T da,    db += da
+
+    For another activation, its derivative replaces z * (1 - z) or 1. With `clip`, da is 0 where the limit is active.
 
     Parameters
     ----------
-    tape : MinGRUTape        from `mingru_forward`; not changed, it may be read again
-    dy : (T, B, H)        gradient of y, (B, T, H) with batch_first; ignored at unreal steps. None: zeros
-    dh : (B, H)        gradient of the final state. None: zeros
-    need_dx : bool        False: dx is None and costs nothing
-    into : (dW, db)        arrays that the gradients are added to, and that are returned; db None where b was.
-        They stay as they were where Ctrl-C stops the call
+    tape : MinGRUTape
+        Tape of `mingru_forward`. It is not changed and can be used again.
+    dy : array_like, shape (T, B, H), optional
+        Gradient of y; (B, T, H) with `batch_first`. Values at padding steps are ignored. Zeros by default.
+    dh : array_like, shape (B, H), optional
+        Gradient of the final hidden state. Zeros by default.
+    need_dx : bool, default True
+        Whether to compute dx. If False, dx is None and costs nothing.
+    into : tuple of ndarray, (dW, db), optional
+        Arrays that these gradients are added to, and that are returned; db is None if there is no bias. If Ctrl-C
+        cancels the call, they are unchanged.
 
     Returns
     -------
-    MinGRUGrads        dx, dW, db, dh0: of the shapes of what they differentiate; db None where b was
+    MinGRUGrads
+        Gradients dx, dW, db, dh0, each with the shape of what it differentiates. The gradient of an argument that was
+        not given (b) is None.
 
     Raises
     ------
-    ValueError        a shape disagrees, or arrays of into overlap
-    TypeError        a tape of another function, a kind of number that is not computed with, a wrong type in into
+    ValueError
+        If a shape does not fit, or the arrays of `into` overlap.
+    TypeError
+        If the tape is that of another function, or the type of an array is not supported.
 
     Notes
     -----
-    dx is 0 at unreal steps. P. J. Werbos, "Backpropagation through time: what it does and how to do it",
-    Proc. IEEE 1990.
+    dx is 0 at padding steps.
+
+    References
+    ----------
+    Werbos 1990, "Backpropagation through time: what it does and how to do it", Proceedings of the IEEE 78.
 
     Examples
     --------

@@ -30,16 +30,16 @@ def multi_head_attention_weights_from_torch(
     Parameters
     ----------
     in_proj_weight : array_like, shape (3*E, E), or tuple of array_like
-        in_proj_weight of the module. If kdim or vdim differs from E, the module has three arrays instead: pass
+        The module's in_proj_weight. If kdim or vdim differs from E, the module has three arrays instead: pass
         ``(q_proj_weight, k_proj_weight, v_proj_weight)``, with the shapes (E, E), (E, kdim) and (E, vdim).
     in_proj_bias : array_like, shape (3*E,), or None
-        in_proj_bias of the module. None for a module without biases.
+        The module's in_proj_bias. None for a module without biases.
     out_proj_weight : array_like, shape (E, E)
-        out_proj.weight of the module.
+        The module's out_proj.weight.
     out_proj_bias : array_like, shape (E,), or None
-        out_proj.bias of the module. None for a module without biases.
+        The module's out_proj.bias. None for a module without biases.
     heads : int
-        num_heads of the module, a divisor of E.
+        The module's num_heads, a divisor of E.
 
     Returns
     -------
@@ -111,5 +111,5 @@ def multi_head_attention_weights_from_torch(
 def _as_array(function: str, name: str, value: ArrayLike) -> Array:
     """Return the value as an array of a supported dtype."""
     array = _arrays.asarray(function, name, value)
-    _arrays.counts_as(function, name, array.dtype)
+    _arrays.compute_dtype(function, name, array.dtype)
     return array

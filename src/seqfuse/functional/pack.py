@@ -1,11 +1,11 @@
-"""Lay out the weights of a cell once: one function a cell."""
+"""Functions that pack the weights of a cell, one per cell."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from seqfuse.functional._cell import KERNEL_CELLS, LINEAR, RELU, SIGMOID, TANH, with_options
-from seqfuse.functional.gru import cell_of
+from seqfuse.functional.gru import select_cell
 from seqfuse.functional.packed import Packed
 
 if TYPE_CHECKING:
@@ -23,19 +23,30 @@ def pack_rnn(
     activation: ActivationLike = TANH,
     clip: float | None = None,
 ) -> Packed[RNNOutput]:
-    """Lay out the weights of an RNN once, for many calls or for single steps.
+    """Pack the weights of an RNN (Elman network) for many calls or for single steps.
 
     Parameters
     ----------
-    W, U, b, activation, clip        as in `rnn`; W, U and b are copied
+    W, U : array_like, shapes (I, H) and (H, H)
+        Input weights and recurrent weights.
+    b : array_like, shape (H,) or (2, H), optional
+        Bias. Two rows are summed. Zeros by default.
+    activation : str or tuple, default "tanh"
+        Activation function; see `rnn`.
+    clip : float, optional
+        Limit of the pre-activations. No limit by default.
 
     Returns
     -------
-    Packed        called as `rnn` without its weights and their options
+    Packed
+        Packed copies of the weights, which are called like `rnn` without the arguments above.
 
     Raises
     ------
-    ValueError, TypeError        as `rnn`
+    ValueError
+        If a shape or a value does not fit.
+    TypeError
+        If the type of an array is not supported.
 
     Examples
     --------
@@ -57,19 +68,34 @@ def pack_lstm(
     peephole: ArrayLike | None = None,
     clip: float | None = None,
 ) -> Packed[LSTMOutput]:
-    """Lay out the weights of an LSTM once, for many calls or for single steps.
+    """Pack the weights of an LSTM for many calls or for single steps.
 
     Parameters
     ----------
-    W, U, b, activation, recurrent_activation, peephole, clip        as in `lstm`; W, U, b and peephole are copied
+    W, U : array_like, shapes (I, 4*H) and (H, 4*H)
+        Input weights and recurrent weights; columns i, f, g, o.
+    b : array_like, shape (4*H,) or (2, 4*H), optional
+        Bias. Two rows are summed. Zeros by default.
+    activation : str or tuple, default "tanh"
+        Activation function; see `lstm`.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates; see `lstm`.
+    peephole : array_like, shape (3, H), optional
+        Peephole weights of the input, forget and output gates.
+    clip : float, optional
+        Limit of the pre-activations. No limit by default.
 
     Returns
     -------
-    Packed        called as `lstm` without its weights and their options
+    Packed
+        Packed copies of the weights, which are called like `lstm` without the arguments above.
 
     Raises
     ------
-    ValueError, TypeError        as `lstm`
+    ValueError
+        If a shape or a value does not fit.
+    TypeError
+        If the type of an array is not supported.
 
     Examples
     --------
@@ -93,19 +119,36 @@ def pack_gru(
     recurrent_activation: ActivationLike = SIGMOID,
     clip: float | None = None,
 ) -> Packed[GRUOutput]:
-    """Lay out the weights of a GRU once, for many calls or for single steps.
+    """Pack the weights of a GRU for many calls or for single steps.
 
     Parameters
     ----------
-    W, U, b, reset_after, update_gate, activation, recurrent_activation, clip        as in `gru`; W, U and b are copied
+    W, U : array_like, shapes (I, 3*H) and (H, 3*H)
+        Input weights and recurrent weights; columns z, r, n.
+    b : array_like, shape (3*H,) or (2, 3*H), optional
+        Bias. Row 0, b, is added to x W; row 1, b', to h_prev U. Zeros by default.
+    reset_after : bool, default True
+        Whether the reset gate is applied after the recurrent product or before it.
+    update_gate : {"previous", "candidate"}, default "previous"
+        Factor of the update gate z: the previous state or the candidate.
+    activation : str or tuple, default "tanh"
+        Activation function; see `gru`.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates; see `gru`.
+    clip : float, optional
+        Limit of the pre-activations. No limit by default.
 
     Returns
     -------
-    Packed        called as `gru` without its weights and their options
+    Packed
+        Packed copies of the weights, which are called like `gru` without the arguments above.
 
     Raises
     ------
-    ValueError, TypeError        as `gru`
+    ValueError
+        If a shape or a value does not fit.
+    TypeError
+        If the type of an array is not supported.
 
     Examples
     --------
@@ -114,7 +157,7 @@ def pack_gru(
     >>> F.pack_gru(np.zeros((3, 12), np.float32), np.zeros((4, 12), np.float32))
     <Packed gru I=3 H=4 float32>
     """
-    cell = cell_of("pack_gru", reset_after, update_gate)
+    cell = select_cell("pack_gru", reset_after, update_gate)
     return Packed(with_options("pack_gru", cell, activation, recurrent_activation, clip), W, U, b)
 
 
@@ -126,19 +169,32 @@ def pack_indrnn(
     activation: ActivationLike = RELU,
     clip: float | None = None,
 ) -> Packed[IndRNNOutput]:
-    """Lay out the weights of an independently recurrent network once, for many calls or for single steps.
+    """Pack the weights of an independently recurrent network (IndRNN) for many calls or for single steps.
 
     Parameters
     ----------
-    W, U, b, activation, clip        as in `indrnn`; W, U and b are copied
+    W : array_like, shape (I, H)
+        Input weights.
+    U : array_like, shape (H,)
+        Recurrent weight of each unit.
+    b : array_like, shape (H,) or (2, H), optional
+        Bias. Two rows are summed. Zeros by default.
+    activation : str or tuple, default "relu"
+        Activation function; see `indrnn`.
+    clip : float, optional
+        Limit of the pre-activations. No limit by default.
 
     Returns
     -------
-    Packed        called as `indrnn` without its weights and their options
+    Packed
+        Packed copies of the weights, which are called like `indrnn` without the arguments above.
 
     Raises
     ------
-    ValueError, TypeError        as `indrnn`
+    ValueError
+        If a shape or a value does not fit.
+    TypeError
+        If the type of an array is not supported.
 
     Examples
     --------
@@ -158,19 +214,32 @@ def pack_mingru(
     recurrent_activation: ActivationLike = SIGMOID,
     clip: float | None = None,
 ) -> Packed[MinGRUOutput]:
-    """Lay out the weights of a minimal GRU once, for many calls or for single steps.
+    """Pack the weights of a minimal GRU (minGRU) for many calls or for single steps.
 
     Parameters
     ----------
-    W, b, activation, recurrent_activation, clip        as in `mingru`; W and b are copied
+    W : array_like, shape (I, 2*H)
+        Input weights; columns z, n.
+    b : array_like, shape (2*H,) or (2, 2*H), optional
+        Bias. Two rows are summed. Zeros by default.
+    activation : str or tuple, default "linear"
+        Activation function; see `mingru`.
+    recurrent_activation : str or tuple, default "sigmoid"
+        Activation function of the gates; see `mingru`.
+    clip : float, optional
+        Limit of the pre-activations. No limit by default.
 
     Returns
     -------
-    Packed        called as `mingru` without its weights and their options
+    Packed
+        Packed copies of the weights, which are called like `mingru` without the arguments above.
 
     Raises
     ------
-    ValueError, TypeError        as `mingru`
+    ValueError
+        If a shape or a value does not fit.
+    TypeError
+        If the type of an array is not supported.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Weights laid out once for the kernels: many calls, or single steps, without laying them out again."""
+"""Packed: weights in the storage order of the kernels, for many calls or for single steps."""
 
 from __future__ import annotations
 
@@ -30,15 +30,26 @@ _OUTPUTS: dict[str, Any] = {
 
 
 class Packed(Generic[Output]):
-    """The weights and options of a cell, laid out for the kernels: what `pack_lstm`, `pack_gru` and their like return.
+    """Packed weights and options of a cell, created by `pack_lstm`, `pack_gru` and the other pack functions.
 
-    Immutable: it keeps copies, and changing W, U or b afterwards changes nothing. Several threads may use one. It can
-    be pickled; the layout is that of the processor at hand, so the copies travel, and are packed again on arrival.
+    The object is immutable and keeps copies: changing W, U or b afterwards has no effect. Several threads may use it at
+    the same time. It can be pickled; the pickle contains the unpacked weights, because the packed storage order depends
+    on the processor.
 
     Attributes
     ----------
-    cell : str        "rnn", "lstm", "gru", "indrnn" or "mingru"
-    dtype : numpy.dtype        what is computed in, the widest of W, U and b
+    cell : str
+        "rnn", "lstm", "gru", "indrnn" or "mingru".
+    dtype : numpy.dtype
+        Type of the computation: the widest type of W, U and b.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqfuse import functional as F
+    >>> packed = F.pack_gru(np.ones((3, 12)), np.ones((4, 12)))
+    >>> packed.cell, packed.dtype, packed(np.ones((5, 2, 3))).y.shape
+    ('gru', dtype('float64'), (5, 2, 4))
     """
 
     __slots__ = ("_cell", "_features", "_kernel", "_units", "_weights")
@@ -51,22 +62,24 @@ class Packed(Generic[Output]):
             W, U, b = _arrays.widest(function, ("W", "U"), (W, U), b)
         else:
             W, b = _arrays.widest(function, ("W",), (W,), b)
-        own_W, own_U, own_b = _own(W), _own(U), _own(b)
+        own_W, own_U, own_b = _read_only_copy(W), _read_only_copy(U), _read_only_copy(b)
         if own_W.ndim != 2:
             raise ValueError(f"{function}: W must be {cell.symbols[0]}; got {own_W.shape}")
         self._features: int = own_W.shape[0]
         self._units = cell.units(function, cell.gates, self._features, own_W, own_U, own_b)
         if peephole is not None:
-            peephole = _own(_checks.peephole(function, peephole, self._units, own_W.dtype))
+            peephole = _read_only_copy(_checks.peephole(function, peephole, self._units, own_W.dtype))
         self._cell, self._weights = cell, Weights(own_W, own_U, own_b, peephole)
         self._kernel = _backend.kernels.pack(cell, self._weights, _threads.current())
 
     @property
     def cell(self) -> str:
+        """Name of the cell."""
         return self._cell.name
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """Type of the computation."""
         dtype: np.dtype[Any] = self._weights.W.dtype
         return dtype
 
@@ -83,23 +96,38 @@ class Packed(Generic[Output]):
         batch_first: bool = False,
         return_sequences: bool = True,
     ) -> Output:
-        """Run the cell over a sequence, as `lstm`, `gru` or the like would: the same bits.
+        """Run the cell over a sequence. The result is bitwise equal to that of `lstm`, `gru` etc.
 
         Parameters
         ----------
-        x : (T, B, I)        inputs, of no wider type than the weights: they are not packed again
-        h0, c0 : (B, H)        initial state, zeros by default; c0 for an LSTM alone
-        lengths, mask, reverse, batch_first, return_sequences        as there
-        recurrent_mask : (B, H)        as there; None for a cell without U
+        x : array_like, shape (T, B, I)
+            Inputs; (B, T, I) with `batch_first`. Its type must not be wider than that of the weights.
+        h0, c0 : array_like, shape (B, H), optional
+            Initial states. Zeros by default. c0 is for an LSTM only.
+        lengths : array_like of int, shape (B,), optional
+            Number of valid steps of each sequence, in 0..T. All steps are valid by default.
+        mask : array_like of bool, shape (T, B), optional
+            True at valid steps; (B, T) with `batch_first`.
+        recurrent_mask : array_like, shape (B, H), optional
+            Factor of h_prev in the product with U. None for a cell without U.
+        reverse : bool, default False
+            Process the steps from T-1 to 0. y has the order of x.
+        batch_first : bool, default False
+            Exchange the first two axes of x, y and mask.
+        return_sequences : bool, default True
+            Whether to return y. If False, y is None.
 
         Returns
         -------
         RNNOutput, LSTMOutput, GRUOutput, IndRNNOutput or MinGRUOutput
+            ``y`` (T, B, H), ``h`` (B, H), and ``c`` (B, H) of an LSTM.
 
         Raises
         ------
-        ValueError        a shape or a value disagrees
-        TypeError        a kind of number that is not computed with, or float64 for weights of float32
+        ValueError
+            If a shape or a value does not fit.
+        TypeError
+            If the type of an array is not supported, or x is float64 and the weights are float32.
 
         Examples
         --------
@@ -112,21 +140,36 @@ class Packed(Generic[Output]):
         True
         """
         function, cell, units = f"packed_{self.cell}", self._cell, self._units
-        given: Array = packed_input(function, x, self.dtype)
-        if given.ndim != 3:
-            _recurrent.refuse_input(function, given, batch_first)
-        if given.shape[2] != self._features:
+        inputs: Array = packed_input(function, x, self.dtype)
+        if inputs.ndim != 3:
+            _recurrent.refuse_input(function, inputs, batch_first)
+        if inputs.shape[2] != self._features:
             symbols = "(B, T, I)" if batch_first else "(T, B, I)"
-            _checks.shape(function, "x", symbols, (*given.shape[:2], self._features), given.shape)
+            _checks.shape(function, "x", symbols, (*inputs.shape[:2], self._features), inputs.shape)
         sequence = read_sequence(
-            function, cell, given, units, h0=h0, c0=c0, lengths=lengths, mask=mask, reverse=reverse,
+            function, cell, inputs, units, h0=h0, c0=c0, lengths=lengths, mask=mask, reverse=reverse,
             batch_first=batch_first, return_sequences=return_sequences, recurrent_mask=recurrent_mask,
         )  # fmt: skip
         y, h, c = _recurrent.run_packed(cell, self._kernel, sequence)
         return _OUTPUTS[cell.name](y, h) if c is None else _OUTPUTS[cell.name](y, h, c)  # type: ignore[no-any-return]
 
     def stream(self, batch: int = 1) -> Stream:
-        """A recurrence over `batch` rows that is taken one step at a time and keeps its state; zeros at first.
+        """Return a stream that runs the cell one step at a time and keeps its state.
+
+        Parameters
+        ----------
+        batch : int, default 1
+            Number of sequences.
+
+        Returns
+        -------
+        Stream
+            Stream with zero states.
+
+        Raises
+        ------
+        ValueError
+            If `batch` is less than 1.
 
         Examples
         --------
@@ -161,12 +204,12 @@ class Packed(Generic[Output]):
 
 
 def _unpickle(kernel: str, candidate: bool, options: tuple[Any, Any, float] | None, *arrays: Any) -> Packed[Any]:
-    """Pack the weights of a pickle again."""
+    """Pack the weights of a pickle."""
     return Packed(specify(kernel, candidate, options), *arrays)
 
 
-def _own(array: Any) -> Any:
-    """A read-only copy."""
+def _read_only_copy(array: Any) -> Any:
+    """Return a read-only copy; None for None."""
     if array is None:
         return None
     array = array.copy(order="C")

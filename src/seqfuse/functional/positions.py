@@ -42,7 +42,7 @@ def sinusoidal_positions(
         If True, sines and cosines alternate, as in Keras and in the tutorials of PyTorch. If False, all sines precede
         all cosines of the same angles. True by default.
     dtype : dtype, optional
-        float32 or float64. The values are computed in float64 and then rounded. float32 by default.
+        Type of the result, float32 or float64. The values are computed in float64 and then rounded. float32 by default.
 
     Returns
     -------
@@ -102,8 +102,8 @@ def rotary_tables(
     offset : int, optional
         Position of the first row, in 0..2**53. 0 by default.
     dtype : dtype, optional
-        float32 or float64, preferably the dtype of the rotated array. The values are computed in float64 and then
-        rounded. float32 by default.
+        Type of the result, float32 or float64, preferably the dtype of the rotated array. The values are computed in
+        float64 and then rounded. float32 by default.
 
     Returns
     -------

@@ -257,7 +257,7 @@ def readout_backward(
     """
     function = "readout_backward"
     if not isinstance(tape, ReadoutTape):
-        raise TypeError(f"{function}: tape must be what readout_forward returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from readout_forward; got {type(tape).__name__}")
     (need_dx,) = _checks.flags(function, ("need_dx",), (need_dx,))
     h, x, W, V = tape._h, tape._x, tape._W, tape._V
     dtype, outputs = h.dtype, W.shape[1]

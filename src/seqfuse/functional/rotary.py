@@ -246,7 +246,7 @@ def rotary_backward(tape: RotaryTape, dy: ArrayLike) -> Array:
     """
     function = "rotary_backward"
     if not isinstance(tape, RotaryTape):
-        raise TypeError(f"{function}: tape must be what rotary_forward returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from rotary_forward; got {type(tape).__name__}")
     gradient = _arrays.numbers(function, "dy", dy, tape._cos.dtype)
     _checks.shape(function, "dy", "(B, H, T, D)", tape._shape, gradient.shape)
     return _rotate(tape, gradient, True)

@@ -156,7 +156,7 @@ def softmax_backward(tape: SoftmaxTape, dy: ArrayLike) -> Array:
     """
     function = "softmax_backward"
     if not isinstance(tape, SoftmaxTape):
-        raise TypeError(f"{function}: tape must be what softmax_forward returned; got {type(tape).__name__}")
+        raise TypeError(f"{function}: tape must come from softmax_forward; got {type(tape).__name__}")
     y = tape._y
     gradient = _arrays.numbers(function, "dy", dy, y.dtype)
     _checks.shape(function, "dy", "(..., D)", y.shape, gradient.shape)

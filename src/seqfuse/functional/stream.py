@@ -1,4 +1,4 @@
-"""A recurrence taken one step at a time, its state kept inside."""
+"""Stream: a recurrent cell that runs one step at a time and keeps its state."""
 
 from __future__ import annotations
 
@@ -17,10 +17,18 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """What `Packed.stream` returns: `batch` rows of a recurrence, and the state that they are in.
+    """A recurrent cell that runs one step at a time for `batch` sequences, created by `Packed.stream`.
 
-    One thread at a time: a call while another is under way raises RuntimeError and changes nothing. It is not pickled:
-    `state` is what to save.
+    A stream is not thread-safe: a call during another call raises a RuntimeError and changes nothing. It cannot be
+    pickled; save its `state`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqfuse import functional as F
+    >>> stream = F.pack_rnn(np.eye(2), np.eye(2)).stream()
+    >>> stream
+    <Stream rnn batch=1 I=2 H=2 float64>
     """
 
     __slots__ = ("_batch", "_cell", "_dtype", "_features", "_kernel", "_step", "_units")
@@ -39,22 +47,28 @@ class Stream:
         self._cell, self._batch, self._features, self._units, self._dtype = cell, batch, features, units, dtype
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
-        """Take one step.
+        """Run one step and update the state.
 
         Parameters
         ----------
-        x : (batch, I)        inputs, of no wider type than the weights
-        out : (batch, H)        written and returned instead of a new array: nothing is allocated
+        x : array_like, shape (batch, I)
+            Inputs. Their type must not be wider than that of the weights.
+        out : ndarray, shape (batch, H), optional
+            Array that the result is written to, so that nothing is allocated.
 
         Returns
         -------
-        (batch, H)        the new h
+        ndarray, shape (batch, H)
+            The new hidden state: `out` if it is given.
 
         Raises
         ------
-        ValueError        a shape disagrees; the state is as it was
-        TypeError        a kind of number that is not computed with, or float64 for weights of float32
-        RuntimeError        another thread is using this stream
+        ValueError
+            If a shape does not fit. The state is unchanged.
+        TypeError
+            If the type of `x` is not supported, or it is float64 and the weights are float32.
+        RuntimeError
+            If another thread is using this stream.
 
         Examples
         --------
@@ -67,7 +81,7 @@ class Stream:
         >>> h
         array([[0., 1.]])
         """
-        try:  # the kernel takes arrays that are right and refuses any other, before it does anything
+        try:  # the kernel accepts only arrays that need no conversion; it checks them before it changes anything
             return self._step(x, out)  # type: ignore[no-any-return]
         except (TypeError, ValueError):
             pass
@@ -82,7 +96,13 @@ class Stream:
         return out
 
     def reset(self, rows: ArrayLike | None = None) -> None:
-        """Set the state to zeros: of every row, or of the rows given by their numbers or as bool (batch,)."""
+        """Set the state to zeros.
+
+        Parameters
+        ----------
+        rows : array_like of int, or of bool with shape (batch,), optional
+            Rows to reset. All by default.
+        """
         if rows is None:
             self._kernel.reset(None)
             return
@@ -90,25 +110,32 @@ class Stream:
 
     @property
     def state(self) -> Array | tuple[Array, Array]:
-        """h (batch, H), or (h, c) of an LSTM: a copy to get, checked when set."""
+        """Copy of the state: h (batch, H), or (h, c) for an LSTM. It can be assigned."""
         return (self._kernel.h(), self._kernel.c()) if self._cell.has_c else self._kernel.h()
 
     @state.setter
     def state(self, value: ArrayLike | tuple[ArrayLike, ArrayLike]) -> None:
         if not self._cell.has_c:
-            self._kernel.set(self._checked("state", value), None)
+            self._kernel.set(self._check_state("state", value), None)
             return
         if not isinstance(value, (tuple, list)) or len(value) != 2:
             raise ValueError(f"stream: state must be (h, c), each (batch, H); got {type(value).__name__}")
-        self._kernel.set(self._checked("state[0]", value[0]), self._checked("state[1]", value[1]))
+        self._kernel.set(self._check_state("state[0]", value[0]), self._check_state("state[1]", value[1]))
 
-    def _checked(self, name: str, value: Any) -> Array:
+    def _check_state(self, name: str, value: Any) -> Array:
+        """Convert a state and check its shape."""
         array = _arrays.numbers("stream", name, value, self._dtype)
         _checks.shape("stream", name, "(batch, H)", (self._batch, self._units), array.shape)
         return array
 
     def copy(self) -> Stream:
-        """Another stream in the same state, which goes its own way from here."""
+        """Return an independent stream with the same state.
+
+        Returns
+        -------
+        Stream
+            The copy. It shares the packed weights.
+        """
         return Stream(self._kernel.copy(), self._cell, self._batch, self._features, self._units, self._dtype)
 
     def __copy__(self) -> Stream:
@@ -119,8 +146,8 @@ class Stream:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "Stream: a stream must stay in the process that made it. Save stream.state and the Packed, which can be "
-            "pickled, and set the state of packed.stream(batch) again"
+            "Stream: a stream cannot be pickled. Pickle stream.state and the Packed object, and assign the state to a "
+            "new packed.stream(batch)"
         )
 
     def __repr__(self) -> str:
@@ -130,4 +157,4 @@ class Stream:
 def packed_input(function: str, x: ArrayLike, dtype: np.dtype[Any]) -> Array:
     """Return x in the type of packed weights; refuse a wider type, whose precision would be lost."""
     needed = "no wider than the packed weights, float32"
-    return _arrays.no_wider(function, "x", x, dtype, needed, "Pass x as float32, or pack weights of float64")
+    return _arrays.widen(function, "x", x, dtype, needed, "Pass x as float32, or pack weights of float64")

@@ -123,7 +123,7 @@ def get(
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
     name = identifier.lower() if isinstance(identifier, str) else None
-    found = _config.made(function, _ALIASES.get(name or "", identifier), _CLASSES, argument)
+    found = _config.get_instance(function, _ALIASES.get(name or "", identifier), _CLASSES, argument)
     if found is not None and not callable(found):
         kinds = "a name, an initializer or a function (shape, dtype) -> array"
         raise TypeError(f"{function}: {argument} must be {kinds}; got {found!r}")

@@ -39,7 +39,7 @@ class Initializer(Configured):
         shape : tuple of int
             Shape of the weight.
         dtype : dtype_like, default "float32"
-            float32 or float64. None means float32.
+            Type of the result, float32 or float64. None means float32.
 
         Returns
         -------

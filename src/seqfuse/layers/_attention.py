@@ -261,7 +261,7 @@ class Attention(BaseAttention):
         Parameters
         ----------
         total : ndarray, shape (B, Tq, Tk, D)
-            query + key.
+            Sum query + key.
 
         Returns
         -------

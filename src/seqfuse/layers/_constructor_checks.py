@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqfuse import _arrays, _names
-from seqfuse._config import arguments_of
+from seqfuse._config import constructor_arguments
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -36,7 +36,8 @@ def check_keras_options(layer_type: type, options: dict[str, Any]) -> None:
         if name in UNSUPPORTED and value is not None:
             raise ValueError(f"{kind}: {name} must be None: it is not supported; got {value!r}")
         if name not in IGNORED and name not in UNSUPPORTED:
-            raise TypeError(f"{kind}: there is no argument {name!r}{_names.suggestion(name, arguments_of(layer_type))}")
+            near = _names.suggestion(name, constructor_arguments(layer_type))
+            raise TypeError(f"{kind}: there is no argument {name!r}{near}")
 
 
 def compute_dtype(kind: str, dtype: DTypeLike) -> np.dtype[Any]:

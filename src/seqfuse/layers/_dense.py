@@ -238,7 +238,7 @@ class Dense(Layer):
     def _matrix_function(self, batch: int) -> Callable[[Any], Any]:
         """Return a function from x (batch, I) to y that uses copies of the weights and does not check arguments."""
         W, b, g = self.kernel.numpy(), None if self.bias is None else self.bias.numpy(), self._activation
-        dtype, kernels, current, ready = self._dtype, _backend.kernels, _threads.current, _arrays.READY
+        dtype, kernels, current, ready = self._dtype, _backend.kernels, _threads.current, _arrays.C_ALIGNED
         shape, empty = (batch, self.units), np.empty
 
         def product(x: Any) -> Any:

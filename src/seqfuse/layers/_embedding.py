@@ -204,7 +204,7 @@ class Embedding(Layer):
 
     def _as_integers(self, x: Array) -> Array:
         """Convert floats with integer values, or bool, to integers."""
-        _arrays.counts_as(self.name, "the input", x.dtype)
+        _arrays.compute_dtype(self.name, "the input", x.dtype)
         with np.errstate(invalid="ignore"):  # the comparison below refuses NaN and inf
             integers = x.astype(np.int64)
         if not np.array_equal(integers, x):

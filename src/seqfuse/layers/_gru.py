@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seqfuse import functional as F
-from seqfuse.functional.gru import cell_of
+from seqfuse.functional.gru import select_cell
 from seqfuse.layers import activations
 from seqfuse.layers._recurrent import Recurrent
 
@@ -163,7 +163,7 @@ class GRU(Recurrent):
         self.recurrent_activation = activations.check_cell_activation(
             "GRU", "recurrent_activation", recurrent_activation
         )
-        cell_of("GRU", reset_after, update_gate)
+        select_cell("GRU", reset_after, update_gate)
         self.reset_after, self.update_gate = reset_after, update_gate
 
     def bias_shape(self) -> tuple[int, ...]:

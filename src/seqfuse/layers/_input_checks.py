@@ -79,7 +79,7 @@ class InputChecks:
             If they are not real numbers.
         """
         x = _arrays.asarray(self.name, argument, x)
-        _arrays.counts_as(self.name, argument, x.dtype)
+        _arrays.compute_dtype(self.name, argument, x.dtype)
         return np.asarray(x, self._dtype)
 
     def check_shape(self, shape: ShapeLike, *, source: Layer | None = None) -> None:

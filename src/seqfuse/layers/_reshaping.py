@@ -90,7 +90,7 @@ class Flatten(_Reshaping):
 
 
 class Reshape(_Reshaping):
-    """Reshape each row: (batch, ...) becomes (batch, *target_shape), in C order.
+    """Reshape each row: (batch, ...) becomes ``(batch, *target_shape)``, in C order.
 
     Parameters
     ----------

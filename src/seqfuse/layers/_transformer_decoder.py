@@ -290,7 +290,7 @@ class TransformerDecoder(TransformerBlock):
         Returns
         -------
         inputs : array_like, Tensor or list
-            x, or [x, encoder_sequence].
+            The decoder's input x, or [x, encoder_sequence].
         options : dict
             Options by name.
         """

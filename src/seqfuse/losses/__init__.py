@@ -106,7 +106,7 @@ def get(identifier: Any, function: str = "losses.get", argument: str = "identifi
     2.0
     """
     known = FUNCTIONS.get(identifier) if callable(identifier) else None
-    found = _config.made(function, known or identifier, NAMES, argument)
+    found = _config.get_instance(function, known or identifier, NAMES, argument)
     if isinstance(found, Loss):
         return found
     if callable(identifier):

@@ -119,7 +119,7 @@ def classes(
 
 def whole(function: str, labels: Array) -> Array:
     """Convert labels of type bool or float to int64; refuse fractions."""
-    _arrays.counts_as(function, "y_true", labels.dtype)
+    _arrays.compute_dtype(function, "y_true", labels.dtype)
     with np.errstate(invalid="ignore"):  # NaN and numbers outside int64 become an integer that is not equal
         converted = labels.astype(np.int64)
     wrong = np.argwhere(converted != labels)

@@ -130,7 +130,7 @@ def get(identifier: Any, function: str = "metrics.get", argument: str = "identif
     >>> get({"class_name": "TopKCategoricalAccuracy", "config": {"k": 3}})
     TopKCategoricalAccuracy(k=3, name='top_k_categorical_accuracy')
     """
-    found = _config.made(function, identifier, NAMES, argument)
+    found = _config.get_instance(function, identifier, NAMES, argument)
     if isinstance(found, Metric):
         return found
     if callable(found):

@@ -217,5 +217,5 @@ def numeric_arrays(function: str, y_true: ArrayLike, y_pred: ArrayLike) -> tuple
     """Convert y_true and y_pred to arrays of numbers."""
     arrays = _arrays.asarray(function, "y_true", y_true), _arrays.asarray(function, "y_pred", y_pred)
     for name, array in zip(("y_true", "y_pred"), arrays):
-        _arrays.counts_as(function, name, array.dtype)
+        _arrays.compute_dtype(function, name, array.dtype)
     return arrays

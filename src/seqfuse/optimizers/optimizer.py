@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqfuse import _arrays, _backend, _checks, _names, _threads
-from seqfuse._config import Configured, arguments_of
+from seqfuse._config import Configured, constructor_arguments
 from seqfuse._update import Update
 from seqfuse.optimizers import schedules
 from seqfuse.optimizers._rule import Rule
@@ -102,7 +102,8 @@ class Optimizer(Configured):
     ) -> None:
         function = type(self).__name__
         for argument in unknown:
-            near = _names.suggestion("learning_rate" if argument == "lr" else argument, arguments_of(type(self)))
+            meant = "learning_rate" if argument == "lr" else argument
+            near = _names.suggestion(meant, constructor_arguments(type(self)))
             raise TypeError(f"{function}: there is no argument {argument!r}{near}")
         self._rate = schedules.get(learning_rate, function)
         self._rate_takes_step = schedules.accepts_step(self._rate)
@@ -326,7 +327,7 @@ class Optimizer(Configured):
         ValueError
             If `build` has not been called, or an array has another shape, type or memory layout.
         """
-        if not (self._fits(parameters, _arrays.READY | _WRITEABLE) and self._fits(gradients, _arrays.READY)):
+        if not (self._fits(parameters, _arrays.C_ALIGNED | _WRITEABLE) and self._fits(gradients, _arrays.C_ALIGNED)):
             self._refuse(parameters, gradients)
         average, frequency = self._average, self.ema_overwrite_frequency
         done, momentum, applies = self._calls, self.ema_momentum, True
@@ -364,7 +365,7 @@ class Optimizer(Configured):
             raise ValueError(f"{function}: build must be called before update; got no call of it")
         needed = f"(n,) = {self._shape} of {self._dtype}, contiguous"
         for name, array in zip(("parameters", "gradients"), given):
-            if not self._fits(array, _arrays.READY | (_WRITEABLE if name == "parameters" else 0)):
+            if not self._fits(array, _arrays.C_ALIGNED | (_WRITEABLE if name == "parameters" else 0)):
                 got = f"{array.shape} of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
                 raise ValueError(f"{function}: {name} must be {needed}; got {got}")
 
@@ -396,5 +397,4 @@ class Optimizer(Configured):
 
 
 def _count(function: str, name: str, value: Any, low: int) -> int | None:
-    """Check an optional integer that must be at least `low`."""
     return None if value is None else _checks.integer(function, name, value, low)

@@ -74,7 +74,7 @@ def functions_of(cell: Cell, output: Callable[..., Output], grads: Callable[...,
     initial = [f"{state}0" for state in cell.states]
     keywords: dict[str, Any] = {name: values[0] for name, values in cell.options.items()} | READING
     keywords |= {name: activation.name for name, activation in cell.activations.items()}
-    keywords |= {name: None for name in ("peephole", "clip", "recurrent_mask") if name in cell.takes}
+    keywords |= {name: None for name in ("peephole", "clip", "recurrent_mask") if name in cell.accepts}
     weights = ["x", "W"] if cell.recurrence == "none" else ["x", "W", "U"]
     of_run = _signature(weights, ["b", *initial], keywords)
     of_forward = _signature(weights, ["b", *initial], keywords | {"checkpoint": None})

@@ -32,7 +32,7 @@ def sinusoidal_positions(
     interleaved : bool, optional
         If True, sines and cosines alternate. If False, all sines precede all cosines. True by default.
     dtype : dtype, optional
-        dtype of the result. The values are computed in float64, or in `dtype` if it is wider, and then rounded. float32
+        Type of the result. The values are computed in float64, or in `dtype` if it is wider, and then rounded. float32
         by default.
 
     Returns
@@ -81,7 +81,7 @@ def rotary_tables(
     offset : int, optional
         Position of the first row. 0 by default.
     dtype : dtype, optional
-        dtype of the result. The values are computed in float64, or in `dtype` if it is wider, and then rounded. float32
+        Type of the result. The values are computed in float64, or in `dtype` if it is wider, and then rounded. float32
         by default.
 
     Returns

@@ -183,4 +183,4 @@ def recurrent_backward(
     added = accumulate(into, tuple(parameters.values()))
     grads = {"dx": dx if need_dx else None, **dict(zip(parameters, added, strict=True))}
     grads |= {f"d{state}0": d for state, d in zip(cell.states, dstates, strict=True)}
-    return grads | {"dpeephole": dpeephole} if "peephole" in cell.takes else grads
+    return grads | {"dpeephole": dpeephole} if "peephole" in cell.accepts else grads

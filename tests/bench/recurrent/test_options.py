@@ -1,4 +1,4 @@
-"""Variations of a recurrent problem: every option of its cell, and lengths."""
+"""Test options of the recurrent benchmark."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SHAPE = Shape(10, 4, 2, 3)
 NAMES = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "leaky_relu")
 EVERY = {"lengths", "mask", "clip", "checkpoint=sqrt(T)"}
 RECURRENT = EVERY | {"recurrent_mask"}
-WANTED = {  # what it takes, its default activation, whether its gates have one
+EXPECTED = {  # options, default activation, whether the cell has a recurrent activation
     "rnn": (RECURRENT, "tanh", False),
     "lstm": (RECURRENT | {"peephole"}, "tanh", True),
     "gru": (RECURRENT | {"reset_after=False", "update_gate=candidate"}, "tanh", True),
@@ -21,7 +21,7 @@ WANTED = {  # what it takes, its default activation, whether its gates have one
 
 
 @pytest.mark.parametrize("shape", LENGTHS_SHAPES)
-def test_lengths_make_six_tenths_of_the_steps_real(shape):
+def test_lengths_make_60_percent_of_the_steps_valid(shape):
     T, B, _, _ = shape
     found = lengths(shape)
     assert found.shape == (B,)
@@ -30,28 +30,28 @@ def test_lengths_make_six_tenths_of_the_steps_real(shape):
     assert sorted(found) != list(found)
 
 
-def test_lengths_of_the_smallest_batch_are_real():
+def test_lengths_are_at_least_1():
     assert lengths(Shape(1, 1, 1, 1)).tolist() == [1]
     assert lengths(Shape(2, 3, 1, 1)).min() == 1
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_variations_are_every_option_of_the_cell_but_its_defaults(cell):
-    options, default, gates = WANTED[cell]
-    wanted = options | {f"activation={name}" for name in NAMES if name != default}
+def test_variations_cover_every_option_except_defaults(cell):
+    options, default, gates = EXPECTED[cell]
+    expected = options | {f"activation={name}" for name in NAMES if name != default}
     if gates:
-        wanted |= {f"recurrent_activation={name}" for name in NAMES if name != "sigmoid"}
+        expected |= {f"recurrent_activation={name}" for name in NAMES if name != "sigmoid"}
     found = variations(make(cell, SHAPE))
-    assert set(found) == wanted
+    assert set(found) == expected
     for name, problem in found.items():
         assert len(problem.options) == 1
         assert name.startswith(tuple(problem.options))
 
 
 def test_variations_are_the_same_each_time_and_say_what_they_say():
-    found, again = variations(make("lstm", SHAPE)), variations(make("lstm", SHAPE))
+    found, second = variations(make("lstm", SHAPE)), variations(make("lstm", SHAPE))
     for name, problem in found.items():
-        (value,), (other,) = problem.options.values(), again[name].options.values()
+        (value,), (other,) = problem.options.values(), second[name].options.values()
         np.testing.assert_array_equal(value, other)
     assert found["mask"].options["mask"].shape == SHAPE[:2]
     assert found["checkpoint=sqrt(T)"].options == {"checkpoint": 4}

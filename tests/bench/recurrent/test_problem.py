@@ -1,4 +1,4 @@
-"""Problems of the recurrent benchmark: their arrays, what is expected, and the gates' order at a peer."""
+"""Test problems of the recurrent benchmark: their arrays, expected results, and gate orders of the peers."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ SHAPE = Shape(4, 3, 2, 5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_make_gives_the_same_float32_arrays_each_time(cell):
-    problem, again = make(cell, SHAPE), make(cell, SHAPE)
+def test_make_returns_the_same_float32_arrays_in_every_call(cell):
+    problem, second = make(cell, SHAPE), make(cell, SHAPE)
     assert problem.x.shape == (4, 3, 2)
     assert problem.W.shape == (2, GATES[cell] * 5)
     shapes = {"indrnn": (5,), "mingru": None}
     assert (None if problem.U is None else problem.U.shape) == shapes.get(cell, (5, GATES[cell] * 5))
     assert len(problem.weights) == (3 if shapes.get(cell, ()) is not None else 2)
-    for a, b in zip((problem.x, *problem.weights, problem.dy), (again.x, *again.weights, again.dy)):
+    for a, b in zip((problem.x, *problem.weights, problem.dy), (second.x, *second.weights, second.dy)):
         assert a.dtype == np.float32
         np.testing.assert_array_equal(a, b)
 
@@ -33,7 +33,7 @@ def test_make_gives_the_same_float32_arrays_each_time(cell):
         ("onnx", "gru", "zrn", "zrn"),
     ],
 )
-def test_gates_go_to_a_peer_and_come_back(peer, cell, ours, theirs):
+def test_to_peer_reorders_gates_and_from_peer_restores_them(peer, cell, ours, theirs):
     a = np.repeat([list(ours)], 2, axis=0)
     assert to_peer(peer, cell, a).tolist() == [list(theirs)] * 2
     assert from_peer(peer, cell, to_peer(peer, cell, a)).tolist() == a.tolist()
@@ -41,7 +41,7 @@ def test_gates_go_to_a_peer_and_come_back(peer, cell, ours, theirs):
     assert wide.tolist() == [3 * ours.index(gate) + unit for gate in theirs for unit in range(3)]
 
 
-def test_expected_names_what_each_work_computes():
+def test_expected_has_the_results_of_each_kind_of_call():
     problem = make("lstm", SHAPE)
     assert set(problem.expected("forward")) == {"y", "h"}
     grads = problem.expected("forward+backward")
@@ -53,7 +53,7 @@ def test_expected_names_what_each_work_computes():
     }
 
 
-def test_expected_follows_the_options_of_the_problem():
+def test_expected_uses_the_options_of_the_problem():
     problem = make("lstm", SHAPE)
     padded = problem._replace(options={"lengths": [4, 0, 2]})
     y = padded.expected("forward")["y"]
@@ -63,7 +63,7 @@ def test_expected_follows_the_options_of_the_problem():
     assert peephole.expected("forward+backward")["dpeephole"].shape == (3, 5)
 
 
-def test_expected_step_goes_on_from_the_state_before():
+def test_expected_step_continues_from_the_previous_state():
     problem = make("rnn", Shape(1, 1, 2, 5))
     h = np.zeros((1, 5))
     for _ in range(STEPS):
@@ -82,5 +82,5 @@ def test_expected_step_goes_on_from_the_state_before():
         ("gru", {"clip": 3.0}, True),
     ],
 )
-def test_problem_knows_where_a_slope_jumps(cell, options, kinked):
+def test_problem_is_kinked_when_an_activation_has_a_kink_or_values_are_clipped(cell, options, kinked):
     assert make(cell, SHAPE)._replace(options=options).kinked == kinked

@@ -1,1 +1,1 @@
-"""The recurrent cells in the benchmark: their shapes, problems and options, and who runs them."""
+"""Benchmark of the recurrent cells: shapes, problems, options and contenders."""

@@ -1,4 +1,4 @@
-"""ONNX Runtime: a model of one RNN, LSTM or GRU node, as an exported network has it."""
+"""Contender ONNX Runtime: a model with one RNN, LSTM or GRU node, as in an exported network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPSET, IR_VERSION = 14, 8  # old enough for every ONNX Runtime in use
 
 
 def contender(problem: Problem, work: Work, threads: int) -> Contender:
-    """The same work in ONNX Runtime, with the same weights; a step is a run of a model with T = 1."""
+    """Return the contender with the same weights. A step is a run of a model with T = 1."""
     runtime: Any = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -26,14 +26,14 @@ def contender(problem: Problem, work: Work, threads: int) -> Contender:
     feeds = {"x": problem.x} | {name: np.zeros((1, B, H), np.float32) for name in states}
 
     if work == "step":
-        wanted = [f"{name}_out" for name in states]
+        outputs = [f"{name}_out" for name in states]
 
         def step() -> Any:
-            after = session.run(wanted, feeds)
-            feeds.update(zip(states, after))
-            return after
+            new_states = session.run(outputs, feeds)
+            feeds.update(zip(states, new_states))
+            return new_states
 
-        return Contender("onnxruntime", problem, step, lambda after: {"h": after[0][0]})
+        return Contender("onnxruntime", problem, step, lambda new_states: {"h": new_states[0][0]})
 
     def forward() -> Any:
         return session.run(None, feeds)
@@ -42,7 +42,7 @@ def contender(problem: Problem, work: Work, threads: int) -> Contender:
 
 
 def _model(problem: Problem) -> bytes:
-    """x (T, B, I) and the initial states to y (T, 1, B, H) and the final states (1, B, H)."""
+    """Return a model that maps x (T, B, I) and initial states to y (T, 1, B, H) and final states (1, B, H)."""
     helper: Any = importlib.import_module("onnx.helper")
     numpy_helper: Any = importlib.import_module("onnx.numpy_helper")
     cell, (T, B, I, H) = problem.cell, problem.shape
@@ -53,7 +53,7 @@ def _model(problem: Problem) -> bytes:
     def weights(name: str, a: Array) -> Any:
         return numpy_helper.from_array(np.ascontiguousarray(a[np.newaxis]), name)
 
-    assert problem.U is not None  # every cell that ONNX has has it
+    assert problem.U is not None  # only minGRU has no U, and ONNX has no minGRU
     b = problem.b if problem.b.ndim == 2 else np.stack([problem.b, np.zeros_like(problem.b)])
     both = np.concatenate([to_peer("onnx", cell, b[0]), to_peer("onnx", cell, b[1])])
     constants = [

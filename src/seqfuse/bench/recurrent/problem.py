@@ -1,4 +1,4 @@
-"""The numbers that every contender is given, and what the reference makes of them; the order of a peer's gates."""
+"""Inputs of the recurrent benchmark, their expected results, and the gate orders of the peers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,31 @@ from seqfuse import _cells, reference
 from seqfuse.bench.case import Array, Results, Work
 from seqfuse.bench.recurrent.shapes import GATES, Cell, Shape, flops
 
-STEPS = 3  # how many steps of a stream are validated
-KINKED = ("relu", "leaky_relu", "hard_sigmoid")  # activations whose slope jumps
+STEPS = 3  # number of steps after which a stream is validated
+KINKED = ("relu", "leaky_relu", "hard_sigmoid")  # activations with a kink
 
 
 class Problem(NamedTuple):
-    """A cell with weights, an input and the gradient of its output, float32.
+    """A cell with inputs, weights and the gradient of its output, all float32.
 
     Attributes
     ----------
-    x : (T, B, I)
-    W, U : (I, G*H), (H, G*H); U is (H,) where a unit sees itself alone, None where no state enters the gates
-    b : (G*H,); for the GRU (2, 3*H), as every peer has it
-    dy : (T, B, H)
-    options : further arguments of the call
+    cell : str
+        Name of the cell.
+    shape : Shape
+        T, B, I and H.
+    x : ndarray, shape (T, B, I)
+        Inputs.
+    W : ndarray, shape (I, G*H)
+        Input weights of the G gates.
+    U : ndarray, shape (H, G*H), or None
+        Recurrent weights. (H,) for IndRNN, whose units are recurrent only with themselves; None for minGRU.
+    b : ndarray, shape (G*H,)
+        Bias; (2, 3*H) for the GRU, as in every peer.
+    dy : ndarray, shape (T, B, H)
+        Gradient of the output.
+    options : dict
+        Additional arguments of the call.
     """
 
     cell: Cell
@@ -39,44 +50,44 @@ class Problem(NamedTuple):
 
     @property
     def weights(self) -> tuple[Array, ...]:
-        """W, U and b, as far as the cell has them: the arguments after x."""
+        """The arguments after x: W, U and b, or W and b if the cell has no U."""
         return (self.W, self.b) if self.U is None else (self.W, self.U, self.b)
 
     @property
     def kinked(self) -> bool:
-        """Whether a slope jumps somewhere."""
-        usual = {name: activation.name for name, activation in _cells.CELLS[self.cell].activations.items()}
-        return "clip" in self.options or any(self.options.get(name, usual[name]) in KINKED for name in usual)
+        """Whether an activation has a kink, or values are clipped."""
+        defaults = {name: activation.name for name, activation in _cells.CELLS[self.cell].activations.items()}
+        return "clip" in self.options or any(self.options.get(name, defaults[name]) in KINKED for name in defaults)
 
     def calls(self, work: Work) -> int:
-        """Some steps of a stream, since each goes on from the one before; of the rest one call."""
+        """Return the number of calls before validation: STEPS for a stream, which keeps its state, otherwise 1."""
         return STEPS if work == "step" else 1
 
     def amount(self, work: Work) -> int:
-        """Operations of the products in the steps that are real."""
+        """Return the floating-point operations of the matrix products at valid steps."""
         T, B, _, _ = self.shape
-        real = np.ones((T, B), bool)
+        valid = np.ones((T, B), bool)
         if "lengths" in self.options:
-            real &= np.arange(T)[:, None] < self.options["lengths"]
+            valid &= np.arange(T)[:, None] < self.options["lengths"]
         if "mask" in self.options:
-            real &= self.options["mask"]
-        return flops(self.cell, work, self.shape, int(np.count_nonzero(real)))
+            valid &= self.options["mask"]
+        return flops(self.cell, work, self.shape, int(np.count_nonzero(valid)))
 
     def expected(self, work: Work) -> Results:
-        """What the work comes to, computed by `seqfuse.reference` in float64."""
+        """Return the results, computed by `seqfuse.reference` in float64."""
         x, dy = self.x.astype(np.float64), self.dy.astype(np.float64)
         weights = [a.astype(np.float64) for a in self.weights]
         if work == "step":
             x = np.repeat(x, STEPS, axis=0)
         if work == "forward+backward":
             out, tape = getattr(reference, f"{self.cell}_forward")(x, *weights, **self.options)
-            return trained(out, getattr(reference, f"{self.cell}_backward")(tape, dy))
+            return training_results(out, getattr(reference, f"{self.cell}_backward")(tape, dy))
         out = getattr(reference, self.cell)(x, *weights, **self.options)
         return {"h": out.h} if work == "step" else {"y": out.y, "h": out.h}
 
 
 def make(cell: Cell, shape: Shape) -> Problem:
-    """A problem with PyTorch's uniform weights, the same each time."""
+    """Return a problem with weights that are uniform as in PyTorch. It is the same in every call."""
     T, B, I, H = shape
     random = np.random.default_rng(0)
     columns = GATES[cell] * H
@@ -89,21 +100,21 @@ def make(cell: Cell, shape: Shape) -> Problem:
     dy = random.standard_normal((T, B, H)).astype(np.float32)
     b = weights(2, columns) if cell == "gru" else weights(columns)
     W = weights(I, columns)
-    of_U = _cells.CELLS[cell].shape_of_U(H)
-    return Problem(cell, shape, x, W, None if of_U is None else weights(*of_U), b, dy)
+    U_shape = _cells.CELLS[cell].shape_of_U(H)
+    return Problem(cell, shape, x, W, None if U_shape is None else weights(*U_shape), b, dy)
 
 
 def to_peer(peer: str, cell: Cell, a: Array) -> Array:
-    """(..., G*H) with the gates in the order of a peer."""
+    """Return an array (..., G*H) with its gates in the order of a peer."""
     return a[..., np.argsort(_cells.CELLS[cell].columns_from(peer, a.shape[-1] // GATES[cell]))]
 
 
 def from_peer(peer: str, cell: Cell, a: Array) -> Array:
-    """(..., G*H) with the gates in our order again."""
+    """Return an array (..., G*H) of a peer with its gates in the order of seqfuse."""
     return a[..., _cells.CELLS[cell].columns_from(peer, a.shape[-1] // GATES[cell])]
 
 
-def trained(out: Any, grads: Any) -> Results:
-    """What is compared after forward and backward: the output, and every gradient that the benchmark asks of all."""
+def training_results(out: Any, grads: Any) -> Results:
+    """Return what is validated after forward and backward: y, and the gradients that every contender computes."""
     results = {"y": out.y} | {name: getattr(grads, name, None) for name in ("dx", "dW", "dU", "dpeephole")}
     return {name: a for name, a in results.items() if a is not None}

@@ -1,4 +1,4 @@
-"""PyTorch: nn.RNN, nn.LSTM and nn.GRU; a cell module for a single step."""
+"""Contender PyTorch: nn.RNN, nn.LSTM and nn.GRU, or their cell modules for a single step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqfuse.bench.recurrent.problem import Problem, from_peer, to_peer
 
 
 def contender(problem: Problem, work: Work, threads: int) -> Contender:
-    """The same work in PyTorch, with the same weights; with `lengths` as packed sequences, packing included."""
+    """Return the contender with the same weights. With `lengths` it uses packed sequences; packing is timed too."""
     torch: Any = importlib.import_module("torch")
     torch.set_num_threads(threads)
     kind = problem.cell.upper() + ("Cell" if work == "step" else "")
@@ -20,40 +20,44 @@ def contender(problem: Problem, work: Work, threads: int) -> Contender:
     _load(torch, module, problem, "" if work == "step" else "_l0")
     if work == "step":
         return _step(torch, module, problem)
-    over = _over_sequences(torch, module, problem)
-    return _forward(torch, over, problem) if work == "forward" else _train(torch, module, over, problem)
+    run_sequences = _sequence_function(torch, module, problem)
+    return (
+        _forward(torch, run_sequences, problem) if work == "forward" else _train(torch, module, run_sequences, problem)
+    )
 
 
 def _load(torch: Any, module: Any, problem: Problem, suffix: str) -> None:
+    """Copy the weights of the problem into the module."""
     b = problem.b if problem.b.ndim == 2 else np.stack([problem.b, np.zeros_like(problem.b)])
-    assert problem.U is not None  # every cell that PyTorch has has it
+    assert problem.U is not None  # only minGRU has no U, and PyTorch has no minGRU
     values = {"weight_ih": problem.W, "weight_hh": problem.U, "bias_ih": b[0], "bias_hh": b[1]}
     with torch.no_grad():
         for name, value in values.items():
-            theirs = np.ascontiguousarray(to_peer("pytorch", problem.cell, value).T)
-            getattr(module, name + suffix).copy_(torch.from_numpy(theirs))
+            transposed = np.ascontiguousarray(to_peer("pytorch", problem.cell, value).T)
+            getattr(module, name + suffix).copy_(torch.from_numpy(transposed))
 
 
-def _over_sequences(torch: Any, module: Any, problem: Problem) -> Any:
-    """The module as a function of x (T, B, I), which gives y (T, B, H) and the final state."""
+def _sequence_function(torch: Any, module: Any, problem: Problem) -> Any:
+    """Return a function from x (T, B, I) to y (T, B, H) and the final state."""
     if "lengths" not in problem.options:
         return module
     rnn = torch.nn.utils.rnn
     lengths = torch.from_numpy(problem.options["lengths"])
 
-    def over(x: Any) -> Any:
+    def run_sequences(x: Any) -> Any:
         y, state = module(rnn.pack_padded_sequence(x, lengths, enforce_sorted=False))
         return rnn.pad_packed_sequence(y, total_length=problem.shape.T)[0], state
 
-    return over
+    return run_sequences
 
 
-def _forward(torch: Any, over: Any, problem: Problem) -> Contender:
+def _forward(torch: Any, run_sequences: Any, problem: Problem) -> Contender:
+    """Return the contender for forward."""
     x = torch.from_numpy(problem.x)
 
     def run() -> Any:
         with torch.no_grad():
-            return over(x)
+            return run_sequences(x)
 
     def read(result: Any) -> Results:
         y, state = result
@@ -63,14 +67,15 @@ def _forward(torch: Any, over: Any, problem: Problem) -> Contender:
     return Contender("pytorch", problem, run, read)
 
 
-def _train(torch: Any, module: Any, over: Any, problem: Problem) -> Contender:
+def _train(torch: Any, module: Any, run_sequences: Any, problem: Problem) -> Contender:
+    """Return the contender for forward and backward."""
     x = torch.from_numpy(problem.x).requires_grad_()
     dy = torch.from_numpy(problem.dy)
 
     def run() -> Any:
         module.zero_grad(set_to_none=True)
         x.grad = None
-        y, _ = over(x)
+        y, _ = run_sequences(x)
         y.backward(dy)
         return y
 
@@ -83,6 +88,7 @@ def _train(torch: Any, module: Any, over: Any, problem: Problem) -> Contender:
 
 
 def _step(torch: Any, module: Any, problem: Problem) -> Contender:
+    """Return the contender for single steps, each starting from the state of the last."""
     x_t = torch.from_numpy(problem.x[0])
     state: Any = None
 

@@ -1,4 +1,4 @@
-"""What is measured of the recurrent cells: kinds of work, shapes, and how many operations each takes."""
+"""Shapes and kinds of calls of the recurrent benchmark, and their numbers of operations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GATES: dict[Cell, int] = {name: len(cell.gates) for name, cell in _cells.CELLS.i
 
 
 class Shape(NamedTuple):
-    """Time steps, batch rows, input features, hidden units."""
+    """Time steps T, batch size B, input features I, hidden units H."""
 
     T: int
     B: int
@@ -43,15 +43,16 @@ QUICK_OPTIONS_SHAPES = (Shape(10, 32, 1, 64),)
 
 
 def step_shape(size: int) -> Shape:
-    """One step at batch 1 with I = H."""
+    """Return the shape of one step with batch size 1 and I = H = `size`."""
     return Shape(1, 1, size, size)
 
 
-def flops(cell: Cell, work: Work, shape: Shape, real: int | None = None) -> int:
-    """Floating-point operations of the products with W and U alone, a multiply-add counted as two.
+def flops(cell: Cell, work: Work, shape: Shape, valid: int | None = None) -> int:
+    """Return the floating-point operations of the products with W and U; a multiply-add counts as two.
 
-    forward: 2 T B (I G H + H G H); U counts with the H numbers that an IndRNN has of it, or with none of a minGRU;
-    backward: twice that again, for dx and dh and for dW and dU. `real` is how many of the T B steps of rows are real.
+    Forward has 2 T B (I G H + H G H) operations. The U of an IndRNN has only H entries instead of H G H; a minGRU has
+    no U. Backward has twice as many as forward: one product for dx and dh, one for dW and dU. If `valid` is given, it
+    is the number of valid steps of all rows together and replaces T B.
 
     Examples
     --------
@@ -60,5 +61,5 @@ def flops(cell: Cell, work: Work, shape: Shape, real: int | None = None) -> int:
     """
     T, B, I, H = shape
     weights = I * GATES[cell] * H + math.prod(_cells.CELLS[cell].shape_of_U(H) or (0,))
-    forward = 2 * (T * B if real is None else real) * weights
+    forward = 2 * (T * B if valid is None else valid) * weights
     return 3 * forward if work == "forward+backward" else forward

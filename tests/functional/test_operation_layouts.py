@@ -1,4 +1,4 @@
-"""dense, embedding, dropout, softmax cross-entropy, Adam: arrays of any layout and type, and what is written where."""
+"""Tests of dense, embedding, dropout, cross-entropy and Adam: memory layouts, types, accumulation, aliasing."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def softmax_cross_entropy(of=np.asarray):
 
 @LAYOUTS
 @pytest.mark.parametrize("pair", [dense, embedding, dropout, softmax_cross_entropy])
-def test_any_layout_gives_the_same_bits_and_is_not_written(pair, of):
+def test_results_do_not_depend_on_memory_layout(pair, of):
     inputs = (X, W, B, DY, E, LOGITS, IDS)
     before = [array.copy() for array in inputs]
     for got, wanted in zip(pair(of), pair(), strict=True):
@@ -58,7 +58,7 @@ def test_any_layout_gives_the_same_bits_and_is_not_written(pair, of):
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), ()], ids=str)
-def test_no_rows_or_one_without_an_axis(shape):
+def test_operations_accept_zero_rows_and_single_rows(shape):
     y, tape = F.dense_forward(np.ones((*shape, 5)), W, B)
     grads = F.dense_backward(tape, np.ones((*shape, 6)))
     assert (y.shape, grads.dx.shape) == ((*shape, 6), (*shape, 5))
@@ -73,7 +73,7 @@ def test_no_rows_or_one_without_an_axis(shape):
         assert not any(array.any() for array in (grads.dW, grads.db, dE))
 
 
-def test_dense_without_inputs_or_outputs():
+def test_dense_accepts_zero_inputs_and_outputs():
     y, tape = F.dense_forward(np.ones((4, 0)), np.ones((0, 6)), B)
     np.testing.assert_array_equal(y, np.broadcast_to(B, (4, 6)))
     grads = F.dense_backward(tape, np.ones((4, 6)))
@@ -83,14 +83,14 @@ def test_dense_without_inputs_or_outputs():
     assert not F.dense_backward(tape, y).dx.any()
 
 
-def test_the_tape_of_embedding_does_not_follow_its_ids():
+def test_embedding_tape_is_unaffected_when_ids_change():
     ids = np.array([1, 2], np.int64)
     _, tape = F.embedding_forward(ids, E)
     ids[...] = 10**9
     assert F.embedding_backward(tape, np.ones((2, 6))).sum(axis=1).tolist() == [0, 6, 6, 0, 0, 0, 0]
 
 
-def test_the_tape_of_the_loss_does_not_follow_its_labels():
+def test_cross_entropy_tape_is_unaffected_when_labels_change():
     labels = np.array([1, 2], np.int64)
     _, tape = F.softmax_cross_entropy_forward(np.zeros((2, 4)), labels)
     wanted = F.softmax_cross_entropy_backward(tape)
@@ -99,12 +99,12 @@ def test_the_tape_of_the_loss_does_not_follow_its_labels():
 
 
 @pytest.mark.parametrize("dtype", "bhilqBHILQ")
-def test_ids_and_labels_of_any_integer_type(dtype):
+def test_ids_and_labels_may_have_any_integer_type(dtype):
     np.testing.assert_array_equal(F.embedding(IDS.astype(dtype), E), F.embedding(IDS, E))
     assert F.softmax_cross_entropy(LOGITS, IDS.astype(dtype)) == F.softmax_cross_entropy(LOGITS, IDS)
 
 
-def test_into_is_added_to_and_returned():
+def test_into_is_accumulated_and_returned():
     _, tape = F.dense_forward(X, W, B)
     into = np.ones_like(W), np.ones_like(B)
     grads, added = F.dense_backward(tape, DY), F.dense_backward(tape, DY, into=into)
@@ -118,7 +118,7 @@ def test_into_is_added_to_and_returned():
 
 
 @pytest.mark.parametrize("layout", ["C", "strided", "Fortran"])
-def test_adam_writes_params_m_and_v_in_place_and_grads_never(layout):
+def test_adam_updates_params_m_and_v_in_place_but_not_grads(layout):
     start = [rng.normal(size=(4, 6)) for _ in range(2)] + [np.ones((4, 6))] * 2
     make = {"C": np.copy, "strided": every_second_column, "Fortran": np.asfortranarray}[layout]
     plain, other = [array.copy() for array in start], [make(array) for array in start]
@@ -132,7 +132,7 @@ def test_adam_writes_params_m_and_v_in_place_and_grads_never(layout):
     assert not np.array_equal(other[0], start[0])
 
 
-def test_adam_reads_gradients_that_share_memory_first_aliased():
+def test_adam_accepts_gradients_that_share_memory_aliased():
     start = rng.normal(size=8)
     plain, m, v = start.copy(), np.zeros(8), np.zeros(8)
     F.adam_update(plain, start.copy(), m, v, step=1)
@@ -141,7 +141,7 @@ def test_adam_reads_gradients_that_share_memory_first_aliased():
     np.testing.assert_array_equal(shared, plain)
 
 
-def test_adam_refuses_params_that_overlap_their_own_means():
+def test_adam_refuses_params_that_overlap_m_or_v():
     shared = np.zeros(9)
     with pytest.raises(ValueError, match=r"^adam_update: m must not overlap params; got arrays that share memory"):
         F.adam_update(shared[:8], np.ones(8), shared[1:], np.zeros(8), step=1)
