@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqfuse import optimizers
+from seqfuse import _names, optimizers
 from seqfuse._seeds import SeedGenerator
 from seqfuse.layers._layer import Layer
 from seqfuse.layers.weight import Parameters
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from seqfuse.losses import Loss
     from seqfuse.models._batches import Batch
     from seqfuse.optimizers import Optimizer
+
+
+_COMPILE_ARGUMENTS = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 class TrainingStep(Layer):
@@ -45,6 +48,7 @@ class TrainingStep(Layer):
         jit_compile: Any = None,
         steps_per_execution: Any = None,
         auto_scale_loss: Any = None,
+        **unknown: Any,
     ) -> None:
         """Set the optimizer, the losses and the metrics of the training.
 
@@ -63,11 +67,15 @@ class TrainingStep(Layer):
             Metrics that take sample weights into account, in the same form as `metrics`.
         run_eagerly, jit_compile, steps_per_execution, auto_scale_loss : Any, optional
             Arguments of Keras about how to execute a model. They are accepted and ignored.
+        **unknown : Any
+            Any other argument is refused by a TypeError that suggests the nearest name.
 
         Raises
         ------
         ValueError
-            If a name is unknown. The message suggests the nearest one.
+            If the name of an optimizer, a loss or a metric is unknown. The message suggests the nearest name.
+        TypeError
+            If an argument does not exist.
 
         Examples
         --------
@@ -81,6 +89,9 @@ class TrainingStep(Layer):
           (None, 10, 3) -> (None, 1)
           optimizer Adam(learning_rate=0.01), loss mse>
         """
+        for argument in unknown:
+            near = _names.suggestion(argument, _COMPILE_ARGUMENTS)
+            raise TypeError(f"{self.name}: compile has no argument {argument!r}{near}")
         names, new_optimizer = self.output_names, optimizers.get(optimizer, "compile")
         objective = Objective(loss, loss_weights, names)
         log_names = {"loss", *(mean.name for mean in objective.output_means)}
