@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from seqfuse import _deprecation
+from seqfuse.callbacks import CallbackList, History
 from seqfuse.layers import LSTM, Dense
+from seqfuse.models import Sequential
 
 
 def test_renamed_function_warns_with_the_new_name_and_returns_the_result():
@@ -31,3 +33,11 @@ def test_renamed_method_warns_with_the_new_name_and_returns_the_result(layer, ol
         result = getattr(layer, old)(*arguments)
     assert caught[0].filename == __file__
     np.testing.assert_equal(result, getattr(layer, new)(*arguments))
+
+
+@pytest.mark.parametrize(("old", "new"), [("tell", "notify"), ("hears", "listens_to")])
+def test_renamed_methods_of_callback_list_warn_with_the_new_name(old, new):
+    callbacks = CallbackList([History()], Sequential(), {})
+    with pytest.warns(DeprecationWarning, match=rf"CallbackList\.{old} is deprecated .* Use CallbackList\.{new}"):
+        result = getattr(callbacks, old)("on_train_begin")
+    assert result == getattr(callbacks, new)("on_train_begin")

@@ -1,4 +1,4 @@
-"""Models to train in an instant, and logs that are given rather than measured."""
+"""A model that trains in an instant, and epochs with given logs instead of training."""
 
 import numpy as np
 
@@ -12,15 +12,15 @@ y = x.sum(1, keepdims=True)
 
 
 def compiled(**options):
-    """A dense layer, with the same weights at every call."""
+    """Return a compiled model with one dense layer and the same weights at every call."""
     sf.utils.set_random_seed(7)
     model = Sequential([Input((3,)), Dense(1)])
     model.compile("sgd", "mse", **options)
     return model
 
 
-def tell_epochs(callback, model, values, name="val_loss"):
-    """Tell a callback of epochs whose logs have these values, until it stops the training; the epochs callbacks."""
+def run_epochs(callback, model, values, name="val_loss"):
+    """Call a callback for epochs with these logged values until it stops; return the number of epochs."""
     callbacks = CallbackList([callback], model, {})
     model.stop_training = False
     callbacks.notify("on_train_begin")

@@ -1,4 +1,4 @@
-"""CSVLogger: the rows that it writes and appends."""
+"""CSVLogger: the lines that it writes and appends."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from callbacks.fitting import compiled, x, y
 from seqfuse.callbacks import CSVLogger
 
 
-def test_csv_logger_writes_a_line_an_epoch(tmp_path):
+def test_csv_logger_writes_one_line_per_epoch(tmp_path):
     path = tmp_path / "log.csv"
     history = compiled(metrics=["mae"]).fit(x, y, epochs=2, callbacks=[CSVLogger(path)], verbose=0)
     lines = path.read_text().splitlines()
@@ -26,15 +26,15 @@ def test_csv_logger_appends_without_a_second_header(tmp_path):
     assert len(path.read_text().splitlines()) == 2
 
 
-def test_csv_logger_has_written_an_epoch_when_the_next_one_fails(tmp_path):
+def test_csv_logger_has_written_an_epoch_when_the_next_epoch_fails(tmp_path):
     path = tmp_path / "log.csv"
 
     def batches():
         yield x, y
-        raise RuntimeError("no more")
+        raise RuntimeError("no further batch")
 
     logger = CSVLogger(path)
-    with pytest.raises(RuntimeError, match="no more"):
+    with pytest.raises(RuntimeError, match="no further batch"):
         compiled().fit(batches(), epochs=2, steps_per_epoch=1, callbacks=[logger], verbose=0)
     assert len(path.read_text().splitlines()) == 2
     logger.on_train_end()

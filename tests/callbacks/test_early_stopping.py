@@ -1,9 +1,9 @@
-"""EarlyStopping: when it stops, and which weights it leaves."""
+"""EarlyStopping: the epoch at which it stops, and the weights that it restores."""
 
 import numpy as np
 import pytest
 
-from callbacks.fitting import compiled, tell_epochs, x, y
+from callbacks.fitting import compiled, run_epochs, x, y
 from seqfuse.callbacks import EarlyStopping
 
 FALLING_THEN_FLAT = [5.0, 4.0, 3.0, 3.5, 3.4, 3.3, 2.0]
@@ -18,40 +18,40 @@ FALLING_THEN_FLAT = [5.0, 4.0, 3.0, 3.5, 3.4, 3.3, 2.0]
         ({"min_delta": 1.5}, 2),
         ({"min_delta": -1.5}, 2),
         ({"mode": "max"}, 2),
-        ({"baseline": 2.5, "patience": 2}, 4),  # better at epochs 1 and 2, but never than the baseline
+        ({"baseline": 2.5, "patience": 2}, 4),  # epochs 1 and 2 improve, but not on the baseline
         ({"start_from_epoch": 4}, 7),
     ],
 )
-def test_early_stopping_stops_after(options, epochs):
-    assert tell_epochs(EarlyStopping(**options), compiled(), FALLING_THEN_FLAT) == epochs
+def test_early_stopping_stops_after_epoch(options, epochs):
+    assert run_epochs(EarlyStopping(**options), compiled(), FALLING_THEN_FLAT) == epochs
 
 
 def test_early_stopping_restores_the_best_weights():
     model = compiled()
     stopping = EarlyStopping(patience=2, restore_best_weights=True)
-    tell_epochs(stopping, model, FALLING_THEN_FLAT)
+    run_epochs(stopping, model, FALLING_THEN_FLAT)
     assert stopping.best_epoch == 2
     assert stopping.stopped_epoch == 4
     assert all((array == 2).all() for array in model.get_weights())
 
 
-def test_early_stopping_restores_the_best_of_what_never_reached_the_baseline():
+def test_early_stopping_restores_the_best_weights_when_no_epoch_reaches_the_baseline():
     model = compiled()
-    tell_epochs(EarlyStopping(patience=3, baseline=1.0, restore_best_weights=True), model, [5.0, 4.0, 6.0, 6.0])
+    run_epochs(EarlyStopping(patience=3, baseline=1.0, restore_best_weights=True), model, [5.0, 4.0, 6.0, 6.0])
     assert all((array == 1).all() for array in model.get_weights())
 
 
-def test_early_stopping_starts_again_with_a_training(capsys):
+def test_early_stopping_forgets_the_previous_training(capsys):
     model, stopping = compiled(), EarlyStopping(verbose=1, restore_best_weights=True)
-    assert tell_epochs(stopping, model, [1.0, 2.0]) == 2
-    assert tell_epochs(stopping, model, [3.0, 4.0]) == 2
+    assert run_epochs(stopping, model, [1.0, 2.0]) == 2
+    assert run_epochs(stopping, model, [3.0, 4.0]) == 2
     assert capsys.readouterr().out.splitlines()[:2] == [
-        "Epoch 2: EarlyStopping ends the training",
-        "EarlyStopping takes the weights of epoch 1, the best one",
+        "Epoch 2: EarlyStopping stops the training",
+        "EarlyStopping restores the weights of the best epoch, epoch 1",
     ]
 
 
-def test_early_stopping_ends_a_fit():
+def test_early_stopping_stops_fit():
     model = compiled()
     history = model.fit(x, y, epochs=9, callbacks=EarlyStopping("loss", min_delta=1e9, patience=2), verbose=0)
     assert len(history.epoch) == 3

@@ -231,7 +231,7 @@ def test_model_checkpoint_saves_what_can_be_loaded(tmp_path):
     assert sorted(os.listdir(tmp_path / "all")) == names
     assert sorted(os.listdir(tmp_path)) == ["all", "batch1", "batch2"]  # of 9 batches the 4th and the 8th
     assert same_bits(load_model(tmp_path / "all" / names[-1]).get_weights(), model.get_weights())
-    with pytest.raises(ValueError, match=r'filepath must name one of "epoch", "loss", "mae"; got .*\'val_loss\''):
+    with pytest.raises(ValueError, match=r'filepath must be one of "epoch", "loss", "mae"; got .*\'val_loss\''):
         model.fit(x, y, callbacks=[ModelCheckpoint(tmp_path / "{val_loss}")], verbose=0)
     with pytest.warns(UserWarning, match="ModelCheckpoint: monitor must be one of"):
         model.fit(x, y, callbacks=[ModelCheckpoint(tmp_path / "best", save_best_only=True)], verbose=0)

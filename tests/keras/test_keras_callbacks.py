@@ -1,4 +1,4 @@
-"""Decisions of EarlyStopping and ReduceLROnPlateau, epoch by epoch, against Keras's on the same numbers."""
+"""EarlyStopping and ReduceLROnPlateau decide as Keras's do, epoch by epoch, for the same values."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ pytestmark = [
 
 
 def models():
-    """Ours and Keras's, of one weight, at the same learning rate."""
+    """Return our model and Keras's, each with one weight and the same learning rate."""
     ours = Sequential([Input((1,)), Dense(1, use_bias=False)])
     theirs = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     for model in (ours, theirs):
@@ -23,26 +23,26 @@ def models():
 
 
 def curves():
-    """Ways that a number may go: down, up, with steps as large as min_delta, and by chance."""
+    """Return sequences of values: falling, rising, constant, and random walks in multiples of min_delta."""
     rng = np.random.default_rng(3)
-    random = [np.round(rng.normal(size=14).cumsum() * 8) / 8 for _ in range(12)]  # exact in float32 too
+    random = [np.round(rng.normal(size=14).cumsum() * 8) / 8 for _ in range(12)]  # exact in float32, too
     return [np.arange(14.0)[::-1], np.arange(14.0), np.full(14, 0.5), *random]
 
 
-def told(callback, model, values, state):
-    """What `state` says after every epoch, and the weights in the end."""
+def run_epochs(callback, model, values, state):
+    """Call a callback for epochs with these values; return `state(model)` after each, and the weight at the end."""
     callback.set_model(model)
     model.stop_training = False
     callback.on_train_begin()
-    after = []
+    states = []
     for epoch, value in enumerate(values):
         model.set_weights([np.full((1, 1), epoch, np.float32)])
         callback.on_epoch_end(epoch, {"val_loss": float(value)})
-        after.append(state(model))
+        states.append(state(model))
         if model.stop_training:
             break
     callback.on_train_end()
-    return after, float(np.asarray(model.get_weights()[0])[0, 0])
+    return states, float(np.asarray(model.get_weights()[0])[0, 0])
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def told(callback, model, values, state):
 def test_early_stopping_decides_as_keras(options):
     for values in curves():
         results = [
-            told(module.EarlyStopping(**options), model, values, lambda model: model.stop_training)
+            run_epochs(module.EarlyStopping(**options), model, values, lambda model: model.stop_training)
             for module, model in zip((callbacks, keras.callbacks), models())
         ]
         assert results[0] == results[1]
@@ -78,7 +78,9 @@ def test_early_stopping_decides_as_keras(options):
 def test_reduce_lr_on_plateau_decides_as_keras(options):
     for values in curves():
         ours, theirs = (
-            told(module.ReduceLROnPlateau(**options), model, values, lambda model: float(model.optimizer.learning_rate))
+            run_epochs(
+                module.ReduceLROnPlateau(**options), model, values, lambda model: float(model.optimizer.learning_rate)
+            )
             for module, model in zip((callbacks, keras.callbacks), models())
         )
         np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-6)  # Keras keeps the rate in float32

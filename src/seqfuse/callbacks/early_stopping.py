@@ -1,4 +1,4 @@
-"""The end of a training that does not get better any more."""
+"""Callback that ends a training when a monitored value no longer improves."""
 
 from __future__ import annotations
 
@@ -13,32 +13,48 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(Monitor):
-    """Stop when a number has not become better for `patience` epochs.
+    """End of the training when a monitored value has not improved for `patience` epochs.
 
     Parameters
     ----------
-    monitor : str        the name of the number in the logs
-    min_delta : float        what becomes better by less than this has not become better
-    patience : int        epochs to wait
-    verbose : 0 or 1        1: say so when it acts
-    mode : "auto", "min" or "max"        whether less or more is better; "auto": what the name says
-    baseline : float        waiting goes on until this is surpassed, too
-    restore_best_weights : bool        in the end, take the weights of the best epoch
-    start_from_epoch : int        epochs before this one, counted from 0, are not looked at
+    monitor : str, default "val_loss"
+        Name of the monitored value in the logs.
+    min_delta : float, default 0
+        Minimum improvement. A smaller change does not count as an improvement. The sign is ignored.
+    patience : int, default 0
+        Number of epochs without improvement after which the training stops. 0 and 1 are equivalent.
+    verbose : int, default 0
+        1 prints a line when the training stops and when weights are restored.
+    mode : {"auto", "min", "max"}, default "auto"
+        Whether smaller or larger values are better. "auto" infers it from the end of the name, such as "loss" or
+        "accuracy".
+    baseline : float, optional
+        Value that must be improved upon. The count of epochs without improvement restarts only at epochs that are
+        better than the baseline.
+    restore_best_weights : bool, default False
+        Whether to restore the weights of the best epoch at the end of the training.
+    start_from_epoch : int, default 0
+        Index of the first epoch, from 0, whose value is considered.
 
     Attributes
     ----------
-    best, best_epoch        the best number, and its epoch
-    stopped_epoch : int        the epoch after which it stopped; 0 where it did not
-    wait : int        epochs since it became better
+    best : float or None
+        Best value so far.
+    best_epoch : int
+        Index of its epoch, from 0.
+    stopped_epoch : int
+        Index of the last epoch if the callback has stopped the training, otherwise 0.
+    wait : int
+        Number of epochs since the last improvement.
 
     Raises
     ------
-    ValueError        "auto" and a name that does not say which is better
+    ValueError
+        If `mode` is "auto" and cannot be inferred from the name.
 
     Notes
     -----
-    As in Keras, the first epoch never stops, and a number that is not in the logs is a warning.
+    As in Keras, the training never stops after the first epoch, and a value that is not in the logs causes a warning.
 
     Examples
     --------
@@ -72,16 +88,17 @@ class EarlyStopping(Monitor):
         self._reset()
 
     def _reset(self) -> None:
+        """Forget the previous training."""
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = None
         self.best_weights: list[Array] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Start again."""
+        """Forget the previous training."""
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Look at the number."""
+        """Compare the value with the best one, and stop the training if needed."""
         value = self.monitored(logs)
         if value is None or epoch < self.start_from_epoch:
             return
@@ -97,10 +114,10 @@ class EarlyStopping(Monitor):
             self.stopped_epoch, self.model.stop_training = epoch, True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Take the best weights."""
+        """Restore the best weights if `restore_best_weights` is set."""
         if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: EarlyStopping ends the training")
+            print(f"Epoch {self.stopped_epoch + 1}: EarlyStopping stops the training")
         if self.best_weights is not None:
             if self.verbose:
-                print(f"EarlyStopping takes the weights of epoch {self.best_epoch + 1}, the best one")
+                print(f"EarlyStopping restores the weights of the best epoch, epoch {self.best_epoch + 1}")
             self.model.set_weights(self.best_weights)

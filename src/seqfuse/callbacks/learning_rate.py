@@ -1,4 +1,4 @@
-"""Learning rates that change with the epochs: by a function of theirs, or where a training gets no better."""
+"""Callbacks that change the learning rate: by a function of the epoch, or when a value no longer improves."""
 
 from __future__ import annotations
 
@@ -16,65 +16,97 @@ if TYPE_CHECKING:
 
 
 class LearningRateScheduler(Callback):
-    """Set the learning rate when an epoch begins.
+    """Learning rate that is a function of the epoch.
 
     Parameters
     ----------
-    schedule : callable        schedule(epoch, learning_rate) or schedule(epoch) -> float, epochs counted from 0
-    verbose : 0 or 1        1: say so
+    schedule : callable
+        Function ``schedule(epoch)`` or ``schedule(epoch, learning_rate)`` that returns the learning rate of an epoch.
+        Epochs are counted from 0. The second argument is the current learning rate.
+    verbose : int, default 0
+        1 prints a line per epoch.
 
     Notes
     -----
-    It adds "learning_rate" to the logs of an epoch. An optimizer that has a schedule of its own keeps it: a TypeError.
+    The learning rate is added to the logs of each epoch, under the name "learning_rate". If the optimizer has a
+    learning rate schedule, `fit` raises a TypeError.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from seqfuse.callbacks import LearningRateScheduler
-    >>> halved = LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch >= 10 else rate)
+    >>> from seqfuse.layers import Dense
+    >>> from seqfuse.models import Sequential
+    >>> model = Sequential([Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> scheduler = LearningRateScheduler(lambda epoch: 0.1 / 2**epoch)
+    >>> history = model.fit(np.ones((4, 2)), np.ones(4), epochs=3, callbacks=[scheduler], verbose=0)
+    >>> history.history["learning_rate"]
+    [0.1, 0.05, 0.025]
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         self.schedule, self.verbose = schedule, verbose
         try:
             inspect.signature(schedule).bind(0, 0.0)
-            self._takes_rate = True
+            self._accepts_rate = True
         except TypeError:
-            self._takes_rate = False
+            self._accepts_rate = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Set it."""
+        """Set the learning rate."""
         optimizer = self.model.optimizer
-        rate: Any = self.schedule(epoch, optimizer.learning_rate) if self._takes_rate else self.schedule(epoch)
-        optimizer.learning_rate = _checks.real("LearningRateScheduler", "what schedule returns", rate)
+        rate: Any = self.schedule(epoch, optimizer.learning_rate) if self._accepts_rate else self.schedule(epoch)
+        optimizer.learning_rate = _checks.real("LearningRateScheduler", "the result of schedule", rate)
         if self.verbose:
             print(f"Epoch {epoch + 1}: LearningRateScheduler sets the learning rate to {rate}")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Tell it to the callbacks behind this one."""
-        _tell_rate(self, logs)
+        """Add the learning rate to the logs."""
+        _log_learning_rate(self, logs)
 
 
 class ReduceLROnPlateau(Monitor):
-    """Multiply the learning rate with `factor` when a number has not become better for `patience` epochs.
+    """Reduction of the learning rate when a monitored value has not improved for `patience` epochs.
 
     Parameters
     ----------
-    monitor : str        the name of the number in the logs
-    factor : float        below 1
-    patience : int        epochs to wait
-    verbose : 0 or 1        1: say so
-    mode : "auto", "min" or "max"        whether less or more is better; "auto": what the name says
-    min_delta : float        what becomes better by less than this has not become better
-    cooldown : int        epochs after a reduction that are not counted
-    min_lr : float        the rate is not reduced below
+    monitor : str, default "val_loss"
+        Name of the monitored value in the logs.
+    factor : float, default 0.1
+        Factor of the learning rate, in [0, 1).
+    patience : int, default 10
+        Number of epochs without improvement after which the learning rate is reduced. 0 and 1 are equivalent.
+    verbose : int, default 0
+        1 prints a line per reduction.
+    mode : {"auto", "min", "max"}, default "auto"
+        Whether smaller or larger values are better. "auto" infers it from the end of the name, such as "loss" or
+        "accuracy".
+    min_delta : float, default 1e-4
+        Minimum improvement. A smaller change does not count as an improvement. The sign is ignored.
+    cooldown : int, default 0
+        Number of epochs after a reduction that do not count as epochs without improvement.
+    min_lr : float, default 0.0
+        Minimum learning rate.
+
+    Attributes
+    ----------
+    best : float or None
+        Best value so far.
+    wait : int
+        Number of epochs without improvement.
+    cooldown_counter : int
+        Number of epochs left in the cooldown.
 
     Raises
     ------
-    ValueError        a factor of 1 or more; "auto" and a name that does not say which is better
+    ValueError
+        If `factor` is not in [0, 1), or `mode` is "auto" and cannot be inferred from the name.
 
     Notes
     -----
-    It adds "learning_rate" to the logs of an epoch; a number that is not there is a warning.
+    The learning rate is added to the logs of each epoch, under the name "learning_rate". A monitored value that is not
+    in the logs causes a warning.
 
     Examples
     --------
@@ -84,8 +116,8 @@ class ReduceLROnPlateau(Monitor):
     >>> from seqfuse.models import Sequential
     >>> model = Sequential([Dense(1)])
     >>> model.compile("sgd", "mse")
-    >>> halved = ReduceLROnPlateau("loss", factor=0.5, patience=2, min_delta=1e9)
-    >>> history = model.fit(np.ones((4, 2)), np.ones(4), epochs=5, callbacks=[halved], verbose=0)
+    >>> reduction = ReduceLROnPlateau("loss", factor=0.5, patience=2, min_delta=1e9)
+    >>> history = model.fit(np.ones((4, 2)), np.ones(4), epochs=5, callbacks=[reduction], verbose=0)
     >>> history.history["learning_rate"]
     [0.01, 0.01, 0.01, 0.005, 0.005]
     """
@@ -102,21 +134,21 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, None, min_delta)
-        own = "ReduceLROnPlateau"
-        self.factor = _checks.fraction(own, "factor", factor)
-        self.patience = _checks.integer(own, "patience", patience, 0)
-        self.cooldown = _checks.integer(own, "cooldown", cooldown, 0)
-        self.min_lr, self.verbose = _checks.real(own, "min_lr", min_lr, 0), verbose
+        function = "ReduceLROnPlateau"
+        self.factor = _checks.fraction(function, "factor", factor)
+        self.patience = _checks.integer(function, "patience", patience, 0)
+        self.cooldown = _checks.integer(function, "cooldown", cooldown, 0)
+        self.min_lr, self.verbose = _checks.real(function, "min_lr", min_lr, 0), verbose
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Start again."""
+        """Forget the previous training."""
         self.wait = self.cooldown_counter = 0
         self.best = None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Look at the number."""
-        _tell_rate(self, logs)
+        """Add the learning rate to the logs, and reduce it for the next epoch if needed."""
+        _log_learning_rate(self, logs)
         value = self.monitored(logs)
         if value is None:
             return
@@ -131,6 +163,7 @@ class ReduceLROnPlateau(Monitor):
                 self._reduce(epoch)
 
     def _reduce(self, epoch: int) -> None:
+        """Reduce the learning rate and start the cooldown."""
         optimizer = self.model.optimizer
         optimizer.learning_rate = rate = max(optimizer.learning_rate * self.factor, self.min_lr)
         self.cooldown_counter, self.wait = self.cooldown, 0
@@ -138,6 +171,7 @@ class ReduceLROnPlateau(Monitor):
             print(f"Epoch {epoch + 1}: ReduceLROnPlateau sets the learning rate to {rate}")
 
 
-def _tell_rate(callback: Callback, logs: Logs | None) -> None:
+def _log_learning_rate(callback: Callback, logs: Logs | None) -> None:
+    """Add the learning rate to the logs. Callbacks that are called later see it, too."""
     if logs is not None:
         logs["learning_rate"] = callback.model.optimizer.learning_rate

@@ -1,4 +1,4 @@
-"""A model saved while it is trained."""
+"""Callback that saves the model during training."""
 
 from __future__ import annotations
 
@@ -13,34 +13,55 @@ if TYPE_CHECKING:
 
 
 class ModelCheckpoint(Monitor):
-    """Save the model at the end of every epoch, or of those that are better, or every so many batches.
+    """Saving of the model during training: after each epoch, after better epochs only, or every N-th batch.
 
     Parameters
     ----------
-    filepath : path        may name numbers: "{epoch:02d}-{val_loss:.2f}.safetensors"; epoch, and batch with a
-        save_freq in batches, are counted from 1. Folders are made
-    monitor : str        the name of a number in the logs
-    verbose : 0 or 1        1: say so
-    save_best_only : bool        save when that number became better
-    save_weights_only : bool        `Model.save_weights` in the place of `Model.save`
-    mode : "auto", "min" or "max"        whether less or more is better; "auto": what the name says
-    save_freq : "epoch" or int        batches
-    initial_value_threshold : float        the best so far, to begin with
+    filepath : str or os.PathLike
+        Path of the file. It may contain format fields with names of the logs, such as
+        ``"{epoch:02d}-{val_loss:.2f}.safetensors"``. The fields ``epoch``, and ``batch`` if `save_freq` is an integer,
+        are counted from 1. Missing folders are created.
+    monitor : str, default "val_loss"
+        Name of the value in the logs that decides which model is better.
+    verbose : int, default 0
+        1 prints a line whenever the model is saved.
+    save_best_only : bool, default False
+        Whether to save the model only if the monitored value has improved.
+    save_weights_only : bool, default False
+        Whether to save only the weights, with `Model.save_weights` instead of `Model.save`.
+    mode : {"auto", "min", "max"}, default "auto"
+        Whether smaller or larger values are better. "auto" infers it from the end of the name, such as "loss" or
+        "accuracy".
+    save_freq : "epoch" or int, default "epoch"
+        Number of batches between two saves, or "epoch" to save at the end of each epoch.
+    initial_value_threshold : float, optional
+        Value that must be improved upon by the first saved model.
 
     Raises
     ------
-    ValueError        with save_best_only, "auto" and a name that does not say which is better; a name in the path
-        that is not in the logs
+    ValueError
+        If `save_best_only` is set and `mode` is "auto" and cannot be inferred from the name. In `fit`, if a format
+        field of the path is not in the logs.
 
     Notes
     -----
-    Any name of a file will do; see `Model.save` for what is in it. As in Keras, the model is saved, with a warning,
-    where `monitor` is not in the logs.
+    `Model.save` describes the format of the file, which may have any suffix. If `save_best_only` is set and the
+    monitored value is not in the logs, the model is saved with a warning, as in Keras.
 
     Examples
     --------
+    >>> import os, tempfile
+    >>> import numpy as np
     >>> from seqfuse.callbacks import ModelCheckpoint
-    >>> best = ModelCheckpoint("best.safetensors", save_best_only=True)
+    >>> from seqfuse.layers import Dense
+    >>> from seqfuse.models import Sequential
+    >>> model = Sequential([Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoint = ModelCheckpoint(os.path.join(folder, "{epoch}.safetensors"))
+    ...     _ = model.fit(np.ones((4, 2)), np.ones(4), epochs=2, callbacks=[checkpoint], verbose=0)
+    ...     print(sorted(os.listdir(folder)))
+    ['1.safetensors', '2.safetensors']
     """
 
     def __init__(
@@ -63,28 +84,29 @@ class ModelCheckpoint(Monitor):
         self._batches = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Remember which one it is."""
+        """Store the index of the epoch."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Save, every so many batches."""
+        """Save the model if `save_freq` batches have passed since the last time."""
         self._batches += 1
         if self.save_freq != "epoch" and self._batches >= int(self.save_freq):
             self._batches = 0
             self._save({"batch": batch + 1} | (logs or {}))
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Save, after an epoch."""
+        """Save the model if `save_freq` is "epoch"."""
         if self.save_freq == "epoch":
             self._save(logs or {})
 
     def _save(self, logs: Logs) -> None:
+        """Save the model, unless `save_best_only` is set and the monitored value has not improved."""
         names = {"epoch": self._epoch + 1} | logs
         try:
             path = self.filepath.format(**names)
         except (KeyError, IndexError) as error:
             got = f"{self.filepath!r}, with {error}"
-            raise ValueError(f"ModelCheckpoint: filepath must name {_names.listed(names)}; got {got}") from None
+            raise ValueError(f"ModelCheckpoint: fields of filepath must be {_names.listed(names)}; got {got}") from None
         if self.save_best_only:
             value = self.monitored(logs)
             if value is not None:
@@ -94,4 +116,4 @@ class ModelCheckpoint(Monitor):
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
-            print(f"Epoch {self._epoch + 1}: ModelCheckpoint has saved the model as {path}")
+            print(f"Epoch {self._epoch + 1}: ModelCheckpoint saved the model to {path}")

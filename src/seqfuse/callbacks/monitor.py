@@ -1,4 +1,4 @@
-"""What callbacks share that look at one number of the logs: which way is better, and whether it became better."""
+"""Base class of the callbacks that monitor one value of the logs."""
 
 from __future__ import annotations
 
@@ -12,20 +12,29 @@ if TYPE_CHECKING:
     from seqfuse.callbacks.callback import Logs
 
 MODES = ("auto", "min", "max")
-# How names of numbers end that are better when they are greater, and those that are better when they are less.
-GREATER = ("acc", "accuracy")
-LESS = ("loss", "error", "mse", "mae", "rmse", "crossentropy", "bce", "ce", "perplexity")
+# Mode "auto" infers from the end of a name whether larger or smaller values are better.
+LARGER_IS_BETTER = ("acc", "accuracy")
+SMALLER_IS_BETTER = ("loss", "error", "mse", "mae", "rmse", "crossentropy", "bce", "ce", "perplexity")
 
 
 class Monitor(Callback):
-    """A callback that follows one number.
+    """Callback that monitors one value of the logs.
 
     Parameters
     ----------
-    monitor : str        its name in the logs: "loss", "val_loss", "val_accuracy", ...
-    mode : "min", "max" or "auto"        which is better; "auto": what the name says
-    best : float or None        what has to be surpassed; None: the first one is better than nothing
-    min_delta : float        by how much at least
+    monitor : str
+        Name of the value in the logs, such as "loss", "val_loss" or "val_accuracy".
+    mode : {"auto", "min", "max"}
+        Whether smaller or larger values are better. "auto" infers it from the end of the name.
+    best : float or None
+        Value that must be improved upon. None means that any value is an improvement.
+    min_delta : float
+        Minimum improvement. The sign is ignored.
+
+    Raises
+    ------
+    ValueError
+        If `mode` is unknown, or is "auto" and cannot be inferred from the name.
     """
 
     def __init__(self, monitor: str, mode: str, best: float | None, min_delta: float) -> None:
@@ -33,21 +42,46 @@ class Monitor(Callback):
         if mode not in MODES:
             near = _names.suggestion(str(mode), MODES)
             raise ValueError(f"{kind}: mode must be {_names.listed(MODES)}; got {mode!r}{near}")
-        greater = monitor.endswith(GREATER)
-        if mode == "auto" and not greater and not monitor.endswith(LESS):
+        larger_is_better = monitor.endswith(LARGER_IS_BETTER)
+        if mode == "auto" and not larger_is_better and not monitor.endswith(SMALLER_IS_BETTER):
             raise ValueError(
-                f'{kind}: mode must be "min" or "max" for {monitor!r}, whose name does not say it; got "auto"'
+                f'{kind}: mode must be "min" or "max" for monitor={monitor!r}, because it cannot be inferred from this '
+                'name; got "auto"'
             )
         self.monitor, self.mode, self.best = monitor, mode, best
         self.min_delta = abs(_checks.real(kind, "min_delta", min_delta))
-        self._sign = 1.0 if mode == "max" or (mode == "auto" and greater) else -1.0
+        self._sign = 1.0 if mode == "max" or (mode == "auto" and larger_is_better) else -1.0
 
     def better(self, value: float, than: float | None) -> bool:
-        """Whether a number surpasses another one by min_delta; NaN never does."""
+        """Return whether a value is better than another one by more than `min_delta`.
+
+        Parameters
+        ----------
+        value : float
+            New value. NaN is never better.
+        than : float or None
+            Old value. Any value is better than None.
+
+        Returns
+        -------
+        bool
+            True if `value` is better.
+        """
         return than is None or self._sign * value - self.min_delta > self._sign * than
 
     def monitored(self, logs: Logs | None) -> Any:
-        """The number; None, and a warning that says which ones there are, where it is not in the logs."""
+        """Return the monitored value, or None with a warning if it is not in the logs.
+
+        Parameters
+        ----------
+        logs : dict or None
+            Logs of an epoch or a batch.
+
+        Returns
+        -------
+        float or None
+            The value.
+        """
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is None:

@@ -1,4 +1,4 @@
-"""The end of a training whose loss is no number any more."""
+"""Callback that ends a training when the loss is NaN or infinite."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ if TYPE_CHECKING:
 
 
 class TerminateOnNaN(Callback):
-    """Stop at the first batch whose loss is NaN or infinite, and say which one it was.
+    """End of the training at the first batch whose loss is NaN or infinite.
 
     Parameters
     ----------
-    raise_error : bool        True: a RuntimeError instead, at once
+    raise_error : bool, default False
+        Whether to raise a RuntimeError. By default the callback prints a line, and `fit` ends after the batch.
 
     Attributes
     ----------
-    batch, epoch : int or None        where it stopped, both counted from 0
+    batch : int or None
+        Index of the batch in its epoch, from 0. None if the loss was finite.
+    epoch : int or None
+        Index of the epoch, from 0. None if the loss was finite.
 
     Raises
     ------
-    RuntimeError        with raise_error
+    RuntimeError
+        In `fit`, if `raise_error` is set and the loss is NaN or infinite.
 
     Examples
     --------
@@ -36,7 +41,7 @@ class TerminateOnNaN(Callback):
     >>> model.compile("sgd", "mse")
     >>> y = np.array([1.0, np.nan])
     >>> _ = model.fit(np.ones((2, 2)), y, 1, callbacks=[TerminateOnNaN()], shuffle=False, verbose=0)
-    TerminateOnNaN: the loss is nan with batch 1 of epoch 0, counted from 0: the training ends
+    TerminateOnNaN: the loss is nan at batch 1 of epoch 0, counted from 0. The training stops
     """
 
     def __init__(self, raise_error: bool = False) -> None:
@@ -45,21 +50,21 @@ class TerminateOnNaN(Callback):
         self.epoch: int | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Start again."""
+        """Forget the previous training."""
         self.batch = self.epoch = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Remember which one it is."""
-        self._now = epoch
+        """Store the index of the epoch."""
+        self._current_epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Look at the loss."""
+        """Stop the training if the loss is not finite."""
         loss = (logs or {}).get("loss", 0.0)
         if math.isfinite(loss):
             return
-        self.batch, self.epoch = batch, self._now
-        told = f"TerminateOnNaN: the loss is {loss} with batch {batch} of epoch {self._now}, counted from 0"
+        self.batch, self.epoch = batch, self._current_epoch
+        message = f"TerminateOnNaN: the loss is {loss} at batch {batch} of epoch {self.epoch}, counted from 0"
         if self.raise_error:
-            raise RuntimeError(told)
-        print(f"{told}: the training ends")
+            raise RuntimeError(message)
+        print(f"{message}. The training stops")
         self.model.stop_training = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +13,13 @@ from seqfuse.layers.weight import Gradients
 from seqfuse.models import _run as run
 from seqfuse.models._graph import Graph, build_graph, infer_shapes
 from seqfuse.models._graph_config import called_layers, graph_config, tensors_from_config
-from seqfuse.models._model_inputs import as_tensors, match_axes, tensor_names
+from seqfuse.models._inputs import match_inputs, tensor_names, to_tensors
 from seqfuse.models._stream import ModelStream, plan_steps
 from seqfuse.models._summary import model_repr, summary_lines
 from seqfuse.models._trainer import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import DTypeLike
 
@@ -89,8 +88,8 @@ class Model(Trainer):
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         """Build the graph from symbolic inputs and outputs."""
-        self.inputs, self._several_in = as_tensors("inputs", inputs)
-        self.outputs, self._several_out = as_tensors("outputs", outputs)
+        self.inputs, self._several_in = to_tensors("inputs", inputs)
+        self.outputs, self._several_out = to_tensors("outputs", outputs)
         for tensor in self.inputs:
             if not isinstance(tensor.node.layer, InputLayer):
                 raise ValueError(f"Model: inputs must come from Input; got {tensor}")
@@ -154,6 +153,20 @@ class Model(Trainer):
             Minimum number of characters per line.
         print_fn : callable, default print
             Function that is called with each line.
+
+        Examples
+        --------
+        >>> from seqfuse.layers import LSTM, Dense, Input
+        >>> from seqfuse.models import Sequential
+        >>> layers = [Input((10, 3), name="input"), LSTM(16, name="lstm"), Dense(1, name="dense")]
+        >>> Sequential(layers, name="forecast").summary()
+        Model: "forecast"
+        Layer (type)       | Output shape  | Parameters
+        -------------------+---------------+-----------
+        input (InputLayer) | (None, 10, 3) |          0
+        lstm (LSTM)        | (None, 16)    |      1,280
+        dense (Dense)      | (None, 1)     |         17
+        1,297 parameters (5.2 kB): 1,297 trainable, 0 not trainable
         """
         for line in summary_lines(self, self._graph, line_length):
             print_fn(line)
@@ -185,6 +198,17 @@ class Model(Trainer):
         Notes
         -----
         The stream uses a packed copy of the current weights. Later training of the model does not affect it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqfuse.layers import GRU, Dense, Input
+        >>> from seqfuse.models import Sequential
+        >>> stream = Sequential([Input((None, 3)), GRU(8, return_sequences=True), Dense(2)]).stream(batch=4)
+        >>> for x_t in np.zeros((10, 4, 3)):
+        ...     y_t = stream.step(x_t)
+        >>> y_t.shape
+        (4, 2)
         """
         return ModelStream(self, batch)
 
@@ -306,22 +330,7 @@ class Model(Trainer):
         ValueError
             If the number of inputs, a name or a number of axes does not fit.
         """
-        names = self.input_names
-        if isinstance(x, Mapping):
-            if set(x) != set(names):
-                raise ValueError(f"{self.name}: x must have the inputs {names}; got {list(x)}")
-            given = [x[name] for name in names]
-        elif isinstance(x, (list, tuple)) and (self._several_in or len(names) > 1):
-            if len(x) != len(names):
-                raise ValueError(f"{self.name}: x must be a list of {len(names)} inputs, {names}; got {len(x)}")
-            given = list(x)
-        else:
-            if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == len(self.inputs[0].shape):
-                (x,) = x
-            given = [x]
-            if len(names) > 1:
-                raise ValueError(f"{self.name}: x must be a list of {len(names)} inputs, {names}; got one array")
-        return [match_axes(self.name, tensor, array) for tensor, array in zip(self.inputs, given)]
+        return match_inputs(self.name, self.input_names, self.inputs, self._several_in, x)
 
     # ---- the model as a layer ------------------------------------------------------------------------------------
 
@@ -377,9 +386,5 @@ class Model(Trainer):
         return called_layers(parts)
 
     def __repr__(self) -> str:
-        compiled = None
-        if self._objective is not None:
-            optimizer, loss = self.optimizer, self._compiled["loss"]
-            rate = f"(learning_rate={optimizer.learning_rate:g})"
-            compiled = type(optimizer).__name__ + rate, loss if isinstance(loss, str) else repr(loss)
+        compiled = None if self._objective is None else (self.optimizer, self._compiled["loss"])
         return model_repr(self, self._graph, len(self.layers), compiled)

@@ -18,10 +18,12 @@ class SavableModel:
         filepath : str or os.PathLike
             Path of the file, with any suffix. Its format is safetensors.
         overwrite : bool, default True
-            Whether to replace an existing file. Otherwise it raises a FileExistsError.
+            Whether to replace an existing file.
 
         Raises
         ------
+        FileExistsError
+            If the file exists and `overwrite` is False.
         ValueError
             If the model is not built.
         TypeError
@@ -35,6 +37,18 @@ class SavableModel:
         The file contains the layers and their arguments, the weights, the arguments of `compile`, the optimizer's
         state, the seeds of dropout and shuffling, and the states of stateful layers. It does not contain the states of
         metrics and callbacks. The file is replaced atomically: if the process is killed, the old file remains.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from seqfuse.layers import GRU, Input
+        >>> from seqfuse.models import Sequential, load_model
+        >>> model = Sequential([Input((None, 3)), GRU(4)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(os.path.join(folder, "gru.safetensors"))
+        ...     loaded = load_model(os.path.join(folder, "gru.safetensors"))
+        >>> loaded.count_params()
+        108
         """
         model_file.save_model(self, filepath, overwrite)
 
@@ -46,7 +60,16 @@ class SavableModel:
         filepath : str or os.PathLike
             Path of the file, with any suffix. Its format is safetensors.
         overwrite : bool, default True
-            Whether to replace an existing file. Otherwise it raises a FileExistsError.
+            Whether to replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is False.
+        ValueError
+            If the model is not built.
+        ImportError
+            If safetensors is not installed: ``pip install "seqfuse[io]"``.
         """
         model_file.save_weights(self, filepath, overwrite)
 
@@ -62,5 +85,9 @@ class SavableModel:
         ------
         ValueError
             If the shapes differ, or the file is damaged or has another format. No weight is changed.
+        OSError
+            If the file cannot be read.
+        ImportError
+            If safetensors is not installed: ``pip install "seqfuse[io]"``.
         """
         model_file.load_weights(self, filepath)

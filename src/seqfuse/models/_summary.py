@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
     from seqfuse.layers._layer import Layer
     from seqfuse.models._graph import Graph
+    from seqfuse.optimizers import Optimizer
 
 
 def summary_lines(model: Layer, graph: Graph | None, width: int | None = None) -> Iterator[str]:
     """Generate the lines of `Model.summary`."""
     yield f'Model: "{model.name}"'
     if graph is None:
-        yield "not built: call the model or start it with an Input to see shapes and parameters"
+        yield "not built: call the model, or start it with an Input, to see shapes and parameters"
         return
     rows = list(_rows(graph))
     titles: tuple[str, ...] = ("Layer (type)", "Output shape", "Parameters", "Connected to")
@@ -36,8 +37,20 @@ def summary_lines(model: Layer, graph: Graph | None, width: int | None = None) -
     yield f"{trainable + frozen:,} parameters ({_bytes(size)}): {trainable:,} trainable, {frozen:,} not trainable"
 
 
-def model_repr(model: Layer, graph: Graph | None, layers: int, compiled: tuple[str, str] | None) -> str:
-    """Return `repr` of a model: class, name and size; input and output shapes; optimizer and loss if it is compiled."""
+def model_repr(model: Layer, graph: Graph | None, layers: int, compiled: tuple[Optimizer, Any] | None) -> str:
+    """Return `repr` of a model, at most three lines.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    graph : Graph or None
+        Its graph. None if the model is not built.
+    layers : int
+        Number of layers.
+    compiled : tuple or None
+        Optimizer, and the argument `loss` of `compile`. None if the model is not compiled.
+    """
     size = f"{layers} layer" + "s" * (layers != 1)
     lines = [f'<{type(model).__name__} "{model.name}": {size}, {count(model.weights):,} parameters']
     if graph is None:
@@ -47,7 +60,9 @@ def model_repr(model: Layer, graph: Graph | None, layers: int, compiled: tuple[s
         inputs, outputs = (", ".join(_shape(shapes[slot]) for slot in slots) for slots in (graph.inputs, graph.outputs))
         lines.append(f"  {inputs} -> {outputs}")
     if compiled is not None:
-        lines.append(f"  optimizer {compiled[0]}, loss {compiled[1]}")
+        optimizer, loss = compiled
+        rate = f"{type(optimizer).__name__}(learning_rate={optimizer.learning_rate:g})"
+        lines.append(f"  optimizer {rate}, loss {loss if isinstance(loss, str) else repr(loss)}")
     return "\n".join(lines) + ">"
 
 

@@ -218,6 +218,16 @@ class Trainer(SavableModel, TrainingStep):
             If shapes or numbers of samples do not fit.
         RuntimeError
             If the model is not compiled.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqfuse.layers import Dense
+        >>> from seqfuse.models import Sequential
+        >>> model = Sequential([Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> model.evaluate(np.ones((4, 2)), np.full((4, 1), 3.0), verbose=0)
+        [9.0, 3.0]
         """
         verbose = _verbose("evaluate", verbose)
         batches = self._batches("evaluate", x, y, sample_weight, batch_size, False)
@@ -281,6 +291,15 @@ class Trainer(SavableModel, TrainingStep):
         ------
         ValueError
             If a shape does not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqfuse.layers import LSTM, Dense
+        >>> from seqfuse.models import Sequential
+        >>> model = Sequential([LSTM(8), Dense(2)])
+        >>> model.predict(np.zeros((100, 5, 3)), batch_size=64).shape
+        (100, 2)
         """
         verbose = 0 if verbose == "auto" else _verbose("predict", verbose)
         batches = self._batches("predict", x, None, None, batch_size, False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqfuse import optimizers
+from seqfuse import _names, optimizers
 from seqfuse._seeds import SeedGenerator
 from seqfuse.layers._layer import Layer
 from seqfuse.layers.weight import Parameters
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from seqfuse.losses import Loss
     from seqfuse.models._batches import Batch
     from seqfuse.optimizers import Optimizer
+
+
+_COMPILE_ARGUMENTS = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 class TrainingStep(Layer):
@@ -51,31 +54,44 @@ class TrainingStep(Layer):
 
         Parameters
         ----------
-        optimizer : str or Optimizer, default "rmsprop"
-            Optimizer; see `seqfuse.optimizers`.
+        optimizer : str, Optimizer, type or dict, default "rmsprop"
+            Optimizer: an instance, a name, a class, or a config; see `seqfuse.optimizers`.
         loss : str or Loss, or a list or dict of them, optional
-            Loss; see `seqfuse.losses`. With several outputs one loss per output, or a dict with the names of the
-            outputs as keys.
+            Loss; see `seqfuse.losses`. With several outputs, one loss for all of them, a list with one loss per
+            output, or a dict with the names of outputs as keys. An output whose loss is None is not trained.
         loss_weights : list or dict of float, optional
             Factor of each output's loss in the total loss. 1 by default.
         metrics : list of str, Metric or callable, optional
-            Metrics; see `seqfuse.metrics`. With several outputs a list or dict of such lists.
+            Metrics; see `seqfuse.metrics`. With several outputs, a list or dict with one such list per output.
         weighted_metrics : list of str, Metric or callable, optional
-            Metrics that use sample weights.
+            Metrics that take sample weights into account, in the same form as `metrics`.
         run_eagerly, jit_compile, steps_per_execution, auto_scale_loss : Any, optional
-            Keras's arguments, ignored.
+            Arguments of Keras about how to execute a model. They are accepted and ignored.
         **unknown : Any
-            Any other argument is refused by a TypeError.
+            Any other argument is refused by a TypeError that suggests the nearest name.
 
         Raises
         ------
         ValueError
-            If a name is unknown. The message suggests the nearest one.
+            If the name of an optimizer, a loss or a metric is unknown. The message suggests the nearest name.
         TypeError
             If an argument does not exist.
+
+        Examples
+        --------
+        >>> from seqfuse.layers import LSTM, Dense, Input
+        >>> from seqfuse.models import Sequential
+        >>> from seqfuse.optimizers import Adam
+        >>> model = Sequential([Input((10, 3)), LSTM(16), Dense(1)], name="forecast")
+        >>> model.compile(Adam(learning_rate=0.01), loss="mse", metrics=["mae"])
+        >>> model
+        <Sequential "forecast": 2 layers, 1,297 parameters
+          (None, 10, 3) -> (None, 1)
+          optimizer Adam(learning_rate=0.01), loss mse>
         """
-        if unknown:
-            raise TypeError(f"{self.name}: compile has no argument {sorted(unknown)[0]!r}")
+        for argument in unknown:
+            near = _names.suggestion(argument, _COMPILE_ARGUMENTS)
+            raise TypeError(f"{self.name}: compile has no argument {argument!r}{near}")
         names, new_optimizer = self.output_names, optimizers.get(optimizer, "compile")
         objective = Objective(loss, loss_weights, names)
         log_names = {"loss", *(mean.name for mean in objective.output_means)}
@@ -190,6 +206,23 @@ class TrainingStep(Layer):
         -------
         float, list of float, or dict
             The loss before the update, or a list of the loss and the metrics.
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit.
+        RuntimeError
+            If the model is not compiled.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqfuse.layers import Dense
+        >>> from seqfuse.models import Sequential
+        >>> model = Sequential([Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> model.train_on_batch(np.ones((4, 2)), np.ones((4, 1)))
+        1.0
         """
         self._reset_metrics()
         self._train_step(self._batch(x, y, sample_weight), class_weight=class_weight)
@@ -211,6 +244,13 @@ class TrainingStep(Layer):
         -------
         float, list of float, or dict
             The loss, or a list of the loss and the metrics.
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit.
+        RuntimeError
+            If the model is not compiled.
         """
         self._reset_metrics()
         self._test_step(self._batch(x, y, sample_weight))
