@@ -38,7 +38,7 @@ LEVELS = [
         "_results",
         "_seeds",
     }
-    | {"_threads", "_update"},
+    | {"_threads", "_update", "_windows"},
     {"functional", "reference"},
     {"initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},

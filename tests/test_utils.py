@@ -157,7 +157,7 @@ def test_timeseries_batches_are_shuffled_anew_in_every_pass_by_the_seed():
         (lambda: utils.pad_sequences([[1]], truncating="end"), ValueError, "truncating must be one of"),
         (lambda: utils.pad_sequences([[1]], -1), ValueError, "maxlen must be at least 0"),
         (lambda: utils.pad_sequences([[[1, 2]], [[1]]]), ValueError, r"one shape = \(2,\); got \(1,\) at \[1\]"),
-        (lambda: utils.pad_sequences([[0.5]]), ValueError, 'whole numbers for dtype=int32; .*dtype="float32"'),
+        (lambda: utils.pad_sequences([[0.5]]), ValueError, 'integers for dtype=int32; .*dtype="float32"'),
         (lambda: utils.pad_sequences([["a"]], value="b"), ValueError, "value must be a int32; got 'b'"),
         (lambda: utils.sequence_windows(SERIES, 20, horizon=1), ValueError, "at least 21 steps; got"),
         (lambda: utils.sequence_windows(1.0, 1), ValueError, "data must have at least 1 steps"),

@@ -1,4 +1,4 @@
-"""Models in files: one safetensors file with the numbers, whose metadata says the structure as JSON; no pickle."""
+"""Saving and loading models: one safetensors file with the weights, and the structure as JSON in its metadata."""
 
 from seqfuse._io.model import load_weights, save_model, save_weights
 from seqfuse.models import load_model

@@ -36,7 +36,7 @@ def refused(path, load, reason=""):
     """The error, which names the file, and comes before anything large is allocated."""
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=rf"^load_\w+: {path} must be a file that seqfuse has saved; .+") as caught:
+        with pytest.raises(ValueError, match=rf"^load_\w+: {path} must be a file saved by seqfuse; .+") as caught:
             load(path)
         assert tracemalloc.get_traced_memory()[1] < MOST
     finally:
@@ -124,7 +124,7 @@ def test_shapes_are_refused_before_numbers_are_read(saved, tmp_path, monkeypatch
     _, _, content, tensors = saved
     monkeypatch.setattr(file.Stored, "read", lambda self: pytest.fail("it was read"))
     file.write("test", tmp_path / "bad", content, {**tensors, "weights/more": np.zeros(3)})
-    refused(tmp_path / "bad", load_model, "weights/more has no place in its structure")
+    refused(tmp_path / "bad", load_model, "weights/more does not belong to its structure")
 
 
 def tag(name, config):
@@ -179,8 +179,8 @@ HOSTILE = {
     "nothing": (None, ""),
     "layers that are numbers": (chain(3), "layers must be a list of layers"),
     "a layer before it was complete": (chain(tag("shared", 5)), "a number must be in 0.."),
-    "many brackets": (deep(200), "brackets may be open"),
-    "more brackets than Python's stack": (deep(900), "brackets may be open"),
+    "many brackets": (deep(200), "brackets may be nested"),
+    "more brackets than Python's stack": (deep(900), "brackets may be nested"),
     "two calls of two calls of two": (twice(dense(2), 20), "at most 4000 calls"),
     "many layers": (chain(*[dense(2, name=str(i)) for i in range(4_001)]), "at most 4000 calls"),
     "a place before it is written": (graph(calls=[[1, {}, [1], False]]), "a number must be in 0..0; got 1"),
@@ -243,7 +243,7 @@ def test_foreign_files_are_refused_by_what_they_are(tmp_path):
     for name, raw, reason in (
         ("zip", b"PK\x03\x04" + bytes(100), "it is a zip, as .keras files are"),
         ("hdf5", b"\x89HDF\r\n\x1a\n" + bytes(100), "it is HDF5"),
-        ("text", b"import os\n" * 10, "it has 100 bytes, and a header that says"),
+        ("text", b"import os\n" * 10, "it has 100 bytes, and its header claims"),
         ("empty", b"", "it has 0 bytes"),
     ):
         (tmp_path / name).write_bytes(raw)
@@ -286,7 +286,7 @@ def test_write_follows_a_link_and_keeps_to_the_mask_of_the_process(tmp_path):
 
 def test_write_does_not_overwrite_if_told_so(tmp_path):
     file.write("save", tmp_path / "model", {}, {}, overwrite=False)
-    with pytest.raises(FileExistsError, match="Say overwrite=True"):
+    with pytest.raises(FileExistsError, match="Pass overwrite=True"):
         file.write("save", tmp_path / "model", {}, {}, overwrite=False)
     with pytest.raises(FileNotFoundError):
         file.write("save", tmp_path / "nowhere" / "model", {}, {})

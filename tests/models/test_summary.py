@@ -50,7 +50,7 @@ def test_summary_states_that_the_model_is_not_built(capsys):
     model.summary()
     assert capsys.readouterr().out.splitlines() == [
         'Model: "late"',
-        "not built: call the model or start it with an Input to see shapes and parameters",
+        "not built: call the model, or start it with an Input, to see shapes and parameters",
     ]
     model.predict(np.zeros((1, 3)))
     assert summary(model)[-1].startswith("8 parameters")

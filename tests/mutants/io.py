@@ -106,7 +106,7 @@ MUTANTS = [
     Mutant(
         "structure: a layer that is called twice becomes two",
         f"{IO}/structure.py",
-        "if id(value) in met:",
+        "if id(value) in numbers:",
         "if False:",
         (MODEL_TESTS,),
         killed_before=True,
@@ -122,8 +122,8 @@ MUTANTS = [
     Mutant(
         "structure: tuples become lists",
         f"{IO}/structure.py",
-        "return tuple(inside)",
-        "return list(inside)",
+        "return tuple(config)",
+        "return list(config)",
         (MODEL_TESTS,),
         killed_before=True,
     ),

@@ -1,1 +1,1 @@
-"""How models are kept in files, below the models themselves; `seqfuse.io` is what users import."""
+"""Implementation of saving and loading, below the models; users import `seqfuse.io`."""

@@ -1,4 +1,4 @@
-"""A model to a file and back: weights, structure, what it was compiled with, and where its training stands."""
+"""Saves and loads models: weights, structure, arguments of compile, and the state of the training."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write a model to a file: `Model.save`."""
+    """Write a model to a file; see `Model.save`."""
     if getattr(model, "_graph", None) is None:
         raise ValueError(
-            f"{model.name}: save needs a model with shapes, of Input and layers. Call a Sequential first; of a model "
-            "with a forward of its own, save_weights saves the numbers"
+            f"{model.name}: the model must be built from Input and layers before save. Call a Sequential first; for a "
+            "model with its own forward use save_weights"
         )
     keys = _keys(model)
     tensors = {keys[weight]: weight.value for weight in model.weights} | dict(_states(model))
@@ -51,19 +51,19 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write the weights of a model to a file: `Model.save_weights`."""
+    """Write the weights of a model to a file; see `Model.save_weights`."""
     keys = _keys(model)
     tensors = {keys[weight]: weight.value for weight in model.weights}
     file.write("save_weights", filepath, {"weights": list(keys.values())}, tensors, overwrite)
 
 
 def load_weights(model: Any, filepath: Any) -> None:
-    """Read the weights of a model from a file: `Model.load_weights`."""
+    """Load the weights of a model from a file; see `Model.load_weights`."""
     weights = model.weights
     with file.opened("load_weights", filepath) as stored:
         names = stored.content["weights"]
         if len(names) != len(weights):
-            raise ValueError(f"it has {len(names)} weights, and {model.name} has {len(weights)}")
+            raise ValueError(f"it has {len(names)} weights, but {model.name} has {len(weights)}")
         for name, weight in zip(names, weights):
             _checks.shape(model.name, weight.path, "as in the file", weight.shape, stored.shapes[name][0])
         tensors = stored.read()
@@ -72,11 +72,11 @@ def load_weights(model: Any, filepath: Any) -> None:
 
 
 def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
-    """A model from a file that `Model.save` has written: `seqfuse.models.load_model`."""
+    """Load a model that was written by `Model.save`; see `seqfuse.models.load_model`."""
     with file.opened("load_model", filepath) as stored:
         content = stored.content
         if "model" not in content:
-            raise ValueError("it has weights alone: make the model, and call its load_weights")
+            raise ValueError("it contains only weights. Create the model and call its load_weights")
         decoder = Decoder(custom_objects)
         with without_numbers():
             model: Any = decoder.decode(content["model"])
@@ -90,13 +90,12 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
             model.optimizer.exclude_from_weight_decay(content["excluded"])
             if content["iteration"] is not None:
                 for name in model.optimizer.state_names():
-                    of_state = {f"optimizer/{name}/{keys[w]}": (w.shape, w.dtype) for w in model.trainable_weights}
-                    needed |= of_state
+                    needed |= {f"optimizer/{name}/{keys[w]}": (w.shape, w.dtype) for w in model.trainable_weights}
         others = [name for name in stored.shapes if name.startswith("states/")]
         if not compile:
             others += [name for name in stored.shapes if name.startswith("optimizer/")]
         stored.check(needed | {name: stored.shapes[name] for name in others})
-        states = _checked_states(model, stored.shapes)
+        states = _check_states(model, stored.shapes)
         tensors = stored.read()
         for weight, key in keys.items():
             weight.value = tensors[key]
@@ -109,17 +108,17 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
                 _restore(model.optimizer, model, tensors, keys, content["iteration"])
         generators = list(_generators(model))
         if len(generators) != len(content["seeds"]):
-            raise ValueError(f"it has {len(content['seeds'])} seeds, and its layers {len(generators)}")
+            raise ValueError(f"it has {len(content['seeds'])} seeds, but its layers have {len(generators)}")
         for generator, state in zip(generators, content["seeds"]):
             generator.state = _seed(state)
     return model
 
 
 def _keys(model: Any) -> dict[Weight, str]:
-    """A name for every weight: its path, and a number where a path was there already."""
+    """Return a unique name for every weight: its path, with a number if the path occurs again."""
     weights = model.weights
     if not weights and not model.built:
-        raise ValueError(f"{model.name}: it has no weights before it is built: call it first")
+        raise ValueError(f"{model.name}: the model has no weights before it is built. Call it first")
     keys: dict[Weight, str] = {}
     taken: set[str] = set()
     for weight in weights:
@@ -132,7 +131,7 @@ def _keys(model: Any) -> dict[Weight, str]:
 
 
 def _generators(model: Any) -> Iterator[SeedGenerator]:
-    """The seeds that layers go on drawing from."""
+    """Generate the seed generators of all layers."""
     for layer in model.all_sublayers():
         for name, value in vars(layer).items():
             if isinstance(value, SeedGenerator) and name != "_order_seeds":
@@ -140,18 +139,20 @@ def _generators(model: Any) -> Iterator[SeedGenerator]:
 
 
 def _seed(state: Any) -> int:
+    """Check the state of a seed generator."""
     return _checks.integer("seed", "state", state, 0, 2**64 - 1, "in [0, 2**64)")
 
 
 def _states(model: Any) -> Iterator[tuple[str, Array]]:
-    """What stateful layers carry on."""
+    """Generate the states of stateful layers with their names."""
     for i, layer in enumerate(recurrent_layers(model)):
         if layer.stateful and layer._state is not None:
             for name, state in zip(layer.state_names, layer._state):
                 yield f"states/{i}/{name}", state
 
 
-def _checked_states(model: Any, shapes: Any) -> list[tuple[Any, list[str]]]:
+def _check_states(model: Any, shapes: Any) -> list[tuple[Any, list[str]]]:
+    """Return the stateful layers in the file with the names of their states; check the shapes."""
     found, left = [], {name for name in shapes if name.startswith("states/")}
     for i, layer in enumerate(recurrent_layers(model)):
         names = [f"states/{i}/{name}" for name in layer.state_names]
@@ -162,12 +163,12 @@ def _checked_states(model: Any, shapes: Any) -> list[tuple[Any, list[str]]]:
             found.append((layer, names))
             left -= {*names}
     if left:
-        raise ValueError(f"{sorted(left)[0]} has no place in its structure")
+        raise ValueError(f"{sorted(left)[0]} does not belong to its structure")
     return found
 
 
 def _parts(model: Any) -> dict[str, list[tuple[Weight, Array]]]:
-    """The arrays of the optimizer, by name: the part of every weight in its shape, a view."""
+    """Return the arrays of the optimizer by name, split into views with the shapes of the weights."""
     parameters, found = model._parameters, {}
     for name in model.optimizer.state_names():
         flat = model.optimizer.state[name]
@@ -182,6 +183,7 @@ def _parts(model: Any) -> dict[str, list[tuple[Weight, Array]]]:
 def _restore(
     optimizer: Optimizer, model: Any, tensors: Mapping[str, Array], keys: Mapping[Weight, str], iteration: Any
 ) -> None:
+    """Restore the arrays and the number of calls of an optimizer."""
     for name, parts in _parts(model).items():
         for weight, part in parts:
             part[...] = tensors[f"optimizer/{name}/{keys[weight]}"]
