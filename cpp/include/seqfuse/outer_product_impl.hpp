@@ -5,7 +5,7 @@
 // Traversal: x is transposed first, so that the sum over rows reads contiguous memory. The tile of gemm.hpp then computes
 // the product: its k is the row of x, its rows are the columns of x, and its columns are the gradients of gates. A row of
 // ones below the transposed x yields db from the same product.
-// Cost: sum multiply-add per row, column of x and gate.
+// Cost: one multiply-add per row, column of x and gate.
 #pragma once
 
 #include <vector>
@@ -48,7 +48,7 @@ struct OuterProduct {
   Index K;
   Index first, gates;
   const Index* gate;  // (gates,)
-  Rows<T> out;  // (K, at least gates * H)
+  Rows<T> out;        // (K, at least gates * H)
   T* bias;
 
   Index outputs() const { return K + (bias != nullptr ? 1 : 0); }
