@@ -15,9 +15,9 @@ TEST_CASE_TEMPLATE("rows are summed once whatever the threads", T, float, double
       sum_over_rows(N, kWidth, sums.data(), threads, [](Index n, T* to) {
         for (Index c = 0; c < kWidth; ++c) to[c] += static_cast<T>(n % 5 + c);
       });
-      Index of_rows = 0;
-      for (Index n = 0; n < N; ++n) of_rows += n % 5;
-      for (Index c = 0; c < kWidth; ++c) REQUIRE_EACH(sums[c] == static_cast<T>(1 + of_rows + N * c), "N %td", N);
+      Index row_sum = 0;
+      for (Index n = 0; n < N; ++n) row_sum += n % 5;
+      for (Index c = 0; c < kWidth; ++c) REQUIRE_EACH(sums[c] == static_cast<T>(1 + row_sum + N * c), "N %td", N);
     }
 }
 

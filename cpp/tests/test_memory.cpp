@@ -41,12 +41,12 @@ TEST_CASE("a moved buffer has its memory in one place") {
 }
 
 TEST_CASE("sizes beyond the address space are refused") {
-  constexpr Index kMost = std::numeric_limits<Index>::max();
-  for (const Index n : {Index{-1}, kMost, kMost / 8}) REQUIRE_THROWS_AS(Buffer<double>{n}, std::bad_alloc);
+  constexpr Index kMax = std::numeric_limits<Index>::max();
+  for (const Index n : {Index{-1}, kMax, kMax / 8}) REQUIRE_THROWS_AS(Buffer<double>{n}, std::bad_alloc);
   REQUIRE(checked_product({}) == 1);
   REQUIRE(checked_product({3, 0, 5}) == 0);
   REQUIRE(checked_product({3, 4, 5}) == 60);
-  REQUIRE_THROWS_AS(checked_product({kMost / 2, 3}), std::bad_alloc);
+  REQUIRE_THROWS_AS(checked_product({kMax / 2, 3}), std::bad_alloc);
 }
 
 }  // namespace
