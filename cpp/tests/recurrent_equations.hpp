@@ -1,4 +1,4 @@
-// The recurrent cells written out in double, unit by unit, for the tests to compare the kernels with.
+// Reference implementation of the recurrent cells in double, unit by unit. The tests compare the kernels with it.
 #pragma once
 
 #include <string>
@@ -56,7 +56,7 @@ class WrittenOut {
     return call_.runtime ? z * n + (1 - z) * p : z * p + (1 - z) * n;
   }
 
-  // Column (g, u) of x W + bx, and of v U + bh.
+  // Return column (g, u) of x W + bx, and of v U + bh.
   double x_gate(Index t, Index b, Index g, Index u) const {
     const Index width = call_.gates * call_.H, column = g * call_.H + u;
     double sum = in_.bx[size(column)];

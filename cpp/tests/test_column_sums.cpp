@@ -1,4 +1,4 @@
-// Sums over rows: every row is in them once, whatever the number of threads.
+// Tests that sums over rows contain every row once for any number of threads.
 #include "require.hpp"
 #include "seqfuse/column_sums_impl.hpp"
 
@@ -6,7 +6,7 @@ namespace seqfuse::tests {
 
 namespace {
 
-TEST_CASE_TEMPLATE("rows are summed once whatever the threads", T, float, double) {
+TEST_CASE_TEMPLATE("sum_over_rows adds every row once for any number of threads", T, float, double) {
   constexpr Index kWidth = 3 * kLine<T>;
   for (const Index N : {0, 1, 31, 32, 33, 1024, 1025, 2100})
     for (const int threads : {1, 2, 5}) {
