@@ -34,8 +34,8 @@ auto for_type_of(const py::array& array, F&& f) {
   return array.itemsize() == sizeof(double) ? f(double{}) : f(float{});
 }
 
-// Returns a pointer to the first element, or null for None. A pointer to non-const T requires a writeable array; Python has
-// checked that flag.
+// Returns a pointer to the first element, or null for None. A pointer to non-const T requires a writeable array; Python
+// has checked that flag.
 template <class T>
 T* pointer(const py::array& array) {
   return static_cast<T*>(const_cast<void*>(array.data()));

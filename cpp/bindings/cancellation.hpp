@@ -10,8 +10,8 @@
 
 namespace seqfuse::bindings {
 
-// Checks for Python signals at most every 50 ms. Signal handlers are user code, so they run in the caller's floating-point
-// environment.
+// Checks for Python signals at most every 50 ms. Signal handlers are user code, so they run in the caller's
+// floating-point environment.
 class SignalCheck {
  public:
   SignalCheck() { std::fegetenv(&caller_environment_); }
@@ -38,8 +38,8 @@ class SignalCheck {
   Clock::time_point next_ = Clock::now() + kInterval;
 };
 
-// Sets args.cancellation and calls kernel() without the GIL. If a signal handler cancelled the call, raises the handler's
-// exception.
+// Sets args.cancellation and calls kernel() without the GIL. If a signal handler cancelled the call, raises the
+// handler's exception.
 template <class Args, class Kernel>
 void run_interruptible(Args& args, Kernel&& kernel) {
   SignalCheck signals;

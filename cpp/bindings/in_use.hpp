@@ -1,4 +1,5 @@
-// Guard against concurrent use of objects with state, such as streams and caches. Two threads would mix their sequences.
+// Guard against concurrent use of objects with state, such as streams and caches. Two threads would mix their
+// sequences.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
-// The module seqfuse._kernels. It is compiled once for the baseline, and loads the kernel library of an instruction set.
+// The module seqfuse._kernels. It is compiled once for the baseline, and loads the kernel library of an instruction
+// set.
 #include "kernels.hpp"
 
 PYBIND11_MODULE(_kernels, module, pybind11::mod_gil_not_used()) {

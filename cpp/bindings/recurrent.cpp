@@ -25,8 +25,8 @@ std::pair<py::object, Steps<T>> new_steps(Index steps, Index batch, Index units,
   return {array, batch_first ? Steps<T>{pointer<T>(array), units, outer} : Steps<T>{pointer<T>(array), outer, units}};
 }
 
-// Copies a state, or writes zeros if `from` is empty. Without steps the final state equals the initial one, and so do their
-// gradients.
+// Copies a state, or writes zeros if `from` is empty. Without steps the final state equals the initial one, and so do
+// their gradients.
 template <class T>
 void copy_state(Rows<const T> from, Rows<T> to, Index batch, Index units) {
   for (Index b = 0; b < batch; ++b) {

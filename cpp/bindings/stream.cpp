@@ -1,7 +1,7 @@
 // Binds streams, which compute one step per call.
 //
-// The call itself takes most of the time of a small step. Arrays are therefore checked here, with as few instructions as
-// possible. Arrays that match exactly are used without conversion; all others are refused before the state changes.
+// The call itself takes most of the time of a small step. Arrays are therefore checked here, with as few instructions
+// as possible. Arrays that match exactly are used without conversion; all others are refused before the state changes.
 // seqfuse.functional.stream then converts them, or raises an error that explains the mismatch.
 #include "in_use.hpp"
 #include "kernels.hpp"
@@ -66,8 +66,8 @@ class PyStream {
 
  private:
   static constexpr Index kSize = sizeof(T);
-  // Steps with at least this many weights per gate release the GIL. Releasing and acquiring it costs 0.1 us; a step with
-  // I = H = 128 takes about 4 us.
+  // Steps with at least this many weights per gate release the GIL. Releasing and acquiring it costs 0.1 us; a step
+  // with I = H = 128 takes about 4 us.
   static constexpr Index kWorthTheGil = 32768;
 
   // Returns the rows of `object` if it is a (batch, last) array of T with contiguous and aligned rows, which must be

@@ -16,7 +16,8 @@ struct FieldName {
   }
 };
 
-// Returns the attribute `name` of the object. The name is interned once, so reading a slot is as fast as indexing a tuple.
+// Returns the attribute `name` of the object. The name is interned once, so reading a slot is as fast as indexing a
+// tuple.
 template <FieldName name>
 pybind11::object field(pybind11::handle object) {
   static PyObject* const interned = PyUnicode_InternFromString(name.text);

@@ -28,8 +28,8 @@ double best_time(double seconds, F&& f) {
   return best;
 }
 
-// Number of independent chains of multiply-adds. Twelve chains hide a latency of up to six cycles at two multiply-adds per
-// cycle. With their two operands they fit into 16 registers.
+// Number of independent chains of multiply-adds. Twelve chains hide a latency of up to six cycles at two multiply-adds
+// per cycle. With their two operands they fit into 16 registers.
 constexpr int kChains = 12;
 constexpr Index kSteps = 20'000;  // about 30 us, so that reading the clock is negligible
 
@@ -48,14 +48,14 @@ template <class T>
   for (int i = 0; i < kChains; ++i) x[i].store(inout + i * V::kSize);
 }
 
-// Numbers per block: eight packets of one stream. Two, four and eight streams and longer blocks were not faster, neither
-// from a cache nor from memory.
+// Numbers per block: eight packets of one stream. Two, four and eight streams and longer blocks were not faster,
+// neither from a cache nor from memory.
 constexpr Index kBlock = 8 * Vec<float>::kSize;
 constexpr Index kRound =
     Index(8) << 20;  // bytes per round: 30 us at 300 GB/s, which is long compared with the start of a team
 
-// Adds `blocks` blocks of data to inout (kBlock,). The dependency on the previous pass prevents the compiler from removing
-// passes.
+// Adds `blocks` blocks of data to inout (kBlock,). The dependency on the previous pass prevents the compiler from
+// removing passes.
 [[gnu::noinline]] void read(const float* data, Index blocks, float* inout) {
   using V = Vec<float>;
   V sum[8];

@@ -1,4 +1,5 @@
-// Compiles the dense layer, and the register tiles once per type. The other files of this folder only declare the tiles.
+// Compiles the dense layer, and the register tiles once per type. The other files of this folder only declare the
+// tiles.
 #include "seqfuse/dense_impl.hpp"
 #include "tiles.hpp"
 

@@ -1,5 +1,5 @@
-// Compiles the kernels that work along rows: softmax, cross-entropy, CTC and normalization. Most of the compile time goes
-// into the headers, so one file for all of them compiles faster than one file each.
+// Compiles the kernels that work along rows: softmax, cross-entropy, CTC and normalization. Most of the compile time
+// goes into the headers, so one file for all of them compiles faster than one file each.
 #include "seqfuse/cross_entropy_impl.hpp"
 #include "seqfuse/ctc_impl.hpp"
 #include "seqfuse/normalize_impl.hpp"

@@ -1,4 +1,5 @@
-// Declares the register tiles that products.cpp compiles. Compiling forty tiles in every file would triple the build time.
+// Declares the register tiles that products.cpp compiles. Compiling forty tiles in every file would triple the build
+// time.
 #pragma once
 
 #include "seqfuse/gemm.hpp"

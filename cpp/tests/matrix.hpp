@@ -31,7 +31,8 @@ Numbers<T> drawn(Index n, double scale, double seed) {
 }
 
 // An array (rows, columns) with `gap` elements between the rows. The gaps, the guard values at both ends and unwritten
-// elements are NaN. With AddressSanitizer there are no guard values at the ends, because it detects such accesses itself.
+// elements are NaN. With AddressSanitizer there are no guard values at the ends, because it detects such accesses
+// itself.
 template <class T>
 class Matrix {
  public:
@@ -85,7 +86,8 @@ class Matrix {
   Numbers<T> memory_;
 };
 
-// An exact value and its magnitude, the sum of the absolute values of its terms. Rounding errors are proportional to it.
+// An exact value and its magnitude, the sum of the absolute values of its terms. Rounding errors are proportional to
+// it.
 struct Sum {
   double value = 0, magnitude = 0;
 
@@ -123,8 +125,8 @@ void append(Numbers<T>& all, const Numbers<T>& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
 
-// Requires that run(threads), which returns all results of a call, returns the same bits for 1, 2 and 3 threads. The call
-// must be large enough for several threads.
+// Requires that run(threads), which returns all results of a call, returns the same bits for 1, 2 and 3 threads. The
+// call must be large enough for several threads.
 template <class F>
 void require_the_bits_of_one_thread(F&& run) {
   const auto expected = run(1);

@@ -30,7 +30,8 @@ std::vector<T> random_numbers(Index n) {
   return x;
 }
 
-// The order of summation of gemm.hpp: chains of multiply-adds from zero, cut at multiples of kSumBlock in k, added in order.
+// The order of summation of gemm.hpp: chains of multiply-adds from zero, cut at multiples of kSumBlock in k, added in
+// order.
 template <class T, class A, class B>
 T product(Index K, A&& a, B&& b) {
   using V = Vec<T>;

@@ -1,4 +1,5 @@
-// Tests of sums along rows: every number is added once, memory behind the row is not accessed, and lanes are added in halves.
+// Tests of sums along rows: every number is added once, memory behind the row is not accessed, and lanes are added in
+// halves.
 #include <cmath>
 #include <random>
 #include <vector>

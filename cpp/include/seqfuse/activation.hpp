@@ -1,8 +1,8 @@
 // Activation functions and their derivatives on packets.
 //
-// The cells are compiled with tanh and sigmoid (DefaultActivations). For any other choice, RuntimeActivations selects the
-// function with one switch per packet. It also returns the slope, which the tape keeps, so that the backward evaluates no
-// function. Both classes have the same methods:
+// The cells are compiled with tanh and sigmoid (DefaultActivations). For any other choice, RuntimeActivations selects
+// the function with one switch per packet. It also returns the slope, which the tape keeps, so that the backward
+// evaluates no function. Both classes have the same methods:
 //
 //   act.activation(a, slope), act.recurrent(a, slope)     f(clip(a)). Only RuntimeActivations writes the slope.
 //   act.unclipped(a, slope)                               the activation without the clip; the LSTM applies it to c
@@ -15,7 +15,8 @@
 
 namespace seqfuse {
 
-// Returns log(1 + e) for 0 <= e <= 1, computed as 2 atanh(s) with s = e / (2 + e) <= 1/3. It is accurate for small e, too.
+// Returns log(1 + e) for 0 <= e <= 1, computed as 2 atanh(s) with s = e / (2 + e) <= 1/3. It is accurate for small e,
+// too.
 template <class T>
 Vec<T> log1p_of_fraction(Vec<T> e) {
   using V = Vec<T>;

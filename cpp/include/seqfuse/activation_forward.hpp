@@ -6,8 +6,8 @@
 
 namespace seqfuse {
 
-// Computes y (n,) = f(a (n,)) and slope (n,) = f'(a). `slope` may be null. `y` may be the same array as `a`; otherwise the
-// arrays do not overlap.
+// Computes y (n,) = f(a (n,)) and slope (n,) = f'(a). `slope` may be null. `y` may be the same array as `a`; otherwise
+// the arrays do not overlap.
 template <class T>
 struct ActivationArgs {
   Index n = 0;

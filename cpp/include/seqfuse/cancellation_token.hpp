@@ -3,8 +3,8 @@
 
 namespace seqfuse {
 
-// Kernels call the token between pieces of work. If it returns true, the kernel is cancelled and returns false. Its outputs
-// are then undefined, but arrays that it accumulates into keep their values.
+// Kernels call the token between pieces of work. If it returns true, the kernel is cancelled and returns false. Its
+// outputs are then undefined, but arrays that it accumulates into keep their values.
 struct CancellationToken {
   bool (*ask)(void*) = nullptr;
   void* context = nullptr;

@@ -2,8 +2,8 @@
 //
 //     sums[c] += sum over n < N of row_n[c]
 //
-// Traversal: rows are summed in blocks of kRowsPerBlock. One thread sums all rows of a block, and the blocks are then added
-// in order. The result therefore has the same bits for any number of threads.
+// Traversal: rows are summed in blocks of kRowsPerBlock. One thread sums all rows of a block, and the blocks are then
+// added in order. The result therefore has the same bits for any number of threads.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,8 @@ inline constexpr Index kRowsPerBlock = 32, kBlocksPerGroup = 32;
 
 // Calls row(n, sums) for every n < N, and adds the sums over all rows to sums_inout (width,).
 //
-// row(n, sums) accumulates row n into `sums` (width,), an array of the calling thread. `width` is a multiple of kLine<T>.
-// It may be 0 if row() has nothing to sum.
+// row(n, sums) accumulates row n into `sums` (width,), an array of the calling thread. `width` is a multiple of
+// kLine<T>. It may be 0 if row() has nothing to sum.
 template <class T, class F>
 void sum_over_rows(Index N, Index width, T* sums_inout, int threads, F&& row) {
   const Index blocks = divide_up(N, kRowsPerBlock), group = std::min(blocks, kBlocksPerGroup);

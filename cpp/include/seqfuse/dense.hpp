@@ -6,8 +6,8 @@
 
 namespace seqfuse {
 
-// Computes y (N, O) = x (N, I) W (I, O) + b (O,). With `add`, computes y += x W + b. `b` may be null. `y` does not overlap
-// the inputs.
+// Computes y (N, O) = x (N, I) W (I, O) + b (O,). With `add`, computes y += x W + b. `b` may be null. `y` does not
+// overlap the inputs.
 template <class T>
 struct DenseForwardArgs {
   Index N = 0, I = 0, O = 0;

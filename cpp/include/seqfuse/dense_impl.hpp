@@ -1,8 +1,8 @@
 // Dense layer, forward and backward, built from panels, tiles and outer products.
 //
-// Traversal: the forward packs W once. Each thread then multiplies blocks of its rows that fit into the second-level cache
-// with all panels. The backward handles kDenseRows rows at a time: it transposes x and copies dy into chunks, then computes
-// dW and db as outer products and dx with the packed W^T.
+// Traversal: the forward packs W once. Each thread then multiplies blocks of its rows that fit into the second-level
+// cache with all panels. The backward handles kDenseRows rows at a time: it transposes x and copies dy into chunks,
+// then computes dW and db as outer products and dx with the packed W^T.
 // Cost: N * I * O multiply-adds for each of y, dx and dW.
 #pragma once
 
@@ -18,16 +18,16 @@ namespace detail {
 // Rows per block of the backward. Their transposed x and their copy of dy stay in the second-level cache.
 inline constexpr Index kDenseRows = 512;
 
-// Returns how many rows of K numbers fit into 256 KB, so that they stay in the second-level cache while they are multiplied
-// with all panels. The result is a multiple of the height of any tile. For (4096, 1024) times (1024, 256) the product
-// reaches 84 % of peak with such blocks, and 64 % if each panel is multiplied with all rows.
+// Returns how many rows of K numbers fit into 256 KB, so that they stay in the second-level cache while they are
+// multiplied with all panels. The result is a multiple of the height of any tile. For (4096, 1024) times (1024, 256)
+// the product reaches 84 % of peak with such blocks, and 64 % if each panel is multiplied with all rows.
 template <class T>
 Index rows_in_cache(Index K) {
   return std::clamp<Index>((Index(1) << 18) / (static_cast<Index>(sizeof(T)) * std::max<Index>(K, 1)) / 24, 4, 64) * 24;
 }
 
-// Computes the rows `share` of out (N, units) = from (N, K) times panels + b. With `add`, adds this to `out`. `b` may be null.
-// `from` has one pointer per row; `chunk` and `chunk_stride` are those of gemm::Terms. `out` has no aliases.
+// Computes the rows `share` of out (N, units) = from (N, K) times panels + b. With `add`, adds this to `out`. `b` may
+// be null. `from` has one pointer per row; `chunk` and `chunk_stride` are those of gemm::Terms. `out` has no aliases.
 template <class T>
 void multiply_rows(const gemm::Layout<T>& layout, const T* panels, const T* b, const T* const* from, Index K,
                    Index chunk, Index chunk_stride, Range share, Rows<T> out, bool add = false) {

@@ -1,5 +1,5 @@
-// Includes only the part of Eigen/Core that defines packets. Including all of Eigen/Core would slow down the compilation of
-// every kernel.
+// Includes only the part of Eigen/Core that defines packets. Including all of Eigen/Core would slow down the
+// compilation of every kernel.
 //
 // The order of the includes is that of Eigen/Core 3.4. For other versions of Eigen and other architectures, this file
 // includes Eigen/Core itself. Files may include Eigen/Core after this file.

@@ -1,4 +1,5 @@
-// The floating-point environment in which the kernels compute. This file does not depend on OpenMP or on compiler flags.
+// The floating-point environment in which the kernels compute. This file does not depend on OpenMP or on compiler
+// flags.
 #pragma once
 
 #if defined(__SSE2__)
@@ -11,7 +12,8 @@ namespace seqfuse::parallel {
 //
 // - rounding to nearest
 // - no exception traps
-// - denormal inputs and results are flushed to zero. Each would cost about a hundred cycles, and saturated gates produce
+// - denormal inputs and results are flushed to zero. Each would cost about a hundred cycles, and saturated gates
+// produce
 //   many of them.
 //
 // The destructor restores the caller's environment, including the exception flags that fetestexcept reads.

@@ -59,8 +59,8 @@ inline constexpr int kSingleRowPanels = 4;
 inline constexpr int kMaxTilePackets = 32;
 
 // The following three structures describe how the rows of a product are stored. Their for_each<MR>(done, n, f) calls
-// f(x) for the terms k = done .. done + n - 1 in order. x[r] contains term k of row r in all lanes. `done` is a multiple
-// of kSumBlock, and n <= kSumBlock.
+// f(x) for the terms k = done .. done + n - 1 in order. x[r] contains term k of row r in all lanes. `done` is a
+// multiple of kSumBlock, and n <= kSumBlock.
 
 // Contiguous rows. Row r is the K numbers at row[r].
 template <class T>
@@ -138,8 +138,9 @@ struct Columns {
   Index ld;
 };
 
-// Computes rows (MR, K) times columns (K, NB*NC packets) in registers. Calls f(r, v, sum) for each packet v of each row r
-// of the result. `sums` (MR, NB*NC, kSize) is aligned scratch, without aliases, for the sums of all blocks but the last.
+// Computes rows (MR, K) times columns (K, NB*NC packets) in registers. Calls f(r, v, sum) for each packet v of each row
+// r of the result. `sums` (MR, NB*NC, kSize) is aligned scratch, without aliases, for the sums of all blocks but the
+// last.
 template <class T, int MR, int NB, int NC, class Rows, class F>
 [[gnu::always_inline]] inline void multiply(const Rows& terms, const Columns<T>& columns, T* sums, F&& f) {
   using V = Vec<T>;
@@ -176,7 +177,8 @@ template <class T, int MR, int NB, int NC, class Rows, class F>
   }
 }
 
-// Computes sums (MR, NB*NC, kSize) = rows (MR, K) times columns (K, NB*NC packets). `sums` is aligned and has no aliases.
+// Computes sums (MR, NB*NC, kSize) = rows (MR, K) times columns (K, NB*NC packets). `sums` is aligned and has no
+// aliases.
 template <class T, int MR, int NB, int NC>
 [[gnu::noinline]] void tile(const Terms<T>& terms, const Columns<T>& columns, T* sums) {
   const auto store = [&](int r, int v, Vec<T> sum)
@@ -262,8 +264,8 @@ struct Layout {
 
   Index blocks() const { return divide_up(units, Vec<T>::kSize); }
   Index panels() const { return panels_of(blocks()); }
-  // Returns how many panels the first n blocks occupy, completely or in part. A shift replaces the division, which would
-  // be noticeable in the steps of a small cell.
+  // Returns how many panels the first n blocks occupy, completely or in part. A shift replaces the division, which
+  // would be noticeable in the steps of a small cell.
   Index panels_of(Index n) const { return (n + per_panel - 1) >> (per_panel >> 1); }
   // Blocks of units in panel p, and elements of panel p per k.
   Index blocks_of(Index p) const { return std::min<Index>(per_panel, blocks() - p * per_panel); }
@@ -273,9 +275,9 @@ struct Layout {
   Index size(Index K) const { return checked_product({blocks(), gates, Vec<T>::kSize, K}); }
 };
 
-// Multiplies `rows` rows with the panels that contain the blocks of `share`. Calls f(first block, number of blocks, first
-// row, number of rows, sums) for every tile. sums (rows, blocks * gates, kSize) is scratch that the next tile overwrites.
-// `share` begins and ends at the boundary of a panel.
+// Multiplies `rows` rows with the panels that contain the blocks of `share`. Calls f(first block, number of blocks,
+// first row, number of rows, sums) for every tile. sums (rows, blocks * gates, kSize) is scratch that the next tile
+// overwrites. `share` begins and ends at the boundary of a panel.
 //
 // The outer loop runs over panels and the inner loop over rows, so that a panel stays in the cache. The heights of the
 // tiles differ by one row at most.

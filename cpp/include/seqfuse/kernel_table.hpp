@@ -1,8 +1,8 @@
 // Interface of a kernel library (libseqfuse_<instruction set>.so): one C function that returns a table of all kernels.
 //
-// The libraries do not depend on Python. The caller loads the best library that the CPU supports and checks its version,
-// because the tables of other versions have other fields. Structures are passed by reference without conversion, so the
-// caller and the library must be compiled with the same compiler.
+// The libraries do not depend on Python. The caller loads the best library that the CPU supports and checks its
+// version, because the tables of other versions have other fields. Structures are passed by reference without
+// conversion, so the caller and the library must be compiled with the same compiler.
 #pragma once
 
 #include <cstdint>

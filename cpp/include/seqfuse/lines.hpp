@@ -1,5 +1,5 @@
-// Sums and maxima along rows, one cache line at a time. Results have the same bits on every instruction set, because the
-// order of the additions depends on the size of a cache line and not on the size of a packet.
+// Sums and maxima along rows, one cache line at a time. Results have the same bits on every instruction set, because
+// the order of the additions depends on the size of a cache line and not on the size of a packet.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,8 @@ struct WholeLine {
   void store(Line<T> line, T* row) const { line.store(row + c); }
 };
 
-// The last, incomplete line of a row: n < kLine numbers from column c on. Loading sets the remaining lanes to `fill`. Memory
-// behind the row is not accessed.
+// The last, incomplete line of a row: n < kLine numbers from column c on. Loading sets the remaining lanes to `fill`.
+// Memory behind the row is not accessed.
 template <class T>
 struct PartOfLine {
   Index c, n;
@@ -41,8 +41,8 @@ struct PartOfLine {
   }
 };
 
-// Calls f(line) for every line of a row of C numbers. `line` is a WholeLine, or a PartOfLine at the end of the row if kLine
-// does not divide C.
+// Calls f(line) for every line of a row of C numbers. `line` is a WholeLine, or a PartOfLine at the end of the row if
+// kLine does not divide C.
 template <class T, class F>
 [[gnu::always_inline]] inline void for_each_line(Index C, F&& f) {
   Index c = 0;
@@ -65,8 +65,8 @@ inline constexpr Index kChain = 64;
 
 // Returns n sums along a row of C numbers. add(line, sums) accumulates the terms of one line into n lines of sums.
 //
-// There are `ways` independent accumulators, a power of two. Line i uses accumulator i mod `ways`, so that an addition does
-// not wait for the previous one. The accumulators are added in halves at the end.
+// There are `ways` independent accumulators, a power of two. Line i uses accumulator i mod `ways`, so that an addition
+// does not wait for the previous one. The accumulators are added in halves at the end.
 template <class T, int n, int ways, class F>
 [[gnu::always_inline]] inline std::array<T, n> sums_of_lines(Index C, F&& add) {
   using Sums = std::array<Line<T>, n>;

@@ -15,21 +15,21 @@
 
 namespace seqfuse {
 
-// Bytes of one cache line, and of the widest packet. Padded axes are rounded up to this size on every instruction set, so
-// that the position of a term in a sum does not depend on the size of a packet.
+// Bytes of one cache line, and of the widest packet. Padded axes are rounded up to this size on every instruction set,
+// so that the position of a term in a sum does not depend on the size of a packet.
 inline constexpr Index kAlignment = 64;
 
-// Buffers of kHugeFrom bytes or more use huge pages. From this size on, the C library maps new pages for every allocation,
-// and the system clears huge pages faster. For a tape of 39 MB this saves 4 % of the forward. Smaller allocations reuse
-// freed memory, which is faster still.
+// Buffers of kHugeFrom bytes or more use huge pages. From this size on, the C library maps new pages for every
+// allocation, and the system clears huge pages faster. For a tape of 39 MB this saves 4 % of the forward. Smaller
+// allocations reuse freed memory, which is faster still.
 inline constexpr Index kHugePage = Index(1) << 21, kHugeFrom = Index(32) << 20;
 
 // Numbers of type T per cache line.
 template <class T>
 inline constexpr Index kLine = kAlignment / static_cast<Index>(sizeof(T));
 
-// Allocates n elements of `size` bytes, aligned to a cache line. Throws bad_alloc if the size overflows. The function is not
-// inlined, because kernels allocate dozens of buffers and would contain its code once for each.
+// Allocates n elements of `size` bytes, aligned to a cache line. Throws bad_alloc if the size overflows. The function
+// is not inlined, because kernels allocate dozens of buffers and would contain its code once for each.
 [[gnu::noinline]] inline void* allocate(Index n, Index size) {
   if (n < 0 || n > std::numeric_limits<Index>::max() / size - kAlignment) throw std::bad_alloc();
   const Index alignment = n * size < kHugeFrom ? kAlignment : kHugePage;

@@ -2,9 +2,9 @@
 //
 //     forward: a = x W + b   =>   dW = x^T da,  db = sum over rows of da
 //
-// Traversal: x is transposed first, so that the sum over rows reads contiguous memory. The tile of gemm.hpp then computes
-// the product: its k is the row of x, its rows are the columns of x, and its columns are the gradients of gates. A row of
-// ones below the transposed x yields db from the same product.
+// Traversal: x is transposed first, so that the sum over rows reads contiguous memory. The tile of gemm.hpp then
+// computes the product: its k is the row of x, its rows are the columns of x, and its columns are the gradients of
+// gates. A row of ones below the transposed x yields db from the same product.
 // Cost: one multiply-add per row, column of x and gate.
 #pragma once
 
@@ -54,8 +54,8 @@ struct OuterProduct {
   Index outputs() const { return K + (bias != nullptr ? 1 : 0); }
 };
 
-// Computes the share of one thread of an outer product over `rows` rows. All tiles of one group of columns are consecutive
-// tasks, so that these columns of `da` stay in the second-level cache while k runs.
+// Computes the share of one thread of an outer product over `rows` rows. All tiles of one group of columns are
+// consecutive tasks, so that these columns of `da` stay in the second-level cache while k runs.
 template <class T>
 void outer_product(const OuterProduct<T>& product, GateGradients<T>& da, Index rows, Index H, int thread, int team) {
   using V = Vec<T>;

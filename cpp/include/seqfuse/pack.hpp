@@ -23,8 +23,8 @@ void pack_columns(const Layout<T>& layout, const Index* column, Rows<const T> W,
   }
 }
 
-// Transposes a matrix: to[column][r] = row_of(r)[column] for r < rows and the columns in `columns`. Squares of packets are
-// transposed in registers, the remaining numbers one by one. `to` has no aliases.
+// Transposes a matrix: to[column][r] = row_of(r)[column] for r < rows and the columns in `columns`. Squares of packets
+// are transposed in registers, the remaining numbers one by one. `to` has no aliases.
 template <class T, class RowOf>
 void transpose_into(RowOf&& row_of, Index rows, Range columns, Rows<T> to) {
   constexpr Index kSize = Vec<T>::kSize;

@@ -71,8 +71,8 @@ inline int team_size(int threads) {
 #endif
 }
 
-// Calls f(thread, team). It is not inlined, because a compiler may move arithmetic across a change of the floating-point
-// environment, but not across a call.
+// Calls f(thread, team). It is not inlined, because a compiler may move arithmetic across a change of the
+// floating-point environment, but not across a call.
 template <class F>
 [[gnu::noinline]] void call(F& f, int thread, int team) {
   f(thread, team);

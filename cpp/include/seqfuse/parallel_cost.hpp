@@ -17,8 +17,8 @@ namespace seqfuse::parallel {
 
 // An amount of work. The unit is 1/40,960 ns of one core, which makes all rates below integers.
 //
-// Each rate was derived from a measurement: the smallest number of operations for which a second thread pays. That amount
-// of work takes about 10 us. A region of two threads costs about 2 us.
+// Each rate was derived from a measurement: the smallest number of operations for which a second thread pays. That
+// amount of work takes about 10 us. A region of two threads costs about 2 us.
 struct Work {
   Index cost = 0;
 
@@ -49,18 +49,19 @@ struct Work {
 // Smallest amount of work for which a second thread pays.
 inline constexpr Work kRegionPays = Work::multiply_adds(400'000);
 // Smallest step that is shared among threads. A barrier costs 0.2 us if all cores are idle. Sharing pays from 100,000
-// multiply-adds, which take 2.5 us with many rows. With one row they take 12 us (8 multiply-adds per ns), because reading
-// the weights limits the speed.
+// multiply-adds, which take 2.5 us with many rows. With one row they take 12 us (8 multiply-adds per ns), because
+// reading the weights limits the speed.
 inline constexpr Work kBarrierPays = Work::multiply_adds(100'000);
 // Smallest key head of attention that all threads share. Sharing adds two regions per head, a few us, and the threads
 // wait for each other.
 inline constexpr Work kSharingPays = Work::multiply_adds(Index(1) << 24);
 // Work between two cancellation checks: about 54 ms, which a user does not notice.
 //
-// A call is cut into pieces at the checks. If it accumulates into existing gradients and has several pieces, it sums the
-// pieces first and adds the sum once. The number of pieces can therefore change the last bit.
+// A call is cut into pieces at the checks. If it accumulates into existing gradients and has several pieces, it sums
+// the pieces first and adds the sum once. The number of pieces can therefore change the last bit.
 inline constexpr Work kBetweenChecks = Work::multiply_adds(Index(1) << 31);
-// Work between two checks that lie between the steps of one sequence: 5 ms. These checks do not cut the call into pieces.
+// Work between two checks that lie between the steps of one sequence: 5 ms. These checks do not cut the call into
+// pieces.
 inline constexpr Work kBetweenChecksOfSteps = Work::log_additions(Index(1) << 22);
 
 // Returns max_threads, or 1 if a second thread would not pay.

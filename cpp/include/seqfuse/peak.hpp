@@ -7,8 +7,8 @@ namespace seqfuse {
 
 // Returns true if the kernels were compiled with OpenMP.
 bool has_openmp();
-// Measures the multiply-add peak of the calling core in FLOP/s; one multiply-add counts as two. Returns the best of several
-// short rounds, which take `seconds` in total. There are at least three rounds.
+// Measures the multiply-add peak of the calling core in FLOP/s; one multiply-add counts as two. Returns the best of
+// several short rounds, which take `seconds` in total. There are at least three rounds.
 template <class T>
 double peak_flops(double seconds);
 

@@ -1,8 +1,8 @@
 // SIMD packets of numbers, and exp, tanh and sigmoid on packets. The only file that names Eigen::internal.
 //
-// A kernel written with Vec<T> compiles to SSE, AVX2, AVX-512 or NEON from one source. All instruction sets with a fused
-// multiply-add return the same bits: every fused operation is an explicit madd (the build sets -ffp-contract=off), and
-// the elementary functions below consist only of these operations, in a fixed order.
+// A kernel written with Vec<T> compiles to SSE, AVX2, AVX-512 or NEON from one source. All instruction sets with a
+// fused multiply-add return the same bits: every fused operation is an explicit madd (the build sets
+// -ffp-contract=off), and the elementary functions below consist only of these operations, in a fixed order.
 #pragma once
 
 #include <algorithm>
@@ -33,8 +33,8 @@ struct Vec {
   void store(T* p) const { packet::pstore(p, v); }
   void storeu(T* p) const { packet::pstoreu(p, v); }
 
-  // Load or store the first n lanes at p, or all lanes if n >= kSize. Memory from p + n on is not accessed. Loading sets
-  // the remaining lanes to zero.
+  // Load or store the first n lanes at p, or all lanes if n >= kSize. Memory from p + n on is not accessed. Loading
+  // sets the remaining lanes to zero.
   static Vec load_first(const T* p, Index n) { return n >= kSize ? loadu(p) : load_part(p, n); }
   void store_first(T* p, Index n) const { n >= kSize ? storeu(p) : store_part(p, n, v); }
   // Returns the first n lanes unchanged and zeros in the others, which may have contained NaN.
@@ -165,7 +165,8 @@ struct ExpConstants<double> {
 };
 
 // N packets that go through the same operations in an interleaved order. In a chain of dependent operations, each takes
-// about four cycles. N independent chains keep the core busy in the meantime, within the range of its out-of-order window.
+// about four cycles. N independent chains keep the core busy in the meantime, within the range of its out-of-order
+// window.
 template <class T, int N>
 struct Vecs {
   using Number = T;
@@ -208,8 +209,8 @@ struct Vecs {
     return each([&](int i) { return exp(a.v[i]); });
   }
 
-  // Reduces all lanes to one number with f(packet, packet). Each round combines the upper half of the lanes with the lower
-  // half. The order is the same on every instruction set.
+  // Reduces all lanes to one number with f(packet, packet). Each round combines the upper half of the lanes with the
+  // lower half. The order is the same on every instruction set.
   template <class F>
   T reduce(F&& f) const {
     Vec<T> packets[N];
@@ -317,8 +318,8 @@ template <class V>
   return madd(parts.p(), parts.s, parts.s);
 }
 
-// Returns tanh(x) = sign(x) (1 - e) / (1 + e) with e = exp(-2|x|). Numerator and denominator are rounded once each. They
-// are computed from expm1, so that no digits cancel near zero. The error is at most 1.96 ulp over all floats.
+// Returns tanh(x) = sign(x) (1 - e) / (1 + e) with e = exp(-2|x|). Numerator and denominator are rounded once each.
+// They are computed from expm1, so that no digits cancel near zero. The error is at most 1.96 ulp over all floats.
 //
 // The sign of the exponent matters: near zero, exp(+2|x|) + 1 is just above 2, where the rounding error is twice as
 // large, and the total error would be 2.57 ulp.
@@ -331,8 +332,8 @@ template <class T>
   const V s = parts.s, p = parts.p(), c = one - s;
   V numerator = c - s * p;
   if constexpr (sizeof(T) > sizeof(float)) {
-    // Avoids the rounding of p, with which the error was 2.02 ulp in tests. All floats were tested, which is not possible
-    // for doubles.
+    // Avoids the rounding of p, with which the error was 2.02 ulp in tests. All floats were tested, which is not
+    // possible for doubles.
     const V high = c - s * parts.r;
     numerator = high + ((c - high) - s * parts.r - s * (parts.r * parts.r * parts.q));
   }

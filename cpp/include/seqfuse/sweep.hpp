@@ -14,8 +14,8 @@ namespace seqfuse::gemm {
 
 inline constexpr int kSweepRows = 8;  // rows of W per pass
 
-// Continues the chains of sums (rows, columns) with the terms x[r][k] W[k] for k in [first, first + KR). x has one pointer
-// per row, to K numbers. `sums` has no aliases.
+// Continues the chains of sums (rows, columns) with the terms x[r][k] W[k] for k in [first, first + KR). x has one
+// pointer per row, to K numbers. `sums` has no aliases.
 template <class T, int KR>
 void sweep_rows(const T* const* x, Index rows, Index first, Rows<const T> W, Index columns, Rows<T> sums) {
   using V = Vec<T>;

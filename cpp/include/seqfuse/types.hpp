@@ -50,8 +50,8 @@ struct Range {
 constexpr Index divide_up(Index n, Index by) { return (n + by - 1) / by; }
 constexpr Index round_up(Index n, Index to) { return divide_up(n, to) * to; }
 
-// Divides n items into `parts` ranges and returns number `part`. If `parts` does not divide n, the first ranges have one
-// item more.
+// Divides n items into `parts` ranges and returns number `part`. If `parts` does not divide n, the first ranges have
+// one item more.
 constexpr Range share_of(Index n, int part, int parts) {
   const Index each = n / parts, more = n % parts;
   const Index begin = part * each + (part < more ? part : more);
