@@ -12,9 +12,9 @@ namespace seqfuse::parallel {
 //
 // - rounding to nearest
 // - no exception traps
-// - denormal inputs and results are flushed to zero. Each would cost about a hundred cycles, and saturated gates
-// produce
-//   many of them.
+// - denormal inputs and results are flushed to zero
+//
+// Each denormal number would cost about a hundred cycles, and saturated gates produce many of them.
 //
 // The destructor restores the caller's environment, including the exception flags that fetestexcept reads.
 class FlushDenormals {
