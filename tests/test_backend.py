@@ -88,7 +88,7 @@ def test_load_refuses_a_library_without_kernels(tmp_path):
         _kernels.load(str(tmp_path / "no.so"))
     maps = Path("/proc/self/maps").read_text().splitlines()
     libraries = [line.split()[-1] for line in maps if "libc.so" in line]
-    with pytest.raises(ImportError, match=r"does not hold version 1 of the kernels\. Install seqfuse again"):
+    with pytest.raises(ImportError, match=r"must be a kernel library of version 1\. Reinstall seqfuse"):
         _kernels.load(libraries[0])
 
 

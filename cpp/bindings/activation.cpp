@@ -1,4 +1,4 @@
-// Activations over a run of numbers.
+// Binds the elementwise activation functions.
 #include <string>
 
 #include "cancellation.hpp"
@@ -16,8 +16,9 @@ void activation_forward(const Kernels& self, const Array& a, const Array& y, con
     args.a = pointer<const T>(a);
     args.y = pointer<T>(y);
     args.slope = pointer<T>(slope);
-    if (!find_activation(name, args.f.kind)) throw py::value_error("there is no activation " + name);
-    args.f.alpha = static_cast<T>(alpha), args.f.beta = static_cast<T>(beta);
+    if (!find_activation(name, args.f.kind)) throw py::value_error("activation_forward: unknown activation " + name);
+    args.f.alpha = static_cast<T>(alpha);
+    args.f.beta = static_cast<T>(beta);
     args.threads = threads;
     run_released(self.of<T>().activation_forward, args);
   });
@@ -28,7 +29,8 @@ void activation_forward(const Kernels& self, const Array& a, const Array& y, con
 void bind_activation(KernelsClass& kernels) {
   using py::arg;
   kernels.def("activation_forward", &activation_forward, arg("a"), arg("y"), arg("slope"), arg("name"), arg("alpha"),
-              arg("beta"), arg("threads"), "Write y, which may be a, and slope, which may be None: flat arrays.");
+              arg("beta"), arg("threads"),
+              "Write y = f(a) and slope = f'(a), flat arrays. y may be the array a; slope may be None.");
 }
 
 }  // namespace seqfuse::bindings

@@ -1,4 +1,4 @@
-// From NumPy's arrays to the kernels' views, and back. seqfuse.functional has checked shapes and types.
+// Conversion between NumPy arrays and the views of the kernels. seqfuse.functional has checked shapes and types before.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -18,7 +18,7 @@ namespace seqfuse::bindings {
 inline bool is_array(PyObject* object) { return py::detail::npy_api::get().PyArray_Check_(object); }
 inline bool is_array_or_none(PyObject* object) { return object == Py_None || is_array(object); }
 
-// Arguments that are arrays, and arguments that may be None, with these types in signatures and stubs.
+// Argument types for arrays and for optional arrays. Signatures and stubs show them as NumPy types.
 class Array : public py::array {
  public:
   PYBIND11_OBJECT(Array, py::array, is_array)
@@ -28,13 +28,14 @@ class OptionalArray : public py::object {
   PYBIND11_OBJECT(OptionalArray, py::object, is_array_or_none)
 };
 
-// Calls f with a float or a double, according to the array's type.
+// Calls f(float{}) or f(double{}), according to the element type of the array.
 template <class F>
 auto for_type_of(const py::array& array, F&& f) {
   return array.itemsize() == sizeof(double) ? f(double{}) : f(float{});
 }
 
-// Pointers to const are read, pointers to T are written; Python has checked NumPy's flag. None becomes a null pointer.
+// Returns a pointer to the first element, or null for None. A pointer to non-const T requires a writeable array; Python
+// has checked that flag.
 template <class T>
 T* pointer(const py::array& array) {
   return static_cast<T*>(const_cast<void*>(array.data()));
@@ -44,6 +45,7 @@ T* pointer(const py::object& object) {
   return object.is_none() ? nullptr : pointer<T>(py::reinterpret_borrow<py::array>(object));
 }
 
+// The following functions return views of two-, three- and four-dimensional arrays. None becomes an empty view.
 template <class T>
 Rows<T> rows(const py::object& object) {
   if (object.is_none()) return {};
@@ -66,21 +68,21 @@ Heads<T> heads(const py::object& object) {
   return {pointer<T>(array), array.strides(0) / kSize, array.strides(1) / kSize, array.strides(2) / kSize};
 }
 
-// A new array in C order, uninitialized. Cheaper than numpy.empty and than py::array_t's own shape and strides.
+// Returns a new uninitialized array in C order. It is faster than numpy.empty and than the constructor of py::array_t.
 template <class T, std::size_t N>
 Array new_array(const std::array<Index, N>& shape) {
   auto& api = py::detail::npy_api::get();
   static PyObject* const descr = py::dtype::of<T>().release().ptr();
   Py_intptr_t dims[N];
   std::copy_n(shape.begin(), N, dims);
-  Py_INCREF(descr);  // stolen by the call
+  Py_INCREF(descr);  // the call steals this reference
   PyObject* array =
       api.PyArray_NewFromDescr_(api.PyArray_Type_, descr, static_cast<int>(N), dims, nullptr, nullptr, 0, nullptr);
   if (array == nullptr) throw py::error_already_set();
   return py::reinterpret_steal<Array>(array);
 }
 
-// A one-dimensional array that owns the buffer's memory.
+// Returns a one-dimensional array that takes ownership of the buffer's memory.
 template <class T>
 Array to_array(Buffer<T> buffer) {
   const Index size = buffer.size();

@@ -1,4 +1,4 @@
-// Long calls without the GIL that Ctrl-C can stop.
+// Runs kernels without the GIL, and cancels long calls on Ctrl-C.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -10,8 +10,8 @@
 
 namespace seqfuse::bindings {
 
-// Asks Python for signals at most every 50 ms. Signal handlers are the user's code, so they run in the floating-point
-// environment of the caller.
+// Checks for Python signals at most every 50 ms. Signal handlers are user code, so they run in the caller's
+// floating-point environment.
 class SignalCheck {
  public:
   SignalCheck() { std::fegetenv(&caller_environment_); }
@@ -38,7 +38,8 @@ class SignalCheck {
   Clock::time_point next_ = Clock::now() + kInterval;
 };
 
-// Calls kernel() without the GIL, args.cancellation set; raises what the signal handler raised if that stopped the call.
+// Sets args.cancellation and calls kernel() without the GIL. If a signal handler cancelled the call, raises the
+// handler's exception.
 template <class Args, class Kernel>
 void run_interruptible(Args& args, Kernel&& kernel) {
   SignalCheck signals;

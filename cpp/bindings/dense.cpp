@@ -1,4 +1,4 @@
-// The dense layer.
+// Binds the dense layer.
 #include "cancellation.hpp"
 #include "kernels.hpp"
 
@@ -49,12 +49,11 @@ void bind_dense(KernelsClass& kernels) {
   using py::arg;
   kernels
       .def("dense_forward", &dense_forward, arg("x"), arg("W"), arg("b"), arg("y"), arg("add"), arg("threads"),
-           "Write y (N, O) = b + x (N, I) W (I, O); with add, add x W to y and pass None for b.")
-      .def(
-          "dense_backward", &dense_backward, arg("x"), arg("W"), arg("dy"), arg("dx"), arg("dW"), arg("db"),
-          arg("accumulate"), arg("threads"),
-          "Write dx (may be None); add to dW and db (may be None). With accumulate these hold values already, and keep "
-          "them if Ctrl-C stops the call.");
+           "Write y (N, O) = x (N, I) W (I, O) + b. With add, add x W to y; b must be None.")
+      .def("dense_backward", &dense_backward, arg("x"), arg("W"), arg("dy"), arg("dx"), arg("dW"), arg("db"),
+           arg("accumulate"), arg("threads"),
+           "Write dx and add to dW and db; dx and db may be None. With accumulate, dW and db contain earlier gradients "
+           "and keep them if Ctrl-C cancels the call.");
 }
 
 }  // namespace seqfuse::bindings

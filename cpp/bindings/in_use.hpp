@@ -1,4 +1,5 @@
-// Objects with a state, such as streams and caches: two threads in one at once would mix their sequences.
+// Guard against concurrent use of objects with state, such as streams and caches. Two threads would mix their
+// sequences.
 #pragma once
 
 #include <atomic>
@@ -7,7 +8,7 @@
 
 namespace seqfuse::bindings {
 
-// Holds a flag while it lives; refuses where another thread has it.
+// Sets a flag until it is destroyed. Throws if another thread has set the flag.
 class InUse {
  public:
   InUse(std::atomic_flag& flag, const char* name) : flag_(flag) {

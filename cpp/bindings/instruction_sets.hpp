@@ -1,6 +1,6 @@
-// The table of instruction sets, and which of them this CPU and operating system can run.
+// The table of instruction sets, and which of them this CPU and operating system support.
 //
-// Compiled for the baseline: it runs before any code that needs more.
+// This file is compiled for the baseline, because it runs before the choice of an instruction set.
 #pragma once
 
 #include <vector>
@@ -9,15 +9,15 @@ namespace seqfuse {
 
 struct InstructionSet {
   const char* name;
-  const char* flags;  // the compiler's, for the kernels
-  bool has_fma;       // a fused multiply-add: sets that have one give equal bits
-  bool supported;     // can run here
+  const char* flags;  // compiler flags of the kernels
+  bool has_fma;       // has a fused multiply-add; all such sets return equal bits
+  bool supported;     // this CPU and operating system can run it
 };
 
-// In ascending order, the best last. __builtin_cpu_supports also asks whether the operating system saves the registers
-// (XGETBV). The rows are written by cpp/cmake/InstructionSets.cmake.
+// Returns all instruction sets in ascending order; the best is last. __builtin_cpu_supports also checks whether the
+// operating system saves the registers (XGETBV). cpp/cmake/InstructionSets.cmake writes the rows.
 inline std::vector<InstructionSet> instruction_sets() {
-#if defined(__x86_64__) && defined(__GNUC__)  // Clang defines both, too
+#if defined(__x86_64__) && defined(__GNUC__)  // Clang also defines both
   __builtin_cpu_init();
 #endif
   return {

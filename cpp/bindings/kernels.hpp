@@ -1,4 +1,5 @@
-// The Python class `Kernels`: the functions of one library of kernels, and what each file of this folder adds to it.
+// The Python class `Kernels`, which contains the functions of one kernel library, and the functions that add its
+// methods.
 #pragma once
 
 #include "arrays.hpp"
@@ -6,7 +7,8 @@
 
 namespace seqfuse::bindings {
 
-// The table of a loaded library. Libraries are never unloaded: OpenMP's threads and fork handlers may still run in them.
+// The table of a loaded library. Libraries are never unloaded, because OpenMP threads and fork handlers may still use
+// them.
 class Kernels {
  public:
   explicit Kernels(const KernelTable& table) : table_(&table) {}

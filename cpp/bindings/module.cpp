@@ -1,14 +1,15 @@
-// The module seqfuse._kernels: compiled once, for the baseline, it loads the library of an instruction set.
+// The module seqfuse._kernels. It is compiled once for the baseline, and loads the kernel library of an instruction
+// set.
 #include "kernels.hpp"
 
 PYBIND11_MODULE(_kernels, module, pybind11::mod_gil_not_used()) {
   using namespace seqfuse::bindings;
   module.doc() =
-      "Kernels of seqfuse for arrays that were checked: one type of number, native byte order, aligned,\n"
-      "contiguous last axis. Use `seqfuse.functional`, which checks and converts.\n\n"
-      "Shapes are in the symbols of the recurrent functions' docstrings. `valid` is None or bool (T, B) in\n"
-      "C order. Every function takes the number of threads last.";
-  // Local types are looked up first, which every call of a method does.
+      "Kernels of seqfuse. Arguments are not checked. Use `seqfuse.functional`, which checks and converts them.\n\n"
+      "All arrays of a call must have one element type, native byte order, alignment and a contiguous last\n"
+      "axis. The symbols in shapes are those of the recurrent functions. `valid` is None or a bool array\n"
+      "(T, B) in C order. The last argument of every function is the number of threads.";
+  // Every call of a method looks up the type, and pybind11 looks up module-local types first.
   KernelsClass kernels(module, "Kernels", pybind11::module_local(),
                        "The functions of one library of kernels; `load` returns it.");
   bind_library(module, kernels);

@@ -1,4 +1,4 @@
-// Packed weights of a cell in either type, owned by Python and shared with the streams made from them.
+// Packed weights of a cell, float or double. Python owns them and shares them with the streams that use them.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class PackedCell {
   template <class T>
   explicit PackedCell(PackedWeights<T> packed) : packed_(std::make_shared<const PackedWeights<T>>(std::move(packed))) {}
 
-  // Calls f with the shared_ptr<const PackedWeights<T>>.
+  // Calls f with a shared_ptr<const PackedWeights<T>>.
   template <class F>
   auto visit(F&& f) const {
     return std::visit(std::forward<F>(f), packed_);

@@ -1,4 +1,4 @@
-// The recurrent kernels: weights given for one call, or packed once (PackedCell).
+// Binds the recurrent kernels, with weights that are packed for one call or once (PackedCell).
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
@@ -17,7 +17,7 @@ namespace {
 using ResultTuple = py::typing::Tuple<AnyObject, Array, AnyObject, AnyObject>;  // y, h, c, saved
 using GradientTuple = py::typing::Tuple<AnyObject, Array, AnyObject>;           // dx, dh0, dc0
 
-// A new array with an entry per step and row, in the order of axes that the caller uses, and the kernels' view of it.
+// Returns a new array (steps, batch, units), or (batch, steps, units) with batch_first, and the kernels' view of it.
 template <class T>
 std::pair<py::object, Steps<T>> new_steps(Index steps, Index batch, Index units, bool batch_first) {
   const Array array = batch_first ? new_array<T, 3>({batch, steps, units}) : new_array<T, 3>({steps, batch, units});
@@ -25,7 +25,8 @@ std::pair<py::object, Steps<T>> new_steps(Index steps, Index batch, Index units,
   return {array, batch_first ? Steps<T>{pointer<T>(array), units, outer} : Steps<T>{pointer<T>(array), outer, units}};
 }
 
-// A sequence without steps or rows: the final state is the initial one, and so are their gradients.
+// Copies a state, or writes zeros if `from` is empty. Without steps the final state equals the initial one, and so do
+// their gradients.
 template <class T>
 void copy_state(Rows<const T> from, Rows<T> to, Index batch, Index units) {
   for (Index b = 0; b < batch; ++b) {
@@ -36,7 +37,7 @@ void copy_state(Rows<const T> from, Rows<T> to, Index batch, Index units) {
   }
 }
 
-// Runs the forward: (y, h, c, saved). `packed` makes the packed weights; it runs without the GIL.
+// Runs the forward and returns (y, h, c, saved). packed(T, B) returns the packed weights; it runs without the GIL.
 template <class T, class Packed>
 ResultTuple run_forward(const RecurrentKernels<T>& kernels, const PySequence& sequence, Index units, bool has_c,
                         bool need_y, std::optional<Index> checkpoint, int threads, Packed&& packed) {
@@ -48,8 +49,10 @@ ResultTuple run_forward(const RecurrentKernels<T>& kernels, const PySequence& se
   if (need_y) std::tie(y, args.y) = new_steps<T>(T_, B, units, batch_first);
   const py::object h = new_array<T, 2>({B, units});
   const py::object c = has_c ? py::object(new_array<T, 2>({B, units})) : py::none();
-  args.h = rows<T>(h), args.c = rows<T>(c);
-  args.checkpoint = checkpoint.value_or(0), args.threads = threads;
+  args.h = rows<T>(h);
+  args.c = rows<T>(c);
+  args.checkpoint = checkpoint.value_or(0);
+  args.threads = threads;
   if (T_ == 0 || B == 0) {
     copy_state<T>(args.sequence.h0, args.h, B, units);
     if (has_c) copy_state<T>(args.sequence.c0, args.c, B, units);
@@ -93,7 +96,9 @@ GradientTuple recurrent_backward(const Kernels& self, const PyTape& tape, const 
     const auto weights = read_weights<T>(kernels, cell, field<"_weights">(tape));
     BackwardArgs<T> args;
     args.tape = read_tape<T>(tape);
-    args.dy = steps<const T>(dy), args.dh = rows<const T>(dh), args.dc = rows<const T>(dc);
+    args.dy = steps<const T>(dy);
+    args.dh = rows<const T>(dh);
+    args.dc = rows<const T>(dc);
     read_gradients<T>(gradients, args);
     const Index T_ = args.tape.sequence.T_, B = args.tape.sequence.B;
     const bool batch_first = field<"batch_first">(field<"_sequence">(tape)).ptr() == Py_True;
@@ -102,8 +107,10 @@ GradientTuple recurrent_backward(const Kernels& self, const PyTape& tape, const 
     const py::object dh0 = new_array<T, 2>({B, weights.H});
     const bool has_c = field<"has_c">(cell).ptr() == Py_True;
     const py::object dc0 = has_c ? py::object(new_array<T, 2>({B, weights.H})) : py::none();
-    args.dh0 = rows<T>(dh0), args.dc0 = rows<T>(dc0);
-    args.added = accumulate, args.threads = threads;
+    args.dh0 = rows<T>(dh0);
+    args.dc0 = rows<T>(dc0);
+    args.added = accumulate;
+    args.threads = threads;
     if (T_ == 0 || B == 0) {
       copy_state<T>(args.dh, args.dh0, B, weights.H);
       if (has_c) copy_state<T>(args.dc, args.dc0, B, weights.H);
@@ -153,24 +160,26 @@ ResultTuple packed_forward(const PackedCell& self, const PySequence& sequence, b
 
 void bind_recurrent(py::module_& module, KernelsClass& kernels) {
   using py::arg;
-  py::class_<PackedCell>(module, "PackedCell", py::module_local(), "Weights of a cell, packed once; immutable.")
+  py::class_<PackedCell>(module, "PackedCell", py::module_local(), "Weights of a cell, packed once. Immutable.")
       .def("forward", &packed_forward, arg("sequence"), arg("has_c"), arg("need_y"), arg("threads"),
-           "Like Kernels.recurrent_forward, without a tape.")
-      .def("stream", &make_stream, arg("batch"), "A StreamFloat or StreamDouble with a state of zeros.");
+           "Run the forward as Kernels.recurrent_forward does, without a tape.")
+      .def("stream", &make_stream, arg("batch"), "Return a StreamFloat or StreamDouble with a zero state.");
   kernels
       .def("recurrent_forward", &recurrent_forward, arg("cell"), arg("weights"), arg("sequence"), arg("need_y"),
            arg("checkpoint"), arg("threads"),
-           "Return (y, h, c, saved), None for what there is not; y is (B, T, H) if the sequence is batch_first.\n"
-           "saved is what the backward reads:\n"
-           "all steps if checkpoint is 0, which needs y; the states before every k-th step if it is k;\n"
-           "nothing if it is None.")
+           "Return (y, h, c, saved).\n\n"
+           "y is (B, T, H) if the sequence is batch_first, and None without need_y. c is None for cells without a\n"
+           "cell state. saved is the array that the backward reads. With checkpoint 0 it contains all steps, which\n"
+           "requires y. With checkpoint k it contains the states before every k-th step. With checkpoint None it\n"
+           "is None.")
       .def("recurrent_backward", &recurrent_backward, arg("tape"), arg("dy"), arg("dh"), arg("dc"), arg("gradients"),
            arg("need_dx"), arg("accumulate"), arg("threads"),
-           "Return (dx, dh0, dc0); add to dW, dU, db and dpeephole of `gradients`. With accumulate these hold\n"
-           "values already, and keep them if Ctrl-C stops the call.")
+           "Return (dx, dh0, dc0) and add to dW, dU, db and dpeephole of `gradients`.\n\n"
+           "With accumulate, these contain earlier gradients and keep them if Ctrl-C cancels the call.")
       .def("recurrent_inspect", &recurrent_inspect, arg("tape"), arg("states"), arg("gates"), arg("threads"),
-           "Write the states after every step, and the gates: arrays (T, B, H) each, or empty lists.")
-      .def("pack", &pack, arg("cell"), arg("weights"), arg("threads"), "Pack the weights of a cell once.");
+           "Write the states after every step, and the gates. Both are lists of arrays (T, B, H) and may be empty.")
+      .def("pack", &pack, arg("cell"), arg("weights"), arg("threads"),
+           "Pack the weights of a cell and return a PackedCell.");
 }
 
 }  // namespace seqfuse::bindings

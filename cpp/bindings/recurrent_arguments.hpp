@@ -1,4 +1,4 @@
-// The dataclasses of seqfuse.functional that describe a recurrent call, read field by field into the kernels' structures.
+// Converts the dataclasses of seqfuse.functional that describe a recurrent call to the kernels' structures.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ template <class T>
 Activation<T> read_activation(py::handle activation) {
   Activation<T> to{};
   const auto name = field<"name">(activation).cast<std::string>();
-  if (!find_activation(name, to.kind)) throw py::value_error("there is no activation " + name);
+  if (!find_activation(name, to.kind)) throw py::value_error("recurrent: unknown activation " + name);
   to.alpha = static_cast<T>(field<"alpha">(activation).template cast<double>());
   to.beta = static_cast<T>(field<"beta">(activation).template cast<double>());
   return to;
@@ -24,7 +24,7 @@ const RecurrentKernels<T>& find_cell(const Kernels& kernels, const PyCell& cell)
   const char* text = PyUnicode_AsUTF8(name.ptr());
   if (text == nullptr) throw py::error_already_set();
   const auto* found = kernels.of<T>().find_recurrent_kernels(text);
-  if (found == nullptr) throw py::value_error(std::string("there is no cell ") + text);
+  if (found == nullptr) throw py::value_error(std::string("recurrent: unknown cell ") + text);
   return *found;
 }
 
@@ -32,7 +32,8 @@ template <class T>
 Weights<T> read_weights(const RecurrentKernels<T>& kernels, const PyCell& cell, const PyWeights& from) {
   Weights<T> to;
   const auto W = py::reinterpret_borrow<py::array>(field<"W">(from));
-  to.I = W.shape(0), to.H = W.shape(1) / kernels.gates;
+  to.I = W.shape(0);
+  to.H = W.shape(1) / kernels.gates;
   to.W = rows<const T>(W);
   const auto U = field<"U">(from);
   if (!U.is_none()) {
@@ -53,7 +54,10 @@ Weights<T> read_weights(const RecurrentKernels<T>& kernels, const PyCell& cell, 
   to.options.recurrent_activation = read_activation<T>(field<"recurrent_activation">(options));
   to.options.clip = static_cast<T>(field<"clip">(options).template cast<double>());
   const auto peephole = field<"peephole">(from);
-  if (!peephole.is_none()) to.options.peephole = true, to.parameters = rows<const T>(peephole);
+  if (!peephole.is_none()) {
+    to.options.peephole = true;
+    to.parameters = rows<const T>(peephole);
+  }
   return to;
 }
 
@@ -61,22 +65,25 @@ template <class T>
 Sequence<T> read_sequence(const PySequence& from) {
   Sequence<T> to;
   const auto x = py::reinterpret_borrow<py::array>(field<"x">(from));
-  to.T_ = x.shape(0), to.B = x.shape(1), to.x = steps<const T>(x);
+  to.T_ = x.shape(0);
+  to.B = x.shape(1);
+  to.x = steps<const T>(x);
   to.real = pointer<const unsigned char>(field<"valid">(from));
   to.reverse = field<"reverse">(from).ptr() == Py_True;
-  to.h0 = rows<const T>(field<"h0">(from)), to.c0 = rows<const T>(field<"c0">(from));
+  to.h0 = rows<const T>(field<"h0">(from));
+  to.c0 = rows<const T>(field<"c0">(from));
   to.recurrent_mask = rows<const T>(field<"recurrent_mask">(from));
   return to;
 }
 
-// The views are valid as long as Python's tape is.
+// Returns views of the arrays of Python's tape, which must outlive them.
 template <class T>
 Tape<T> read_tape(const PyTape& from) {
   return {read_sequence<T>(field<"_sequence">(from)), steps<const T>(field<"_y">(from)),
           pointer<const T>(field<"_saved">(from)), field<"_checkpoint">(from).cast<Index>()};
 }
 
-// The arrays that a backward adds to.
+// Sets the arrays into which a backward accumulates.
 template <class T>
 void read_gradients(const PyGradients& from, BackwardArgs<T>& to) {
   to.dW = rows<T>(field<"dW">(from));

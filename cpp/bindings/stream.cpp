@@ -1,6 +1,8 @@
-// Streams: one step per call. The call itself is most of a small step, so arrays are checked here, in the fewest
-// instructions: arrays that are exactly right are used in place, all others are refused before anything is done.
-// seqfuse.functional.stream then converts them, or raises an error that says what is wrong.
+// Binds streams, which compute one step per call.
+//
+// The call itself takes most of the time of a small step. Arrays are therefore checked here, with as few instructions
+// as possible. Arrays that match exactly are used without conversion; all others are refused before the state changes.
+// seqfuse.functional.stream then converts them, or raises an error that explains the mismatch.
 #include "in_use.hpp"
 #include "kernels.hpp"
 #include "packed_cell.hpp"
@@ -64,12 +66,13 @@ class PyStream {
 
  private:
   static constexpr Index kSize = sizeof(T);
-  // From this many weights per gate, a step releases the GIL: releasing and acquiring it
-  // costs 0.1 us, a step at I = H = 128 about 4 us.
+  // Steps with at least this many weights per gate release the GIL. Releasing and acquiring it costs 0.1 us; a step
+  // with I = H = 128 takes about 4 us.
   static constexpr Index kWorthTheGil = 32768;
 
-  // A (batch, last) array of T, its rows contiguous and aligned, and writeable where they are written. NumPy's own
-  // float32 is one object, but what was unpickled has another; and the stride of an axis of length 1 may be anything.
+  // Returns the rows of `object` if it is a (batch, last) array of T with contiguous and aligned rows, which must be
+  // writeable for a non-const Element. Throws otherwise. NumPy's native dtypes are single objects, but unpickled arrays
+  // refer to an equivalent object. The stride of an axis of length 1 may have any value.
   template <class Element>
   Rows<Element> exactly(const py::object& object, Index last) const {
     using Flags = py::detail::npy_api::constants;
@@ -84,7 +87,7 @@ class PyStream {
           (fields->descr == native || py::detail::npy_api::get().PyArray_EquivTypes_(fields->descr, native)))
         return {pointer<Element>(array), fields->strides[0] / kSize};
     }
-    throw py::value_error("not exactly what a step takes");
+    throw py::value_error("step: x and out must have the exact shape, type and layout of the stream");
   }
 
   Array copy_of(Rows<T> from) const {
@@ -110,13 +113,14 @@ class PyStream {
 template <class T>
 void bind_stream_of(py::module_& module, const char* name) {
   py::class_<PyStream<T>>(module, name, py::module_local(),
-                          "One step of a recurrence per call; the state stays inside.")
+                          "Recurrent cell with an internal state that computes one step per call.")
       .def("step", &PyStream<T>::step, py::arg("x"), py::arg("out"),
-           "Take one step; TypeError or ValueError, with nothing done, for arrays that are not exactly as needed.")
-      .def("h", &PyStream<T>::h, "A copy of the hidden state.")
-      .def("c", &PyStream<T>::c, "A copy of the cell state; None without one.")
+           "Compute one step. Raise ValueError, without changing the state, if an array does not match exactly.")
+      .def("h", &PyStream<T>::h, "Return a copy of the hidden state.")
+      .def("c", &PyStream<T>::c, "Return a copy of the cell state, or None if the cell has none.")
       .def("set", &PyStream<T>::set, py::arg("h"), py::arg("c"))
-      .def("reset", &PyStream<T>::reset, py::arg("rows"), "Set rows (int64) to zeros; None: all.")
+      .def("reset", &PyStream<T>::reset, py::arg("rows"),
+           "Set the states of the given rows (int64), or of all rows if None, to zero.")
       .def("copy", &PyStream<T>::copy);
 }
 

@@ -1,4 +1,4 @@
-// The Python structures that the kernels take: dataclasses and named tuples, whose fields are read by name.
+// Argument types for dataclasses and named tuples of Python. Their fields are read by name.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -16,7 +16,8 @@ struct FieldName {
   }
 };
 
-// object.name; the name is interned once, which makes a slot as fast to read as a tuple's entry.
+// Returns the attribute `name` of the object. The name is interned once, so reading a slot is as fast as indexing a
+// tuple.
 template <FieldName name>
 pybind11::object field(pybind11::handle object) {
   static PyObject* const interned = PyUnicode_InternFromString(name.text);
@@ -29,7 +30,7 @@ inline bool is_structure(PyObject*) { return true; }
 
 }  // namespace seqfuse::bindings
 
-// An argument type `Name` for instances of a Python class, which signatures and stubs name.
+// Defines an argument type `Name` for instances of a Python class. Signatures and stubs show the name of the class.
 #define SEQFUSE_STRUCTURE(Name, python_class)                          \
   namespace seqfuse::bindings {                                        \
   class Name : public pybind11::object {                               \

@@ -1,7 +1,9 @@
-# Where the build requirements lie. In an isolated build the outer environment's site-packages stand first on
-# CMAKE_PREFIX_PATH, and cmeel-eigen lies where no search looks: so the Python that runs the build is asked.
+# Finds pybind11 and Eigen with the Python that runs the build.
+#
+# CMake's own search is not enough. In an isolated build, CMAKE_PREFIX_PATH begins with the site-packages of the outer
+# environment, and cmeel-eigen installs Eigen in a folder that CMake does not search.
 
-# Sets `out` to `path` inside the installed distribution `name`, or to nothing where it is not installed.
+# Sets `out` to `path` inside the installed distribution `name`, or to an empty string if it is not installed.
 function(seqfuse_locate_package out name path)
   execute_process(
     COMMAND ${Python_EXECUTABLE} -c
@@ -18,7 +20,7 @@ endfunction()
 
 if(SEQFUSE_BUILD_PYTHON)
   seqfuse_locate_package(_pybind11 pybind11 pybind11/share/cmake/pybind11)
-  if(_pybind11)  # forced: the build folder of an editable build outlives the isolated environment that it was found in
+  if(_pybind11)  # forced, because the build folder of an editable build outlives its isolated environment
     set(pybind11_DIR "${_pybind11}" CACHE PATH "Folder of pybind11Config.cmake" FORCE)
   endif()
   find_package(pybind11 3.0.1 CONFIG REQUIRED)

@@ -1,3 +1,4 @@
+// Compiles attention and its key cache in float.
 #include "seqfuse/attention_backward_impl.hpp"
 #include "seqfuse/attention_forward_impl.hpp"
 #include "seqfuse/key_cache_impl.hpp"

@@ -1,4 +1,4 @@
-// The one symbol that a library of kernels exports.
+// Defines seqfuse_kernel_table, the only symbol that a kernel library exports.
 #include "seqfuse/kernel_table.hpp"
 
 #include "seqfuse/peak.hpp"

@@ -1,4 +1,4 @@
-// Measures the machine with the packets that the kernels are made of.
+// Measures the peak performance of this machine with the packets that the kernels use.
 #include "seqfuse/peak.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-// The shortest time that f takes, of as many rounds as fit into `seconds` and of three at least.
+// Returns the shortest time of f in seconds. Repeats f for `seconds` seconds, but at least three times.
 template <class F>
 double best_time(double seconds, F&& f) {
   double best = std::numeric_limits<double>::infinity();
@@ -28,11 +28,12 @@ double best_time(double seconds, F&& f) {
   return best;
 }
 
-// Twelve chains hide a latency of up to six cycles at two multiply-adds a cycle, and fit into 16
-// registers with their two operands.
+// Number of independent chains of multiply-adds. Twelve chains hide a latency of up to six cycles at two multiply-adds
+// per cycle. With their two operands they fit into 16 registers.
 constexpr int kChains = 12;
-constexpr Index kSteps = 20'000;  // about 30 us: a clock costs nothing beside it
+constexpr Index kSteps = 20'000;  // about 30 us, so that reading the clock is negligible
 
+// Performs kSteps multiply-adds x = x * factor + term on each of the numbers inout (kChains, kSize).
 template <class T>
 [[gnu::noinline]] void multiply_add(T factor, T term, T* inout) {
   using V = Vec<T>;
@@ -47,11 +48,14 @@ template <class T>
   for (int i = 0; i < kChains; ++i) x[i].store(inout + i * V::kSize);
 }
 
-// One stream of eight packets: two, four and eight streams, and more packets, are no faster from any cache or from memory.
+// Numbers per block: eight packets of one stream. Two, four and eight streams and longer blocks were not faster,
+// neither from a cache nor from memory.
 constexpr Index kBlock = 8 * Vec<float>::kSize;
-constexpr Index kRound = Index(8) << 20;  // bytes of a round: 30 us at 300 GB/s, in which a team has started
+constexpr Index kRound =
+    Index(8) << 20;  // bytes per round: 30 us at 300 GB/s, which is long compared with the start of a team
 
-// Adds the blocks to those of `inout`, so that no pass over them is like the one before and none is left out.
+// Adds `blocks` blocks of data to inout (kBlock,). The dependency on the previous pass prevents the compiler from
+// removing passes.
 [[gnu::noinline]] void read(const float* data, Index blocks, float* inout) {
   using V = Vec<float>;
   V sum[8];
@@ -84,17 +88,18 @@ double read_bandwidth(Index bytes, int threads, double seconds) {
   const Index blocks = (bytes - 1) / (kBlock * static_cast<Index>(sizeof(float))) + 1;
   const Index size = checked_product({blocks, kBlock, static_cast<Index>(sizeof(float))});
   Buffer<float> buffer(blocks * kBlock);
-  parallel::run(threads, [&](int thread, int team) {  // who reads it touches it first: its pages are near
-    const Range share = share_of(blocks, thread, team);
-    std::fill(buffer.data() + share.begin * kBlock, buffer.data() + share.end * kBlock, 0.0f);
-  });
+  parallel::run(threads,
+                [&](int thread, int team) {  // the reader touches its share first, so that the pages are local to it
+                  const Range share = share_of(blocks, thread, team);
+                  std::fill(buffer.data() + share.begin * kBlock, buffer.data() + share.end * kBlock, 0.0f);
+                });
   const Index passes = divide_up(kRound, size);
   const double best = best_time(seconds, [&] {
     parallel::run(threads, [&](int thread, int team) {
       const Range share = share_of(blocks, thread, team);
       alignas(64) float sum[kBlock] = {};
       for (Index pass = 0; pass < passes; ++pass) read(buffer.data() + share.begin * kBlock, share.size(), sum);
-      [[maybe_unused]] volatile float wanted = sum[0];  // or a compiler might leave the passes out
+      [[maybe_unused]] volatile float result = sum[0];  // prevents the compiler from removing the passes
     });
   });
   return static_cast<double>(size * passes) / best;

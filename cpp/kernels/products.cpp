@@ -1,4 +1,5 @@
-// The register tiles, compiled once per type, which every other file of this folder only declares; and the dense layer.
+// Compiles the dense layer, and the register tiles once per type. The other files of this folder only declare the
+// tiles.
 #include "seqfuse/dense_impl.hpp"
 #include "tiles.hpp"
 

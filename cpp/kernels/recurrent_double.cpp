@@ -1,4 +1,4 @@
-// All cells in double: the list in cells.hpp is what is compiled.
+// Compiles all recurrent cells in double. cells.hpp contains the list of cells.
 #include "seqfuse/recurrent_kernels_impl.hpp"
 #include "tiles.hpp"
 

@@ -1,4 +1,4 @@
-// All cells in float: the list in cells.hpp is what is compiled.
+// Compiles all recurrent cells in float. cells.hpp contains the list of cells.
 #include "seqfuse/recurrent_kernels_impl.hpp"
 #include "tiles.hpp"
 

@@ -1,4 +1,5 @@
-// Says that the tiles are compiled elsewhere (products.cpp): forty of them in every file would triple the build.
+// Declares the register tiles that products.cpp compiles. Compiling forty tiles in every file would triple the build
+// time.
 #pragma once
 
 #include "seqfuse/gemm.hpp"

@@ -1,4 +1,4 @@
-// Every elementary function over an array, denormals flushed as in a kernel.
+// Applies an elementary function to an array, with denormals flushed as in a kernel.
 #pragma once
 
 #include "seqfuse/parallel.hpp"

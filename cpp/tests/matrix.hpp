@@ -21,7 +21,7 @@ inline std::size_t size(Index n) { return static_cast<std::size_t>(n); }
 template <class T>
 constexpr double kEpsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
 
-// Between -scale and scale, without a period.
+// Returns n non-periodic numbers between -scale and scale.
 template <class T>
 Numbers<T> drawn(Index n, double scale, double seed) {
   Numbers<T> numbers(size(n));
@@ -30,8 +30,9 @@ Numbers<T> drawn(Index n, double scale, double seed) {
   return numbers;
 }
 
-// (rows, columns), `gap` elements between the rows. Gaps, both ends and numbers that nobody has written are NaN. Under
-// AddressSanitizer there are no ends: it watches them itself.
+// An array (rows, columns) with `gap` elements between the rows. The gaps, the guard values at both ends and unwritten
+// elements are NaN. With AddressSanitizer there are no guard values at the ends, because it detects such accesses
+// itself.
 template <class T>
 class Matrix {
  public:
@@ -85,34 +86,38 @@ class Matrix {
   Numbers<T> memory_;
 };
 
-// An exact value, and what its rounding errors are proportional to: the sum of the absolute values of its terms.
+// An exact value and its magnitude, the sum of the absolute values of its terms. Rounding errors are proportional to
+// it.
 struct Sum {
   double value = 0, magnitude = 0;
 
   Sum() = default;
   explicit Sum(double exact) : value(exact), magnitude(std::abs(exact)) {}
   Sum(double exact, double of) : value(exact), magnitude(of) {}
-  void add(double term) { value += term, magnitude += std::abs(term); }
+  void add(double term) {
+    value += term;
+    magnitude += std::abs(term);
+  }
 };
 
-// Each number is off by at most so many roundings of its magnitude.
+// Requires that the error of each number is at most `roundings` * epsilon * magnitude.
 template <class T>
-void require_close(const Numbers<T>& got, const std::vector<Sum>& wanted, double roundings, const char* name) {
-  REQUIRE(got.size() == wanted.size());
+void require_close(const Numbers<T>& got, const std::vector<Sum>& expected, double roundings, const char* name) {
+  REQUIRE(got.size() == expected.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const double allowed = roundings * kEpsilon<T> * wanted[i].magnitude;
+    const double allowed = roundings * kEpsilon<T> * expected[i].magnitude;
     const auto one = static_cast<double>(got[i]);
-    REQUIRE_EACH(one == wanted[i].value || std::abs(one - wanted[i].value) <= allowed,
-                 "%s[%zu], %zu bytes: %.17g, not %.17g within %g", name, i, sizeof(T), one, wanted[i].value, allowed);
+    REQUIRE_EACH(one == expected[i].value || std::abs(one - expected[i].value) <= allowed,
+                 "%s[%zu], %zu bytes: %.17g, not %.17g within %g", name, i, sizeof(T), one, expected[i].value, allowed);
   }
 }
 
 template <class T>
-void require_same_bits(const Numbers<T>& got, const Numbers<T>& wanted, const char* name) {
-  REQUIRE(got.size() == wanted.size());
+void require_same_bits(const Numbers<T>& got, const Numbers<T>& expected, const char* name) {
+  REQUIRE(got.size() == expected.size());
   for (std::size_t i = 0; i < got.size(); ++i)
-    REQUIRE_EACH(std::memcmp(&got[i], &wanted[i], sizeof(T)) == 0, "%s[%zu], %zu bytes: %.17g, not %.17g", name, i,
-                 sizeof(T), static_cast<double>(got[i]), static_cast<double>(wanted[i]));
+    REQUIRE_EACH(std::memcmp(&got[i], &expected[i], sizeof(T)) == 0, "%s[%zu], %zu bytes: %.17g, not %.17g", name, i,
+                 sizeof(T), static_cast<double>(got[i]), static_cast<double>(expected[i]));
 }
 
 template <class T>
@@ -120,14 +125,15 @@ void append(Numbers<T>& all, const Numbers<T>& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
 
-// run(threads) gives all results of a call, of a size that several threads share.
+// Requires that run(threads), which returns all results of a call, returns the same bits for 1, 2 and 3 threads. The
+// call must be large enough for several threads.
 template <class F>
 void require_the_bits_of_one_thread(F&& run) {
-  const auto wanted = run(1);
-  for (const int threads : {2, 3}) require_same_bits(run(threads), wanted, threads == 2 ? "of two" : "of three");
+  const auto expected = run(1);
+  for (const int threads : {2, 3}) require_same_bits(run(threads), expected, threads == 2 ? "of two" : "of three");
 }
 
-// Sizes around the edges of every packet and line.
+// Sizes around the sizes of packets and cache lines.
 inline constexpr Index kNastySizes[] = {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33};
 
 }  // namespace seqfuse::tests

@@ -1,4 +1,4 @@
-// The recurrent cells written out in double, unit by unit, for the tests to compare the kernels with.
+// Reference implementation of the recurrent cells in double, unit by unit. The tests compare the kernels with it.
 #pragma once
 
 #include <string>
@@ -56,15 +56,15 @@ class WrittenOut {
     return call_.runtime ? z * n + (1 - z) * p : z * p + (1 - z) * n;
   }
 
-  // Column (g, u) of x W + bx, and of v U + bh.
-  double of_x(Index t, Index b, Index g, Index u) const {
+  // Return column (g, u) of x W + bx, and of v U + bh.
+  double x_gate(Index t, Index b, Index g, Index u) const {
     const Index width = call_.gates * call_.H, column = g * call_.H + u;
     double sum = in_.bx[size(column)];
     for (Index i = 0; i < call_.I; ++i)
       sum += in_.x[size((t * call_.B + b) * call_.I + i)] * in_.W[size(i * width + column)];
     return sum;
   }
-  double of_h(const Numbers<double>& v, Index g, Index u) const {
+  double h_gate(const Numbers<double>& v, Index g, Index u) const {
     const Index width = call_.gates * call_.H, column = g * call_.H + u;
     double sum = in_.bh[size(column)];
     for (Index k = 0; !in_.U.empty() && k < call_.H; ++k) sum += v[size(k)] * in_.U[size(k * width + column)];
@@ -77,7 +77,7 @@ class WrittenOut {
     const Numbers<double> p(h, h + H);
     Numbers<double> masked = p, reset(size(H));
     for (Index u = 0; call_.sequence && u < H; ++u) masked[size(u)] *= call_.mask[size(b * H + u)];
-    const auto a = [&](Index g, Index u) { return of_x(t, b, g, u) + of_h(masked, g, u); };
+    const auto a = [&](Index g, Index u) { return x_gate(t, b, g, u) + h_gate(masked, g, u); };
     if (call_.cell == "gru_reset_before")
       for (Index u = 0; u < H; ++u) reset[size(u)] = sigmoid(a(1, u)) * masked[size(u)];
     for (Index u = 0; u < H; ++u) {
@@ -90,10 +90,10 @@ class WrittenOut {
       }
       if (call_.cell == "gru") {
         const double r = sigmoid(a(1, u));
-        h[u] = update(sigmoid(a(0, u)), f(of_x(t, b, 2, u) + r * of_h(masked, 2, u)), p[size(u)]);
+        h[u] = update(sigmoid(a(0, u)), f(x_gate(t, b, 2, u) + r * h_gate(masked, 2, u)), p[size(u)]);
       }
       if (call_.cell == "gru_reset_before")
-        h[u] = update(sigmoid(a(0, u)), f(of_x(t, b, 2, u) + of_h(reset, 2, u)), p[size(u)]);
+        h[u] = update(sigmoid(a(0, u)), f(x_gate(t, b, 2, u) + h_gate(reset, 2, u)), p[size(u)]);
       if (call_.cell == "mingru") {
         const double z = sigmoid(a(0, u));
         h[u] = z * f(a(1, u)) + (1 - z) * p[size(u)];

@@ -1,4 +1,4 @@
-// Every activation by its name, and its slope: written out in double, by any number of threads.
+// Compares every activation and its slope with formulas in double, and tests in-place calls, NaN and threads.
 #include "seqfuse/activation_forward.hpp"
 
 #include "matrix.hpp"
@@ -56,7 +56,8 @@ Results<T> run(const Function& f, const Matrix<T>& a, Index n, int threads) {
   return {y.numbers(), slope.numbers()};
 }
 
-TEST_CASE_TEMPLATE("activations and slopes are those written out, in place and without slopes too", T, float, double) {
+TEST_CASE_TEMPLATE("activations and slopes agree with the formulas, also in place and without slopes", T, float,
+                   double) {
   for (const Function& f : kFunctions)
     for (const Index n : {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 1000}) {
       const Matrix<T> a(1, n, 0, 5, 0.1);
@@ -76,19 +77,19 @@ TEST_CASE_TEMPLATE("activations and slopes are those written out, in place and w
     }
 }
 
-TEST_CASE("a function that does not exist is not found") {
+TEST_CASE("find_activation returns false for unknown names") {
   ActivationKind kind;
   REQUIRE_FALSE(find_activation("tan", kind));
   REQUIRE_FALSE(find_activation("", kind));
 }
 
-TEST_CASE_TEMPLATE("NaN passes through every activation", T, float, double) {
+TEST_CASE_TEMPLATE("every activation of NaN is NaN", T, float, double) {
   Matrix<T> a(1, 1);
   a.fill(std::numeric_limits<T>::quiet_NaN());
   for (const Function& f : kFunctions) REQUIRE_EACH(std::isnan(run(f, a, 1, 1).y[0]), "%s", f.name);
 }
 
-TEST_CASE_TEMPLATE("activations have the bits of one thread", T, float, double) {
+TEST_CASE_TEMPLATE("activations have the same bits for any number of threads", T, float, double) {
   constexpr Index kN = 100'003;
   const Matrix<T> a(1, kN, 0, 5, 0.1);
   for (const Function& f : kFunctions)

@@ -1,4 +1,4 @@
-// Sums over rows: every row is in them once, whatever the number of threads.
+// Tests that sums over rows contain every row once for any number of threads.
 #include "require.hpp"
 #include "seqfuse/column_sums_impl.hpp"
 
@@ -6,7 +6,7 @@ namespace seqfuse::tests {
 
 namespace {
 
-TEST_CASE_TEMPLATE("rows are summed once whatever the threads", T, float, double) {
+TEST_CASE_TEMPLATE("sum_over_rows adds every row once for any number of threads", T, float, double) {
   constexpr Index kWidth = 3 * kLine<T>;
   for (const Index N : {0, 1, 31, 32, 33, 1024, 1025, 2100})
     for (const int threads : {1, 2, 5}) {
@@ -15,9 +15,9 @@ TEST_CASE_TEMPLATE("rows are summed once whatever the threads", T, float, double
       sum_over_rows(N, kWidth, sums.data(), threads, [](Index n, T* to) {
         for (Index c = 0; c < kWidth; ++c) to[c] += static_cast<T>(n % 5 + c);
       });
-      Index of_rows = 0;
-      for (Index n = 0; n < N; ++n) of_rows += n % 5;
-      for (Index c = 0; c < kWidth; ++c) REQUIRE_EACH(sums[c] == static_cast<T>(1 + of_rows + N * c), "N %td", N);
+      Index row_sum = 0;
+      for (Index n = 0; n < N; ++n) row_sum += n % 5;
+      for (Index c = 0; c < kWidth; ++c) REQUIRE_EACH(sums[c] == static_cast<T>(1 + row_sum + N * c), "N %td", N);
     }
 }
 

@@ -1,4 +1,4 @@
-// Dense layers: the product and its gradients written out in double, nothing beside the outputs, any number of threads.
+// Compares the dense layer and its gradients with simple loops in double, for any strides and number of threads.
 #include "seqfuse/dense.hpp"
 
 #include "matrix.hpp"
@@ -26,7 +26,10 @@ struct Problem {
   Gradients backward(bool all, int threads) const {
     Matrix<T> dx(N, I, gap), dW = dW_before, db = db_before;
     DenseBackwardArgs<T> args{N, I, O, x.rows(), W.rows(), dy.rows(), {}, dW.rows(), nullptr, true, threads, {}};
-    if (all) args.dx = dx.rows(), args.db = db.data();
+    if (all) {
+      args.dx = dx.rows();
+      args.db = db.data();
+    }
     REQUIRE(dense_backward(args));
     return {dx.numbers(), dW.numbers(), db.numbers()};
   }
@@ -71,10 +74,10 @@ void check_backward(const Problem<T>& p) {
   require_close(got.dW, dW, static_cast<double>(p.N + 2), "dW");
   require_close(got.db, db, static_cast<double>(p.N + 2), "db");
   require_same_bits(weights_alone.dW, got.dW, "dW without dx and db");
-  require_same_bits(weights_alone.db, p.db_before.numbers(), "db that nobody asked for");
+  require_same_bits(weights_alone.db, p.db_before.numbers(), "db if it is not requested");
 }
 
-TEST_CASE_TEMPLATE("dense is the product written out, for sizes around packets and any strides", T, float, double) {
+TEST_CASE_TEMPLATE("dense agrees with simple loops for sizes around packets and any strides", T, float, double) {
   for (const Index N : {0, 1, 5, 13})
     for (const Index I : kNastySizes)
       for (const Index O : kNastySizes) {
@@ -84,19 +87,19 @@ TEST_CASE_TEMPLATE("dense is the product written out, for sizes around packets a
       }
 }
 
-TEST_CASE_TEMPLATE("dense of several blocks has the bits of one thread", T, float, double) {
+TEST_CASE_TEMPLATE("dense of several blocks has the same bits for any number of threads", T, float, double) {
   const Problem<T> problem{531, 67, 83, 1};
   check_forward(problem, true, false);
   check_backward(problem);
   require_the_bits_of_one_thread([&](int threads) {
     Numbers<T> all = problem.forward(true, true, threads);
     const auto gradients = problem.backward(true, threads);
-    append(all, gradients.dx), append(all, gradients.dW), append(all, gradients.db);
+    for (const auto& gradient : {gradients.dx, gradients.dW, gradients.db}) append(all, gradient);
     return all;
   });
 }
 
-TEST_CASE("dense stops when it is told to, before it has written anything") {
+TEST_CASE("a cancelled dense_forward returns before it writes y") {
   const Problem<float> problem{5, 6, 7, 1};
   const auto y = problem.forward(true, true, 1, {[](void*) { return true; }, nullptr});
   require_same_bits(y, problem.y_before.numbers(), "y");

@@ -1,4 +1,4 @@
-// exp, tanh and sigmoid: within 2 ulp wherever the result is a normal number, and exact at the ends.
+// Tests that exp, tanh and sigmoid have errors of at most 2 ulp if the result is normal, and are exact at the limits.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -42,7 +42,7 @@ T evaluate(Elementary f, T x) {
   return evaluate(f, std::vector<T>{x})[0];
 }
 
-// Worst error over x where the result is normal. Below that it is a denormal's neighbour or 0, above it inf.
+// Checks the largest error over all x with a normal result. Smaller results must be 0 or nearly 0, larger ones inf.
 template <class T>
 void check_within_two_ulps(const Function& f, const std::vector<T>& x) {
   const auto y = evaluate(f.which, x);
@@ -65,7 +65,7 @@ void check_within_two_ulps(const Function& f, const std::vector<T>& x) {
   REQUIRE_EACH(worst <= 2.0, "%s, %zu bits: %.3f ulp at %.17g", f.name, 8 * sizeof(T), worst, static_cast<double>(at));
 }
 
-// Every exponent of float with 2048 mantissas each, both signs; every number of the edges.
+// Returns floats of both signs with every exponent and 2048 mantissas each, and all floats around the constants of exp.
 std::vector<float> dense_sweep() {
   std::vector<float> x;
   for (std::uint32_t exponent = 1; exponent < 255; ++exponent)
@@ -82,7 +82,7 @@ std::vector<float> dense_sweep() {
   return x;
 }
 
-// Random numbers of every magnitude of double, most of them where the functions are not constant.
+// Returns random doubles of every magnitude. Most are in the range in which the functions are not constant.
 std::vector<double> random_sweep() {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> uniform(-1, 1), exponent(-1022, 1023), near(-30, 9.6);
@@ -98,7 +98,7 @@ std::vector<double> random_sweep() {
   return x;
 }
 
-TEST_CASE_TEMPLATE("ends are exact", T, float, double) {
+TEST_CASE_TEMPLATE("limits and zeros are exact", T, float, double) {
   const T inf = Limits<T>::infinity(), nan = Limits<T>::quiet_NaN(), max = Limits<T>::max();
   for (const T big : {inf, max, T(1000)}) {
     REQUIRE_EACH(evaluate(Elementary::kTanh, big) == T(1) && evaluate(Elementary::kTanh, -big) == T(-1));
@@ -114,7 +114,7 @@ TEST_CASE_TEMPLATE("ends are exact", T, float, double) {
     REQUIRE_EACH(std::isnan(evaluate(f.which, nan)) && std::isnan(evaluate(f.which, -nan)));
 }
 
-// Neighbouring numbers around `middle`: no step down, not even where a result saturates.
+// Checks that f does not decrease between adjacent numbers around `middle`.
 template <class T>
 void check_monotone_around(const Function& f, T middle, int each_side) {
   using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
@@ -126,7 +126,7 @@ void check_monotone_around(const Function& f, T middle, int each_side) {
   REQUIRE_EACH(std::is_sorted(y.begin(), y.end()), "%s near %g", f.name, static_cast<double>(middle));
 }
 
-TEST_CASE_TEMPLATE("monotone where it saturates", T, float, double) {
+TEST_CASE_TEMPLATE("tanh and sigmoid are monotone where they saturate", T, float, double) {
   const bool single = sizeof(T) == 4;
   for (const double sign : {-1.0, 1.0}) {
     for (const double x : single ? std::vector{9.0109, 9.1} : std::vector{19.0615, 19.1})

@@ -1,4 +1,4 @@
-// The packed product against one written out, to the last bit: sizes around every edge of a tile.
+// Compares the packed product with a simple loop, bit by bit, for sizes around every edge of a tile.
 #include <algorithm>
 #include <random>
 #include <vector>
@@ -30,7 +30,8 @@ std::vector<T> random_numbers(Index n) {
   return x;
 }
 
-// The rule of gemm.hpp: chains of multiply-adds from zero, cut at multiples of kSumBlock in k, added in order.
+// The order of summation of gemm.hpp: chains of multiply-adds from zero, cut at multiples of kSumBlock in k, added in
+// order.
 template <class T, class A, class B>
 T product(Index K, A&& a, B&& b) {
   using V = Vec<T>;
@@ -74,15 +75,15 @@ void check_tiles(const gemm::Layout<T>& layout, const Buffer<T>& panels, Range s
                    (b >= share.begin && b < share.end ? 1 : 0));
 }
 
-// rows (R, K) times W (K, gates * units): what a step of a cell is.
+// Checks rows (R, K) times W (K, gates * units), the product of a step of a cell.
 template <class T>
 void check_columns(Index units, int gates, Index K) {
   constexpr Index kMaxRows = 13;
   const gemm::Layout<T> layout{units, gates, std::max(1, gemm::kPanelPackets / gates)};
-  const Index width = gates * units + 3;  // W is a view into something wider
+  const Index width = gates * units + 3;  // W is a view of a wider array
   const auto W = random_numbers<T>(K * width), x = random_numbers<T>(kMaxRows * (K + 1));
   std::vector<Index> column;
-  for (int g = 0; g < gates; ++g) column.push_back(((g + 1) % gates) * units);  // not in their order
+  for (int g = 0; g < gates; ++g) column.push_back(((g + 1) % gates) * units);  // a permuted order
 
   Buffer<T> panels(layout.size(K));
   for (int part : {0, 1, 2})
@@ -117,7 +118,7 @@ void check_columns(Index units, int gates, Index K) {
   }
 }
 
-// Gradients of gates in chunks of one line, (chunks, rows, line), times W^T: what backward's step is.
+// Checks gradients of gates, in chunks (chunks, rows, line), times W^T, the product of a step of the backward.
 template <class T>
 void check_rows(Index units, int gates, Index each) {
   constexpr Index kMaxRows = 13;
@@ -149,14 +150,14 @@ void check_rows(Index units, int gates, Index each) {
     });
 }
 
-// left (M, K) times columns that lie in chunks of one line: what a gradient of weights is.
+// Checks left (M, K) times columns in chunks of one line, the product for a gradient of weights.
 template <class T>
 void check_outer(Index K) {
   constexpr Index kLanes = Vec<T>::kSize, kChunks = gemm::kChunksPerTile<T>, kPackets = gemm::kPacketsPerChunk<T>;
-  const Index tallest = gemm::tile_rows(static_cast<int>(kChunks * kPackets)), stride = (K + 1) * kLine<T>;
-  const auto left = random_numbers<T>(tallest * (K + 1)), right = random_numbers<T>(kChunks * stride);
+  const Index max_rows = gemm::tile_rows(static_cast<int>(kChunks * kPackets)), stride = (K + 1) * kLine<T>;
+  const auto left = random_numbers<T>(max_rows * (K + 1)), right = random_numbers<T>(kChunks * stride);
   alignas(kAlignment) T sums[gemm::kMaxTilePackets * kLanes];
-  for (Index rows = 1; rows <= tallest; ++rows)
+  for (Index rows = 1; rows <= max_rows; ++rows)
     for (Index chunks = 1; chunks <= kChunks; ++chunks) {
       std::vector<const T*> row, base;
       for (Index r = 0; r < rows; ++r) row.push_back(left.data() + r * (K + 1));
@@ -195,19 +196,19 @@ TEST_CASE_TEMPLATE("transpose_into writes the columns of its range and nothing e
       }
 }
 
-TEST_CASE_TEMPLATE("a step of a cell has the bits of its chains", T, float, double) {
+TEST_CASE_TEMPLATE("product with packed columns has the bits of the documented order of summation", T, float, double) {
   for (Index units : nasty_units<T>())
     for (Index K : kDepths)
       for (int gates : {1, 2, 3, 4}) check_columns<T>(units, gates, K);
 }
 
-TEST_CASE_TEMPLATE("a step of a backward has the bits of its chains", T, float, double) {
+TEST_CASE_TEMPLATE("product with packed rows has the bits of the documented order of summation", T, float, double) {
   for (Index units : nasty_units<T>())
     for (Index each : {Index{1}, kLine<T> - 1, kLine<T>, Index{67}})
       for (int gates : {1, 3, 4}) check_rows<T>(units, gates, each);
 }
 
-TEST_CASE_TEMPLATE("a gradient of weights has the bits of its chains", T, float, double) {
+TEST_CASE_TEMPLATE("outer product has the bits of the documented order of summation", T, float, double) {
   for (Index K : kDepths) check_outer<T>(K);
 }
 

@@ -1,4 +1,5 @@
-// Sums along rows: every number is in them once, nothing beyond a row is touched, lanes meet in one order everywhere.
+// Tests of sums along rows: every number is added once, memory behind the row is not accessed, and lanes are added in
+// halves.
 #include <cmath>
 #include <random>
 #include <vector>
@@ -10,15 +11,16 @@ namespace seqfuse::tests {
 
 namespace {
 
-// From exactly as much memory as is there: a sanitizer sees what lies beyond it.
-TEST_CASE_TEMPLATE("every number is in a sum once", T, float, double) {
+// The row is allocated with its exact size, so that a sanitizer detects accesses behind it.
+TEST_CASE_TEMPLATE("sums_of_lines adds every number once", T, float, double) {
   for (const Index C : {0, 1, 7, 8, 15, 16, 17, 63, 64, 65, 1000, 4096, 5000, 70'000}) {
     std::vector<T> row(static_cast<std::size_t>(C));
     double sum = 0, squares = 0;
     for (Index c = 0; c < C; ++c) {
       const auto small = static_cast<double>(c % 7 - 3);  // sums of small integers are exact
       row[static_cast<std::size_t>(c)] = static_cast<T>(small);
-      sum += small, squares += small * small;
+      sum += small;
+      squares += small * small;
     }
     const T* x = row.data();
     const auto add = [=](auto line, auto& sums) {
@@ -32,7 +34,7 @@ TEST_CASE_TEMPLATE("every number is in a sum once", T, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("lines are filled up and stored no further", T, float, double) {
+TEST_CASE_TEMPLATE("an incomplete line is filled when loaded and stored only up to its end", T, float, double) {
   for (Index C = 1; C <= 3 * kLine<T>; ++C) {
     std::vector<T> row(static_cast<std::size_t>(C), T(2)), out(static_cast<std::size_t>(C + 1), T(-7));
     T sum = 0;
@@ -47,7 +49,7 @@ TEST_CASE_TEMPLATE("lines are filled up and stored no further", T, float, double
   }
 }
 
-TEST_CASE_TEMPLATE("lanes meet in halves", T, float, double) {
+TEST_CASE_TEMPLATE("lanes are reduced in halves", T, float, double) {
   std::mt19937 random(1);
   std::uniform_real_distribution<T> uniform(-1, 1);
   for (int draw = 0; draw < 100; ++draw) {

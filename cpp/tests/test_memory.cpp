@@ -1,4 +1,4 @@
-// Buffers: aligned, moved and released once, and sizes beyond the address space are refused.
+// Tests of Buffer: alignment, moves, release, and sizes that overflow.
 #include "seqfuse/memory.hpp"
 
 #include "require.hpp"
@@ -7,7 +7,7 @@ namespace seqfuse::tests {
 
 namespace {
 
-TEST_CASE("a buffer lies on a cache line and holds all of its elements") {
+TEST_CASE("a buffer is aligned to a cache line and contains all its elements") {
   for (const Index n : {1, 3, 15, 16, 17, 1000}) {
     Buffer<double> buffer(n);
     REQUIRE(reinterpret_cast<std::uintptr_t>(buffer.data()) % static_cast<std::uintptr_t>(kAlignment) == 0);
@@ -19,12 +19,12 @@ TEST_CASE("a buffer lies on a cache line and holds all of its elements") {
   REQUIRE(Buffer<float>().size() == 0);
 }
 
-TEST_CASE("a huge buffer lies on a huge page") {
+TEST_CASE("a huge buffer is aligned to a huge page") {
   Buffer<char> buffer(kHugeFrom);
   REQUIRE(reinterpret_cast<std::uintptr_t>(buffer.data()) % static_cast<std::uintptr_t>(kHugePage) == 0);
 }
 
-TEST_CASE("a moved buffer has its memory in one place") {
+TEST_CASE("moving a buffer transfers its memory") {
   Buffer<int> first(3);
   first[2] = 7;
   const int* memory = first.data();
@@ -40,13 +40,13 @@ TEST_CASE("a moved buffer has its memory in one place") {
   std::free(released);
 }
 
-TEST_CASE("sizes beyond the address space are refused") {
-  constexpr Index kMost = std::numeric_limits<Index>::max();
-  for (const Index n : {Index{-1}, kMost, kMost / 8}) REQUIRE_THROWS_AS(Buffer<double>{n}, std::bad_alloc);
+TEST_CASE("sizes that overflow throw bad_alloc") {
+  constexpr Index kMax = std::numeric_limits<Index>::max();
+  for (const Index n : {Index{-1}, kMax, kMax / 8}) REQUIRE_THROWS_AS(Buffer<double>{n}, std::bad_alloc);
   REQUIRE(checked_product({}) == 1);
   REQUIRE(checked_product({3, 0, 5}) == 0);
   REQUIRE(checked_product({3, 4, 5}) == 60);
-  REQUIRE_THROWS_AS(checked_product({kMost / 2, 3}), std::bad_alloc);
+  REQUIRE_THROWS_AS(checked_product({kMax / 2, 3}), std::bad_alloc);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Threads: every one runs, what one throws arrives, barriers hold, the caller's floating-point environment stays.
+// Tests of teams of threads, exceptions, barriers, fork and the floating-point environment.
 #include <atomic>
 #include <cfenv>
 #include <limits>
@@ -18,14 +18,14 @@ namespace seqfuse::tests {
 
 namespace {
 
-// The least normal number halved: 0 where denormals are flushed.
+// Returns true if denormals are flushed: half the smallest normal number is then 0.
 bool flushes() {
   volatile float x = std::numeric_limits<float>::min();
   volatile float half = x * 0.5f;
   return half == 0.0f;
 }
 
-// Rounding, traps, denormals and the exceptions that happened.
+// Returns the control and status bits: rounding, traps, denormals and exception flags.
 unsigned long environment() {
 #if defined(__SSE2__)
   return _mm_getcsr();
@@ -39,7 +39,7 @@ unsigned long environment() {
 #endif
 }
 
-TEST_CASE("shares cover everything once") {
+TEST_CASE("share_of covers every item once") {
   for (Index n : {0, 1, 2, 3, 7, 100})
     for (int parts : {1, 2, 3, 8}) {
       Index next = 0;
@@ -78,16 +78,16 @@ void check_run_flushes_denormals_and_restores_the_callers_setting(int threads) {
   REQUIRE_EACH(!flushes());
 }
 
-// Divides by zero, overflows and rounds: 1/3 as this thread rounds it.
+// Divides by zero, overflows and rounds. Returns 1/3 in the rounding mode of this thread.
 float every_exception() {
-  volatile float zero = 0, one = 1, three = 3, most = std::numeric_limits<float>::max();
+  volatile float zero = 0, one = 1, three = 3, max = std::numeric_limits<float>::max();
   [[maybe_unused]] volatile float ignored = one / zero;
   ignored = zero / zero;
-  ignored = most * three;
+  ignored = max * three;
   return one / three;
 }
 
-// A caller who rounds upward, whose exceptions trap, or who has yet to ask which ones happened.
+// The caller may use another rounding mode, enable traps or have exception flags set.
 void check_run_computes_the_same_in_any_environment_and_leaves_it(int threads) {
   std::fenv_t old;
   std::fegetenv(&old);
@@ -120,20 +120,20 @@ void check_run_computes_the_same_in_any_environment_and_leaves_it(int threads) {
 void check_run_throws_what_a_thread_threw(int threads) {
   const unsigned long before = environment();
   std::string caught;
-  std::atomic<int> came_back{0}, size{0};
+  std::atomic<int> finished{0}, size{0};
   try {
     parallel::run(threads, [&](int thread, int team) {
       size = team;
-      ++came_back;
+      ++finished;
       if (thread == team - 1) throw std::runtime_error("from a thread");
     });
   } catch (const std::runtime_error& error) {
     caught = error.what();
   }
   REQUIRE_EACH(caught == "from a thread");
-  REQUIRE_EACH(came_back == size);
+  REQUIRE_EACH(finished == size);
   REQUIRE_EACH(environment() == before);
-  check_run_calls_every_thread_once(threads);  // and the next region works
+  check_run_calls_every_thread_once(threads);  // the next region works again
 }
 
 TEST_CASE("a region inside a region has one thread") {
@@ -141,7 +141,7 @@ TEST_CASE("a region inside a region has one thread") {
       2, [](int, int) { parallel::run(2, [](int thread, int team) { REQUIRE_EACH(thread == 0 && team == 1); }); });
 }
 
-// More threads than this machine has cores, too: a barrier that only spins would take seconds here.
+// Includes more threads than cores, with which a barrier that only spins would take seconds.
 void check_barrier_separates_steps(int threads) {
   constexpr int kSteps = 500;
   parallel::Barrier barrier;
@@ -159,7 +159,7 @@ void check_barrier_separates_steps(int threads) {
   REQUIRE_EACH(early == 0);
 }
 
-// GNU's OpenMP waits for ever in a child whose parent has had a region.
+// GNU OpenMP waits forever in a child whose parent has run a parallel region.
 TEST_CASE("a forked child has one thread") {
 #if defined(__unix__)
   parallel::run(2, [](int, int) {});
@@ -181,7 +181,7 @@ TEST_CASE("run calls every thread once") {
   for (const int threads : {1, 2, 3, 5}) check_run_calls_every_thread_once(threads);
 }
 
-TEST_CASE("run flushes denormals and restores the callers setting") {
+TEST_CASE("run flushes denormals and restores the setting of the caller") {
   for (const int threads : {1, 2, 3, 5}) check_run_flushes_denormals_and_restores_the_callers_setting(threads);
 }
 
@@ -189,7 +189,7 @@ TEST_CASE("run computes the same in any environment and leaves it") {
   for (const int threads : {1, 2, 3, 5}) check_run_computes_the_same_in_any_environment_and_leaves_it(threads);
 }
 
-TEST_CASE("run throws what a thread threw") {
+TEST_CASE("run rethrows an exception of a thread") {
   for (const int threads : {1, 2, 3, 5}) check_run_throws_what_a_thread_threw(threads);
 }
 

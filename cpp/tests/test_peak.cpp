@@ -1,4 +1,4 @@
-// Measurements of the machine: positive, finite, and done by as many threads as are asked for.
+// Tests that the measurements of the machine return positive, finite numbers for any number of threads.
 #include "seqfuse/peak.hpp"
 
 #include <cmath>
@@ -11,14 +11,14 @@ namespace seqfuse::tests {
 
 namespace {
 
-TEST_CASE("the multiply-add peak is a speed") {
+TEST_CASE("peak_flops returns a finite positive number") {
   for (const double flops : {peak_flops<float>(0), peak_flops<double>(0)}) {
     REQUIRE(std::isfinite(flops));
     REQUIRE(flops > 1e6);
   }
 }
 
-TEST_CASE("bytes are read by any number of threads from buffers of any size") {
+TEST_CASE("read_bandwidth works for any number of threads and any size of the buffer") {
   for (const int threads : {1, 2, 3})
     for (const Index bytes : {1, 1000, 1 << 20}) {
       const double speed = read_bandwidth(bytes, threads, 0);
@@ -27,7 +27,7 @@ TEST_CASE("bytes are read by any number of threads from buffers of any size") {
     }
 }
 
-TEST_CASE("the kernels know whether they have OpenMP") { REQUIRE(has_openmp() == parallel::kOpenMP); }
+TEST_CASE("has_openmp agrees with the headers") { REQUIRE(has_openmp() == parallel::kOpenMP); }
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Packets: parts of them touch nothing else, fused means fused, NaN and signs go where the kernels expect them.
+// Tests of packets: partial loads and stores, fused multiply-add, NaN, signs and rearrangement of lanes.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -18,8 +18,8 @@ struct Lanes {
   explicit Lanes(Vec<T> v) { v.store(at); }
 };
 
-// From exactly as much memory as is there: a sanitizer sees what lies beyond it.
-TEST_CASE_TEMPLATE("parts touch nothing beyond", T, float, double) {
+// The array is allocated with its exact size, so that a sanitizer detects accesses behind it.
+TEST_CASE_TEMPLATE("partial loads and stores access only their lanes", T, float, double) {
   using V = Vec<T>;
   const T mark = T(-7);
   for (Index n = 0; n <= V::kSize + 1; ++n) {
@@ -42,19 +42,19 @@ TEST_CASE_TEMPLATE("parts touch nothing beyond", T, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("first drops nan", T, float, double) {
+TEST_CASE_TEMPLATE("first replaces nan by zero in the other lanes", T, float, double) {
   using V = Vec<T>;
   const Lanes<T> lanes(V::all(std::numeric_limits<T>::quiet_NaN()).first(1));
   REQUIRE_EACH(std::isnan(lanes.at[0]));
   for (Index i = 1; i < V::kSize; ++i) REQUIRE_EACH(lanes.at[i] == T(0) && !std::signbit(lanes.at[i]));
 }
 
-TEST_CASE_TEMPLATE("pairs come apart and together", T, float, double) {
+TEST_CASE_TEMPLATE("pairs are deinterleaved and interleaved again", T, float, double) {
   constexpr Index kSize = Vec<T>::kSize;
   alignas(kAlignment) T run[2 * kSize];
   std::iota(run, run + 2 * kSize, T(0));
-  const Pairs<T> apart = pairs_apart(Vec<T>::load(run), Vec<T>::load(run + kSize)), together = pairs_together(apart);
-  const Lanes<T> first(apart.first), second(apart.second), low(together.first), high(together.second);
+  const Pairs<T> split = pairs_apart(Vec<T>::load(run), Vec<T>::load(run + kSize)), together = pairs_together(split);
+  const Lanes<T> first(split.first), second(split.second), low(together.first), high(together.second);
   for (Index i = 0; i < kSize; ++i) {
     REQUIRE_EACH(first.at[i] == static_cast<T>(2 * i) && second.at[i] == static_cast<T>(2 * i + 1));
     REQUIRE_EACH(low.at[i] == run[i] && high.at[i] == run[kSize + i]);
@@ -62,14 +62,14 @@ TEST_CASE_TEMPLATE("pairs come apart and together", T, float, double) {
 }
 
 // exp's clamps and softmax's maximum rely on this.
-TEST_CASE_TEMPLATE("min and max pass a nan on the left", T, float, double) {
+TEST_CASE_TEMPLATE("min and max return a nan on the left", T, float, double) {
   using V = Vec<T>;
   const V nan = V::all(std::numeric_limits<T>::quiet_NaN()), one = V::all(T(1)), two = V::all(T(2));
   REQUIRE_EACH(std::isnan(Lanes<T>(min(nan, one)).at[0]) && std::isnan(Lanes<T>(max(nan, one)).at[0]));
   REQUIRE_EACH(Lanes<T>(min(one, two)).at[0] == T(1) && Lanes<T>(max(one, two)).at[0] == T(2));
 }
 
-TEST_CASE_TEMPLATE("signs", T, float, double) {
+TEST_CASE_TEMPLATE("with_sign_of and abs set the sign", T, float, double) {
   using V = Vec<T>;
   for (const T s : {T(-3), T(-0.0), -std::numeric_limits<T>::infinity()}) {
     REQUIRE_EACH(Lanes<T>(with_sign_of(V::all(T(2)), V::all(s))).at[0] == T(-2));
@@ -79,7 +79,7 @@ TEST_CASE_TEMPLATE("signs", T, float, double) {
 }
 
 // (1 + e)(1 - e) - 1 = -e^2, which two roundings lose.
-TEST_CASE_TEMPLATE("madd rounds once where the machine can", T, float, double) {
+TEST_CASE_TEMPLATE("madd rounds once if the machine has a fused multiply-add", T, float, double) {
   using V = Vec<T>;
   volatile T e = std::numeric_limits<T>::epsilon();
   const T got = Lanes<T>(madd(V::all(1 + e), V::all(1 - e), V::all(T(-1)))).at[0];
@@ -90,7 +90,7 @@ TEST_CASE_TEMPLATE("madd rounds once where the machine can", T, float, double) {
 #endif
 }
 
-TEST_CASE_TEMPLATE("transpose", T, float, double) {
+TEST_CASE_TEMPLATE("transpose swaps rows and columns", T, float, double) {
   using V = Vec<T>;
   V square[V::kSize];
   for (Index i = 0; i < V::kSize; ++i) {

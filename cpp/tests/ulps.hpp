@@ -1,4 +1,4 @@
-// How far a number is from the exact one.
+// Measures rounding errors in units in the last place.
 #pragma once
 
 #include <cmath>
@@ -6,7 +6,7 @@
 
 namespace seqfuse::tests {
 
-// Distance in units of the last place of the exact result.
+// Returns the error of `got` in units in the last place of the exact result.
 template <class T>
 double ulps(T got, long double exact) {
   if (static_cast<long double>(got) == exact) return 0;

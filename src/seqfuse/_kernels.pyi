@@ -1,9 +1,9 @@
 """
-Kernels of seqfuse for arrays that were checked: one type of number, native byte order, aligned,
-contiguous last axis. Use `seqfuse.functional`, which checks and converts.
+Kernels of seqfuse. Arguments are not checked. Use `seqfuse.functional`, which checks and converts them.
 
-Shapes are in the symbols of the recurrent functions' docstrings. `valid` is None or bool (T, B) in
-C order. Every function takes the number of threads last.
+All arrays of a call must have one element type, native byte order, alignment and a contiguous last
+axis. The symbols in shapes are those of the recurrent functions. `valid` is None or a bool array
+(T, B) in C order. The last argument of every function is the number of threads.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class Kernels:
         D: typing.SupportsInt | typing.SupportsIndex,
         Dv: typing.SupportsInt | typing.SupportsIndex,
         capacity: typing.SupportsInt | typing.SupportsIndex,
-    ) -> KeyCacheDouble: ...
+    ) -> KeyCacheDouble:
+        """
+        Return an empty cache with room for `capacity` keys per batch row.
+        """
     def KeyCacheFloat(
         self,
         B: typing.SupportsInt | typing.SupportsIndex,
@@ -54,7 +57,10 @@ class Kernels:
         D: typing.SupportsInt | typing.SupportsIndex,
         Dv: typing.SupportsInt | typing.SupportsIndex,
         capacity: typing.SupportsInt | typing.SupportsIndex,
-    ) -> KeyCacheFloat: ...
+    ) -> KeyCacheFloat:
+        """
+        Return an empty cache with room for `capacity` keys per batch row.
+        """
     def activation_forward(
         self,
         a: numpy.typing.NDArray[typing.Any],
@@ -66,7 +72,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y, which may be a, and slope, which may be None: flat arrays.
+        Write y = f(a) and slope = f'(a), flat arrays. y may be the array a; slope may be None.
         """
     def attention_backward(
         self,
@@ -80,8 +86,9 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write dq; write dk, dv and dmask (B, Hq, Tq, Tk; may be None), which hold zeros, where keys
-        were attended to.
+        Write dq, dk, dv and, unless it is None, dmask (B, Hq, Tq, Tk).
+
+        dk, dv and dmask must contain zeros. Entries of keys that no query may attend to are not written.
         """
     def attention_forward(
         self,
@@ -95,9 +102,11 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y; unless they are None, also statistics (2, B, Hq, Tq) in C order, each row's largest
-        score and the reciprocal of the sum of exp(score - largest), and lse (B, Hq, Tq), the
-        logarithm of the sum of exp(score).
+        Write y, the attention of q to k and v.
+
+        Also write, unless they are None, statistics (2, B, Hq, Tq), contiguous, and lse (B, Hq, Tq).
+        statistics[0] is row_max, the largest score of each query. statistics[1] is inv_sum, the reciprocal
+        of the sum of exp(score - row_max). lse is the logarithm of the sum of exp(score).
         """
     def cross_entropy_backward(
         self,
@@ -110,7 +119,9 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write dlogits (N, C).
+        Write dlogits (N, C), which may be logits.
+
+        factor is the gradient of the sum of the losses. row_max and inv_sum are from the forward.
         """
     def cross_entropy_forward(
         self,
@@ -121,7 +132,10 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> float:
         """
-        Return the mean loss of logits (N, C); write row_max and inv_sum (N,).
+        Return the mean loss of logits (N, C) and labels (N,), int64.
+
+        Write row_max (N,), the maximum of each row of the logits, and inv_sum (N,), the reciprocal of the
+        sum of exp(logits - row_max).
         """
     def ctc_backward(
         self,
@@ -131,7 +145,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write dlogits (T, B, C) from dlosses (B,).
+        Write dlogits (T, B, C) for the gradients dlosses (B,) of the losses.
         """
     def ctc_forward(
         self,
@@ -145,8 +159,10 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> numpy.typing.NDArray[typing.Any] | None:
         """
-        Write losses (B,) from logits (T, B, C), labels (B, S) and label_lengths (B,), both int64. Return
-        what the backward reads, or None without keep.
+        Write losses (B,) and return the tape for ctc_backward, or None if keep is false.
+
+        logits: (T, B, C). valid: (T, B), one byte per step, 0 for padding, or None. labels (B, S) and
+        label_lengths (B,): int64.
         """
     def dense_backward(
         self,
@@ -160,7 +176,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write dx (may be None); add to dW and db (may be None). With accumulate these hold values already, and keep them if Ctrl-C stops the call.
+        Write dx and add to dW and db; dx and db may be None. With accumulate, dW and db contain earlier gradients and keep them if Ctrl-C cancels the call.
         """
     def dense_forward(
         self,
@@ -172,7 +188,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y (N, O) = b + x (N, I) W (I, O); with add, add x W to y and pass None for b.
+        Write y (N, O) = x (N, I) W (I, O) + b. With add, add x W to y; b must be None.
         """
     def dropout(
         self,
@@ -183,7 +199,9 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y, which may be x: flat arrays.
+        Write y, the dropout of x. y may be x.
+
+        Both are flat arrays. rate is the fraction of the elements that is dropped.
         """
     def embedding_backward(
         self,
@@ -193,7 +211,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Add to dE (V, D).
+        Add dy (N, D) to the rows ids (N,) of dE (V, D), in the order of the ids.
         """
     def embedding_forward(
         self,
@@ -203,7 +221,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y (N, D) from ids (N,), int64, and E (V, D).
+        Write y (N, D), the rows ids (N,), int64, of E (V, D).
         """
     def normalize_backward(
         self,
@@ -216,7 +234,9 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write dx (N, D); add to dgamma and dbeta (D,), which may be None. x: that of the tape, (N, D).
+        Write dx (N, D) and add to dgamma and dbeta (D,), unless they are None.
+
+        dx may be dy. x (N, D) is the input of the forward.
         """
     def normalize_forward(
         self,
@@ -230,7 +250,9 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y (N, D), mean (N,) and rstd (N,); mean is None for RMS normalization.
+        Write y (N, D), mean (N,) and rstd (N,), the reciprocal of the standard deviation.
+
+        y may be x. mean is None for RMS normalization. gamma and beta: (D,) or None.
         """
     def optimizer_update(
         self,
@@ -244,8 +266,9 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Update params, the states of `update` and average (may be None), flat arrays. count: of updates,
-        this one included.
+        Update params, the states of `update`, and average unless it is None, in place.
+
+        All are flat arrays of the same size. count is the number of updates, including this one.
         """
     def pack(
         self,
@@ -254,7 +277,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> PackedCell:
         """
-        Pack the weights of a cell once.
+        Pack the weights of a cell and return a PackedCell.
         """
     def peak_flops(self, dtype_name: str, seconds: typing.SupportsFloat | typing.SupportsIndex) -> float:
         """
@@ -270,6 +293,8 @@ class Kernels:
     ) -> None:
         """
         Write dx, which may be x or dy.
+
+        All arrays are flat.
         """
     def pointwise_forward(
         self,
@@ -279,7 +304,9 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y, which may be x: flat arrays; name: gelu, gelu_tanh or silu.
+        Write y, the function `name` of x: gelu, gelu_tanh or silu.
+
+        All arrays are flat. y may be x.
         """
     def read_bandwidth(
         self,
@@ -302,8 +329,9 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> tuple[typing.Any, numpy.typing.NDArray[typing.Any], typing.Any]:
         """
-        Return (dx, dh0, dc0); add to dW, dU, db and dpeephole of `gradients`. With accumulate these hold
-        values already, and keep them if Ctrl-C stops the call.
+        Return (dx, dh0, dc0) and add to dW, dU, db and dpeephole of `gradients`.
+
+        With accumulate, these contain earlier gradients and keep them if Ctrl-C cancels the call.
         """
     def recurrent_forward(
         self,
@@ -315,10 +343,12 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> tuple[typing.Any, numpy.typing.NDArray[typing.Any], typing.Any, typing.Any]:
         """
-        Return (y, h, c, saved), None for what there is not; y is (B, T, H) if the sequence is batch_first.
-        saved is what the backward reads:
-        all steps if checkpoint is 0, which needs y; the states before every k-th step if it is k;
-        nothing if it is None.
+        Return (y, h, c, saved).
+
+        y is (B, T, H) if the sequence is batch_first, and None without need_y. c is None for cells without a
+        cell state. saved is the array that the backward reads. With checkpoint 0 it contains all steps, which
+        requires y. With checkpoint k it contains the states before every k-th step. With checkpoint None it
+        is None.
         """
     def recurrent_inspect(
         self,
@@ -328,7 +358,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write the states after every step, and the gates: arrays (T, B, H) each, or empty lists.
+        Write the states after every step, and the gates. Both are lists of arrays (T, B, H) and may be empty.
         """
     def rotary(
         self,
@@ -338,11 +368,14 @@ class Kernels:
         sin: numpy.typing.NDArray[typing.Any],
         positions: numpy.typing.NDArray[typing.Any] | None,
         interleaved: bool,
-        back: bool,
+        inverse: bool,
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y (B, H, N, D), not x. cos, sin: (P, pairs); positions: flat int64, (N,) or (B, N); back: by the negative angle, which makes dx of dy.
+        Write y (B, H, N, D), which must not be x.
+
+        cos and sin: (P, pairs). positions: int64, N or B * N positions as a flat array, or None. inverse: rotate
+        by the negative angles, which computes dx from dy.
         """
     def softmax_backward(
         self,
@@ -353,6 +386,8 @@ class Kernels:
     ) -> None:
         """
         Write dx (N, D), which may be dy.
+
+        y is the output of the forward.
         """
     def softmax_forward(
         self,
@@ -361,14 +396,14 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Write y (N, D), which may be x.
+        Write y (N, D), the softmax of each row of x. y may be x.
         """
     @property
     def instruction_set(self) -> str: ...
     @property
     def openmp(self) -> bool:
         """
-        Compiled with several threads.
+        Whether the kernels were compiled with OpenMP.
         """
 
 class InstructionSet:
@@ -380,65 +415,65 @@ class InstructionSet:
     @property
     def has_fma(self) -> bool:
         """
-        Sets with a fused multiply-add give equal bits.
+        Whether it has a fused multiply-add. All such sets return equal bits.
         """
     @property
     def name(self) -> str: ...
     @property
     def supported(self) -> bool:
         """
-        This CPU and operating system can run it.
+        Whether this CPU and operating system can run it.
         """
 
 class StreamFloat:
     """
-    One step of a recurrence per call; the state stays inside.
+    Recurrent cell with an internal state that computes one step per call.
     """
     def c(self) -> typing.Any:
         """
-        A copy of the cell state; None without one.
+        Return a copy of the cell state, or None if the cell has none.
         """
     def copy(self) -> StreamFloat: ...
     def h(self) -> numpy.typing.NDArray[typing.Any]:
         """
-        A copy of the hidden state.
+        Return a copy of the hidden state.
         """
     def reset(self, rows: numpy.typing.NDArray[typing.Any] | None) -> None:
         """
-        Set rows (int64) to zeros; None: all.
+        Set the states of the given rows (int64), or of all rows if None, to zero.
         """
     def set(self, h: numpy.typing.NDArray[typing.Any], c: numpy.typing.NDArray[typing.Any] | None) -> None: ...
     def step(self, x: typing.Any, out: typing.Any) -> numpy.typing.NDArray[typing.Any]:
         """
-        Take one step; TypeError or ValueError, with nothing done, for arrays that are not exactly as needed.
+        Compute one step. Raise ValueError, without changing the state, if an array does not match exactly.
         """
 
 class StreamDouble:
     """
-    One step of a recurrence per call; the state stays inside.
+    Recurrent cell with an internal state that computes one step per call.
     """
     def c(self) -> typing.Any:
         """
-        A copy of the cell state; None without one.
+        Return a copy of the cell state, or None if the cell has none.
         """
     def copy(self) -> StreamDouble: ...
     def h(self) -> numpy.typing.NDArray[typing.Any]:
         """
-        A copy of the hidden state.
+        Return a copy of the hidden state.
         """
     def reset(self, rows: numpy.typing.NDArray[typing.Any] | None) -> None:
         """
-        Set rows (int64) to zeros; None: all.
+        Set the states of the given rows (int64), or of all rows if None, to zero.
         """
     def set(self, h: numpy.typing.NDArray[typing.Any], c: numpy.typing.NDArray[typing.Any] | None) -> None: ...
     def step(self, x: typing.Any, out: typing.Any) -> numpy.typing.NDArray[typing.Any]:
         """
-        Take one step; TypeError or ValueError, with nothing done, for arrays that are not exactly as needed.
+        Compute one step. Raise ValueError, without changing the state, if an array does not match exactly.
         """
 
 class PackedCell:
     """
-    Weights of a cell, packed once; immutable.
+    Weights of a cell, packed once. Immutable.
     """
     def forward(
         self,
@@ -448,16 +483,16 @@ class PackedCell:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> tuple[typing.Any, numpy.typing.NDArray[typing.Any], typing.Any, typing.Any]:
         """
-        Like Kernels.recurrent_forward, without a tape.
+        Run the forward as Kernels.recurrent_forward does, without a tape.
         """
     def stream(self, batch: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
         """
-        A StreamFloat or StreamDouble with a state of zeros.
+        Return a StreamFloat or StreamDouble with a zero state.
         """
 
 class KeyCacheFloat:
     """
-    Keys and values of the rows of a batch, packed in blocks.
+    Cache of the keys and values of a batch, packed in blocks.
     """
     def append(
         self,
@@ -466,7 +501,9 @@ class KeyCacheFloat:
         counts: numpy.typing.NDArray[typing.Any],
     ) -> None:
         """
-        counts: int64 (B,).
+        Append the first counts[b] keys and values of batch row b.
+
+        k: (B, Hk, T, D). v: (B, Hk, T, Dv). counts: int64 (B,).
         """
     def attend(
         self,
@@ -475,25 +512,36 @@ class KeyCacheFloat:
         options: seqfuse.functional._scores.ScoreOptions,
         y: numpy.typing.NDArray[typing.Any],
         threads: typing.SupportsInt | typing.SupportsIndex,
-    ) -> None: ...
-    def capacity(self) -> int: ...
-    def copy(self) -> KeyCacheFloat: ...
+    ) -> None:
+        """
+        Write y (B, Hq, Tq, Dv), the attention of q (B, Hq, Tq, D) to the cache.
+
+        longest is the largest length.
+        """
+    def capacity(self) -> int:
+        """
+        Return how many keys per batch row fit without new memory.
+        """
+    def copy(self) -> KeyCacheFloat:
+        """
+        Return a copy.
+        """
     def lengths(self) -> numpy.typing.NDArray[typing.Any]:
         """
-        A copy of the lengths (B,), int64.
+        Return a copy of the lengths (B,), int64.
         """
     def longest(self) -> int:
         """
-        The largest length.
+        Return the largest length.
         """
     def reset(self, rows: numpy.typing.NDArray[typing.Any] | None) -> None:
         """
-        Empty rows (int64); None: all.
+        Remove all keys of the batch rows `rows`, int64, or of all batch rows if it is None.
         """
 
 class KeyCacheDouble:
     """
-    Keys and values of the rows of a batch, packed in blocks.
+    Cache of the keys and values of a batch, packed in blocks.
     """
     def append(
         self,
@@ -502,7 +550,9 @@ class KeyCacheDouble:
         counts: numpy.typing.NDArray[typing.Any],
     ) -> None:
         """
-        counts: int64 (B,).
+        Append the first counts[b] keys and values of batch row b.
+
+        k: (B, Hk, T, D). v: (B, Hk, T, Dv). counts: int64 (B,).
         """
     def attend(
         self,
@@ -511,28 +561,39 @@ class KeyCacheDouble:
         options: seqfuse.functional._scores.ScoreOptions,
         y: numpy.typing.NDArray[typing.Any],
         threads: typing.SupportsInt | typing.SupportsIndex,
-    ) -> None: ...
-    def capacity(self) -> int: ...
-    def copy(self) -> KeyCacheDouble: ...
+    ) -> None:
+        """
+        Write y (B, Hq, Tq, Dv), the attention of q (B, Hq, Tq, D) to the cache.
+
+        longest is the largest length.
+        """
+    def capacity(self) -> int:
+        """
+        Return how many keys per batch row fit without new memory.
+        """
+    def copy(self) -> KeyCacheDouble:
+        """
+        Return a copy.
+        """
     def lengths(self) -> numpy.typing.NDArray[typing.Any]:
         """
-        A copy of the lengths (B,), int64.
+        Return a copy of the lengths (B,), int64.
         """
     def longest(self) -> int:
         """
-        The largest length.
+        Return the largest length.
         """
     def reset(self, rows: numpy.typing.NDArray[typing.Any] | None) -> None:
         """
-        Empty rows (int64); None: all.
+        Remove all keys of the batch rows `rows`, int64, or of all batch rows if it is None.
         """
 
 def instruction_sets() -> list[InstructionSet]:
     """
-    All instruction sets that seqfuse can be built for, the best last.
+    Return all instruction sets that seqfuse can be built for; the best is last.
     """
 
 def load(path: str) -> Kernels:
     """
-    Load the library of kernels at `path`; ImportError if it is not one.
+    Load the kernel library at `path`. Raise ImportError if it is not one.
     """

@@ -133,7 +133,7 @@ MUTANTS = [
     Mutant(
         "clip: the slope is not 0 beyond the limit",
         ACTIVATION,
-        "select(less(most, abs(a)), V::zero(), slope)",
+        "select(less(limit, abs(a)), V::zero(), slope)",
         "slope",
         (OPTIONS,),
         killed_before=True,
@@ -141,8 +141,8 @@ MUTANTS = [
     Mutant(
         "clip: pre-activations are not limited from below",
         ACTIVATION,
-        "max(min(a, most), V::zero() - most)",
-        "min(a, most)",
+        "max(min(a, limit), V::zero() - limit)",
+        "min(a, limit)",
         (OPTIONS,),
         killed_before=True,
     ),

@@ -125,7 +125,7 @@ MUTANTS = [
     Mutant(
         "dense: a product that is added replaces what was there",
         f"{INCLUDE}/dense_impl.hpp",
-        "V::load_first(to.row(share.begin + row + r) + unit, left) + y",
+        "V::load_first(out.row(share.begin + row + r) + unit, left) + y",
         "y",
         ("tests/functional/test_readout.py",),
         killed_before=True,

@@ -1,12 +1,13 @@
-// The functions that gates are made with, and their slopes.
+// Activation functions and their derivatives on packets.
 //
-// tanh and sigmoid are compiled into the cells (DefaultActivations). Any other choice is a switch a packet (RuntimeActivations),
-// which also hands over the slope: the tape keeps it, so that a backward needs no function at all.
+// The cells are compiled with tanh and sigmoid (DefaultActivations). For any other choice, RuntimeActivations selects
+// the function with one switch per packet. It also returns the slope, which the tape keeps, so that the backward
+// evaluates no function. Both classes have the same methods:
 //
-//   act.activation(a, slope), act.recurrent(a, slope)     f(clip(a)); slope is written by RuntimeActivations alone
-//   act.unclipped(a, slope)                               activation without the clip (LSTM: of c)
-//   act.activation_slope(y, slope), ...                   f' times the clip's, from y or as it was kept
-//   act.peephole(k, c, a), act.from_peephole(k, da, dc)   a + P[k] * c, and its gradient for c
+//   act.activation(a, slope), act.recurrent(a, slope)     f(clip(a)). Only RuntimeActivations writes the slope.
+//   act.unclipped(a, slope)                               the activation without the clip; the LSTM applies it to c
+//   act.activation_slope(y, slope), ...                   derivative of f(clip(a)), from y or from the slope kept
+//   act.peephole(k, c, a), act.from_peephole(k, da, dc)   a + P[k] * c, and dc + P[k] * da, its gradient for c
 #pragma once
 
 #include "seqfuse/cell_options.hpp"
@@ -14,11 +15,12 @@
 
 namespace seqfuse {
 
-// log(1 + e) for 0 <= e <= 1, as 2 atanh(s), s = e / (2 + e) <= 1/3: no digit of a small e is lost.
+// Returns log(1 + e) for 0 <= e <= 1, computed as 2 atanh(s) with s = e / (2 + e) <= 1/3. It is accurate for small e,
+// too.
 template <class T>
 Vec<T> log1p_of_fraction(Vec<T> e) {
   using V = Vec<T>;
-  constexpr int kTerms = sizeof(T) == sizeof(float) ? 8 : 17;  // (1/9)^n / (2n + 1) is below half an ulp
+  constexpr int kTerms = sizeof(T) == sizeof(float) ? 8 : 17;  // from here on, (1/9)^n / (2n + 1) is below 0.5 ulp
   const V s = e / (e + V::all(2)), z = s * s;
   V sum = V::all(T(1) / T(2 * kTerms + 1));
   for (int n = kTerms - 1; n > 0; --n) sum = madd(sum, z, V::all(T(1) / T(2 * n + 1)));
@@ -26,7 +28,7 @@ Vec<T> log1p_of_fraction(Vec<T> e) {
   return madd(twice * z, sum, twice);
 }
 
-// f(a), and f'(a) in slope. NaN passes through every f.
+// Returns f(a) and writes f'(a) to `slope`. f(NaN) is NaN for every f.
 template <class T>
 [[gnu::noinline]] Vec<T> activate(const Activation<T>& f, Vec<T> a, Vec<T>& slope) {
   using V = Vec<T>;
@@ -74,15 +76,15 @@ template <class T>
   return a;
 }
 
-// A unit's functions where they are tanh and sigmoid, known to the compiler, and nothing is clipped.
+// The functions of a block of units, fixed at compile time: tanh and sigmoid, without clip and peepholes.
 template <class T>
 struct DefaultActivations {
   using V = Vec<T>;
   static constexpr bool kDefaultActivations = true;
 
   const CellOptions<T>& options;
-  const T* parameters;  // (kParameters, lanes), of this block of units; cells that have some
-  V mask;               // of h_prev where it enters U; cells that mask it themselves
+  const T* parameters;  // (kParameters, lanes), aligned, of this block of units; unused by cells without parameters
+  V mask;               // recurrent mask, for the cells that multiply h_prev by it themselves
 
   bool candidate() const { return options.candidate; }
   V parameter(int k) const { return V::load(parameters + k * V::kSize); }
@@ -97,7 +99,7 @@ struct DefaultActivations {
   V from_peephole(int, V, V dc) const { return dc; }
 };
 
-// The same as the options say.
+// The functions of a block of units, chosen at run time by the options.
 template <class T>
 struct RuntimeActivations {
   using V = Vec<T>;
@@ -121,9 +123,9 @@ struct RuntimeActivations {
 
  private:
   V clipped(const Activation<T>& f, V a, V& slope) const {
-    const V most = V::all(options.clip);
-    const V y = activate(f, max(min(a, most), V::zero() - most), slope);
-    slope = select(less(most, abs(a)), V::zero(), slope);
+    const V limit = V::all(options.clip);
+    const V y = activate(f, max(min(a, limit), V::zero() - limit), slope);
+    slope = select(less(limit, abs(a)), V::zero(), slope);
     return y;
   }
 };

@@ -1,4 +1,4 @@
-// What a caller of an activation sees: a function over a run of numbers, and its slopes.
+// Applies one activation function to an array, and optionally computes its derivative.
 #pragma once
 
 #include "seqfuse/cell_options.hpp"
@@ -6,7 +6,8 @@
 
 namespace seqfuse {
 
-// y (n,) = f(a (n,)); slope (n,) = f'(a), may be none. y may be a.
+// Computes y (n,) = f(a (n,)) and slope (n,) = f'(a). `slope` may be null. `y` may be the same array as `a`; otherwise
+// the arrays do not overlap.
 template <class T>
 struct ActivationArgs {
   Index n = 0;

@@ -1,4 +1,6 @@
-// One pass over the numbers, packet by packet: bound by memory but for tanh, sigmoid, softplus and elu.
+// Elementwise activation. Makes one pass over the array, packet by packet.
+//
+// Cost: tanh, sigmoid, softplus and elu are limited by arithmetic, the other functions by memory bandwidth.
 #pragma once
 
 #include <algorithm>

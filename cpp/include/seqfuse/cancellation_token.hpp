@@ -1,10 +1,10 @@
-// How a long call is told to give up, without the headers knowing of Python.
+// Cancellation of long calls. The kernels do not depend on Python, so they ask through a function pointer.
 #pragma once
 
 namespace seqfuse {
 
-// Asked between pieces of work whether to give up; then the call returns false and its outputs are undefined,
-// but for what it adds to.
+// Kernels call the token between pieces of work. If it returns true, the kernel is cancelled and returns false. Its
+// outputs are then undefined, but arrays that it accumulates into keep their values.
 struct CancellationToken {
   bool (*ask)(void*) = nullptr;
   void* context = nullptr;

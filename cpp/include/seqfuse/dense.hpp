@@ -1,4 +1,4 @@
-// y = x W + b and its gradients, through the project's own product.
+// Dense layer y = x W + b, and its gradients.
 #pragma once
 
 #include "seqfuse/cancellation_token.hpp"
@@ -6,7 +6,8 @@
 
 namespace seqfuse {
 
-// y (N, O) = b (O,) + x (N, I) W (I, O), or with `add` y + x W; b may be none.
+// Computes y (N, O) = x (N, I) W (I, O) + b (O,). With `add`, computes y += x W + b. `b` may be null. `y` does not
+// overlap the inputs.
 template <class T>
 struct DenseForwardArgs {
   Index N = 0, I = 0, O = 0;
@@ -18,19 +19,21 @@ struct DenseForwardArgs {
   CancellationToken cancellation;
 };
 
-// dx (N, I) = dy W^T, overwritten, may be none; dW (I, O) += x^T dy; db (O,) += sum of dy, may be none.
+// forward: y = x W + b   =>   dx (N, I) = dy W^T,  dW (I, O) += x^T dy,  db (O,) += sum over rows of dy (N, O)
+//
+// `dx` is overwritten. `dx` and `db` may be null. The outputs do not overlap the inputs.
 template <class T>
 struct DenseBackwardArgs {
   Index N = 0, I = 0, O = 0;
   Rows<const T> x, W, dy;
   Rows<T> dx, dW;
   T* db = nullptr;
-  bool added = false;  // dW and db hold something, and stay as they are when the call is stopped
+  bool added = false;  // dW and db contain earlier gradients. If the call is cancelled, they keep their values.
   int threads = 1;
   CancellationToken cancellation;
 };
 
-// False: stopped.
+// Both functions return false if the call was cancelled.
 template <class T>
 bool dense_forward(const DenseForwardArgs<T>& args);
 template <class T>

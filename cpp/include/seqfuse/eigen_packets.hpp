@@ -1,13 +1,12 @@
-// Includes only the part of Eigen/Core that defines packets, because all of Eigen/Core slows the compilation of every
-// kernel.
+// Includes only the part of Eigen/Core that defines packets. Including all of Eigen/Core would slow down the
+// compilation of every kernel.
 //
-// The include order is that of Eigen/Core 3.4. For other versions of Eigen and other architectures, Eigen/Core itself
-// is
-// included. A file that includes Eigen/Core after this one compiles as usual.
+// The order of the includes is that of Eigen/Core 3.4. For other versions of Eigen and other architectures, this file
+// includes Eigen/Core itself. Files may include Eigen/Core after this file.
 #pragma once
 
 #ifndef EIGEN_FAST_MATH
-#define EIGEN_FAST_MATH 0  // a square root is the IEEE one
+#define EIGEN_FAST_MATH 0  // makes square roots correctly rounded
 #endif
 
 #include <Eigen/src/Core/util/Macros.h>

@@ -1,4 +1,5 @@
-// The floating-point environment that the kernels compute in. Compiled with any flags: it knows nothing of OpenMP.
+// The floating-point environment in which the kernels compute. This file does not depend on OpenMP or on compiler
+// flags.
 #pragma once
 
 #if defined(__SSE2__)
@@ -7,10 +8,15 @@
 
 namespace seqfuse::parallel {
 
-// While it lives, this thread computes as the kernels expect, whatever the caller has set: rounding to
-// nearest, no exception traps, and denormal inputs and results are zeros (they cost a hundred cycles
-// each, and gates that saturate make many). Then the caller's environment is back whole, without the
-// exceptions that happened meanwhile: the flags that fetestexcept reads are what they were before.
+// Sets the floating-point environment of the kernels for this thread, until it is destroyed:
+//
+// - rounding to nearest
+// - no exception traps
+// - denormal inputs and results are flushed to zero
+//
+// Each denormal number would cost about a hundred cycles, and saturated gates produce many of them.
+//
+// The destructor restores the caller's environment, including the exception flags that fetestexcept reads.
 class FlushDenormals {
  public:
 #if defined(__SSE2__)
@@ -32,7 +38,8 @@ class FlushDenormals {
   }
 
  private:
-  static constexpr unsigned long kFlush = 1ul << 24;  // inputs and results; all other bits 0: to nearest, no traps
+  static constexpr unsigned long kFlush =
+      1ul << 24;  // flushes inputs and results; the other bits are 0: round to nearest, no traps
   unsigned long control_ = 0, status_ = 0;
 #else
   FlushDenormals() = default;

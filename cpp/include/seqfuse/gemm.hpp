@@ -1,33 +1,31 @@
-// The register-tiled product that everything here is made of.
+// Register-tiled matrix product: rows (M, K) times packed weights (K, N). Most kernels are built on it.
 //
-// How weights are packed, and why
-// -------------------------------
-// A product of rows (of x, of h, of gate gradients) with a matrix of weights is cut into tiles of
-// MR rows by NV packets of columns. A tile keeps its MR * NV sums in registers while it walks down
-// k: it loads NV packets of weights, broadcasts one number of each row, and makes MR * NV
-// multiply-adds. Two things follow.
+// Traversal
+// ---------
+// The product is cut into tiles of MR rows by NV packets of columns. A tile keeps its MR * NV sums in
+// registers and loops over k. For each k it loads NV packets of weights, broadcasts one number of each
+// row, and performs MR * NV multiply-adds.
 //
-// The NV packets of one k should lie side by side, and those of k + 1 right behind them, so that a
-// tile reads its weights as one stream, whole cache lines in order. Hence a *panel*:
+// Packed weights
+// --------------
+// The NV packets of one k are contiguous, and the packets of k + 1 follow them, so that a tile reads its
+// weights as one stream of whole cache lines. This storage order is called a *panel*:
 //
 //     panel p:  k = 0: | NV packets |  k = 1: | NV packets |  ...          (K, NV, kSize)
 //
-// The columns of a panel are not neighbours in the matrix. For a cell with G gates, the packets of
-// one panel are *all gates of the same units* (one block of kSize units, or several blocks where
-// there are few gates): the gates of a unit come out of one tile together, so the activations and
-// the state's update follow while the sums are still in the first-level cache, and no array of
-// pre-activations is ever written.
+// The columns of a panel are not adjacent in the matrix. For a cell with G gates, a panel contains *all
+// gates of the same units*: one block of kSize units, or several blocks if there are few gates. One tile
+// therefore computes all gates of a unit. Activations and the state update follow while the sums are
+// still in the first-level cache, and the pre-activations are never written to an array.
 //
-// Rows need no packing: they are read through one pointer each, so they may be rows of a strided
-// user's array, of a state, in any order, and rows that are not real can simply be left out.
+// Rows are not packed. Each row is read through its own pointer, so rows may come from a strided array
+// of the caller or from a state, in any order, and padded rows can be left out.
 //
-// How sums are made, so that they do not depend on how the work was cut
-// ---------------------------------------------------------------------
-// A sum over k is cut at multiples of kSumBlock in the absolute k. Each block is one chain of
-// multiply-adds from zero; blocks are added in order. The size of a tile, the packet, the thread
-// and the neighbours of a row change nothing in this. 64 is measured: with it gradients have 1.1 to 1.3
-// times the rms error of NumPy's product, which sums in lanes; with 256 they have 1.3 to 1.6 times, and
-// the tile is only 1.5 % faster.
+// Order of summation
+// ------------------
+// A sum over k is cut at multiples of kSumBlock, counted from k = 0. Each block is one chain of
+// multiply-adds that starts at zero, and the blocks are added in order. The result therefore does not
+// depend on the height of the tile, the size of the packet, the thread or the other rows.
 #pragma once
 
 #include <algorithm>
@@ -39,11 +37,14 @@
 
 namespace seqfuse::gemm {
 
+// Terms per chain of multiply-adds. With 64, gradients have 1.1 to 1.3 times the rms error of NumPy's
+// product, which sums in lanes. With 256 they have 1.3 to 1.6 times, and the tile is only 1.5 % faster.
 inline constexpr Index kSumBlock = 64;
 
-// Packets of a panel, and rows of the tallest tile. With 32 registers 6 x 4 sums reach 98 % of the
-// multiply-add peak, 8 x 3 likewise (Zen 4, K = 256). With 16, 3 x 4 sums, 3 broadcasts and one weight
-// fill them all and reach 98 %; 4 x 3 spills and reaches 44 %.
+// Packets per panel, and the maximum number of rows per tile. With 32 registers, tiles of 6 x 4 and of
+// 8 x 3 sums both reach 98 % of the multiply-add peak (Zen 4, K = 256). With 16 registers, a tile of
+// 3 x 4 sums uses all of them (12 sums, 3 broadcasts, 1 weight) and reaches 98 %. A tile of 4 x 3 sums
+// spills registers and reaches 44 %.
 inline constexpr int kPanelPackets = 4;
 inline constexpr bool kManyRegisters = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32;
 constexpr int tile_rows(int packets) {
@@ -51,15 +52,17 @@ constexpr int tile_rows(int packets) {
   return packets >= 3 ? 3 : packets == 2 ? 4 : 6;
 }
 inline constexpr int kMaxTileRows = 8;
-// One row alone cannot keep the multiply-adders busy with one panel: it takes this many at once.
+// A single row multiplies this many panels at once. With one panel it has too few independent
+// multiply-adds to hide their latency.
 inline constexpr int kSingleRowPanels = 4;
-// Packets of sums that one tile can make: the size of a caller's scratch.
+// Maximum number of packets of sums per tile. Callers allocate scratch of this size.
 inline constexpr int kMaxTilePackets = 32;
 
-// Where the rows of a product are. A kind of terms calls f(x), x[r] the term of row r in all lanes, for the terms
-// done .. done + n of its rows in order; `done` is a multiple of kSumBlock, and n at most one.
+// The following three structures describe how the rows of a product are stored. Their for_each<MR>(done, n, f) calls
+// f(x) for the terms k = done .. done + n - 1 in order. x[r] contains term k of row r in all lanes. `done` is a
+// multiple of kSumBlock, and n <= kSumBlock.
 
-// Row r is the K numbers at row[r].
+// Contiguous rows. Row r is the K numbers at row[r].
 template <class T>
 struct RowTerms {
   const T* const* row;
@@ -79,7 +82,7 @@ struct RowTerms {
   }
 };
 
-// The rows lie turned: term k of row r is first[k * ld + r].
+// Transposed rows. Term k of row r is first[k * ld + r].
 template <class T>
 struct ColumnTerms {
   const T* first;
@@ -99,8 +102,8 @@ struct ColumnTerms {
   }
 };
 
-// Row r begins at row[r]; its terms lie in chunks of `chunk` contiguous ones, `chunk_stride` apart (chunk >= K where a
-// row is contiguous; else a multiple of it is kSumBlock).
+// Rows of contiguous chunks. Row r begins at row[r] and consists of chunks of `chunk` terms. Consecutive chunks begin
+// `chunk_stride` elements apart. If rows are contiguous, chunk >= K; otherwise `chunk` divides kSumBlock.
 template <class T>
 struct Terms {
   const T* const* row;
@@ -110,9 +113,9 @@ struct Terms {
 
   template <int MR, class F>
   [[gnu::always_inline]] void for_each(Index done, Index n, F&& f) const {
-    const Index of_block = kSumBlock / chunk * chunk_stride;  // the same for every block: divided once a tile
+    const Index block_stride = kSumBlock / chunk * chunk_stride;  // the same for every block: one division per tile
     const T* a[MR];
-    for (int r = 0; r < MR; ++r) a[r] = row[r] + done / kSumBlock * of_block;
+    for (int r = 0; r < MR; ++r) a[r] = row[r] + done / kSumBlock * block_stride;
     for (Index k = 0; k < n; k += chunk) {
       const Index contiguous = std::min(chunk, n - k);
       for (Index i = 0; i < contiguous; ++i) {
@@ -127,15 +130,17 @@ struct Terms {
   }
 };
 
-// Where the packets of columns are: NB bases with NC neighbouring packets each; the next k is `ld` on.
+// The columns of a product: NB pointers at k = 0, each to NC contiguous packets. The packets of k + 1 are `ld` elements
+// after those of k.
 template <class T>
 struct Columns {
   const T* const* base;
   Index ld;
 };
 
-// rows (MR, K) times columns (K, NB*NC packets), in registers: calls f(row, packet, sums) for each packet of the result.
-// Blocks before the last one go through `sums` (MR, NB*NC, kSize).
+// Computes rows (MR, K) times columns (K, NB*NC packets) in registers. Calls f(r, v, sum) for each packet v of each row
+// r of the result. `sums` (MR, NB*NC, kSize) is aligned scratch, without aliases, for the sums of all blocks but the
+// last.
 template <class T, int MR, int NB, int NC, class Rows, class F>
 [[gnu::always_inline]] inline void multiply(const Rows& terms, const Columns<T>& columns, T* sums, F&& f) {
   using V = Vec<T>;
@@ -160,11 +165,11 @@ template <class T, int MR, int NB, int NC, class Rows, class F>
 #pragma GCC unroll 32
                                   for (int i = 0; i < NB; ++i) b[i] += ld;
                                 });
-    const auto each = [&](auto&& do_with) __attribute__((always_inline)) {
+    const auto each = [&](auto&& visit) __attribute__((always_inline)) {
 #pragma GCC unroll 32
       for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 32
-        for (int v = 0; v < NV; ++v) do_with(r, v, sums + (r * NV + v) * V::kSize);
+        for (int v = 0; v < NV; ++v) visit(r, v, sums + (r * NV + v) * V::kSize);
     };
     if (done > 0) each([&](int r, int v, const T* so_far) { acc[r][v] = V::load(so_far) + acc[r][v]; });
     if (done + kSumBlock >= terms.K) return each([&](int r, int v, const T*) { f(r, v, acc[r][v]); });
@@ -172,7 +177,8 @@ template <class T, int MR, int NB, int NC, class Rows, class F>
   }
 }
 
-// sums (MR, NB*NC, kSize) = rows (MR, K) times columns (K, NB*NC packets).
+// Computes sums (MR, NB*NC, kSize) = rows (MR, K) times columns (K, NB*NC packets). `sums` is aligned and has no
+// aliases.
 template <class T, int MR, int NB, int NC>
 [[gnu::noinline]] void tile(const Terms<T>& terms, const Columns<T>& columns, T* sums) {
   const auto store = [&](int r, int v, Vec<T> sum)
@@ -186,7 +192,7 @@ template <class T, int MR, int NB, int NC>
 template <class T>
 using Tile = void (*)(const Terms<T>&, const Columns<T>&, T*);
 
-// The tile for `rows` rows (1 .. tile_rows(NB * NC)).
+// Returns the tile for `rows` rows, 1 <= rows <= tile_rows(NB * NC).
 template <class T, int NB, int NC>
 Tile<T> tile_for(Index rows) {
   constexpr auto table = []<std::size_t... I>(std::index_sequence<I...>) {
@@ -195,7 +201,7 @@ Tile<T> tile_for(Index rows) {
   return table[static_cast<std::size_t>(rows - 1)];
 }
 
-// The tile for `rows` rows and a packed panel of `packets` packets (1 .. 4).
+// Returns the tile for `rows` rows and a panel of `packets` packets, 1 <= packets <= kPanelPackets.
 template <class T>
 Tile<T> panel_tile(Index rows, int packets) {
   switch (packets) {
@@ -210,7 +216,7 @@ Tile<T> panel_tile(Index rows, int packets) {
   }
 }
 
-// One row times kSingleRowPanels neighbouring panels of `packets` packets.
+// Returns the tile for one row and kSingleRowPanels consecutive panels of `packets` packets each.
 template <class T>
 Tile<T> single_row_tile(int packets) {
   switch (packets) {
@@ -225,13 +231,14 @@ Tile<T> single_row_tile(int packets) {
   }
 }
 
-// Where columns are not packed but lie in chunks of one cache line each (gradients of gates): packets
-// in a chunk, chunks that a tile of four packets covers, and the tile for 1 .. kChunksPerTile of them.
+// The columns of an outer product are gradients of gates. They are not packed into panels, but stored in chunks of one
+// cache line. A tile covers up to kChunksPerTile chunks, which is about kPanelPackets packets.
 template <class T>
 inline constexpr int kPacketsPerChunk = static_cast<int>(kLine<T> / Vec<T>::kSize);
 template <class T>
 inline constexpr int kChunksPerTile = std::max(1, kPanelPackets / kPacketsPerChunk<T>);
 
+// Returns the tile for `rows` rows and `chunks` chunks, 1 <= chunks <= kChunksPerTile.
 template <class T>
 Tile<T> outer_tile(Index rows, Index chunks) {
   constexpr int NC = kPacketsPerChunk<T>;
@@ -244,11 +251,11 @@ Tile<T> outer_tile(Index rows, Index chunks) {
   return tile_for<T, 1, NC>(rows);
 }
 
-// Blocks of units whose gates make a panel.
+// Returns how many blocks of units one panel contains.
 constexpr int blocks_per_panel(int gates) { return gates == 1 ? kPanelPackets : gates == 2 ? kPanelPackets / 2 : 1; }
 
-// How units and gates lie in panels: `blocks` blocks of kSize units, `per_panel` of them with all
-// their `gates` packets in each panel; only the last panel may be narrower.
+// The distribution of units and gates over panels. The units form blocks of kSize. A panel contains `per_panel` blocks,
+// each with the packets of all its gates. Only the last panel may be narrower.
 template <class T>
 struct Layout {
   Index units = 0;
@@ -257,27 +264,30 @@ struct Layout {
 
   Index blocks() const { return divide_up(units, Vec<T>::kSize); }
   Index panels() const { return panels_of(blocks()); }
-  // The panels that hold the first n blocks, the last one perhaps in part. Shifted: a step of a small cell is as short
-  // as a few divisions.
+  // Returns how many panels the first n blocks occupy, completely or in part. A shift replaces the division, which
+  // would be noticeable in the steps of a small cell.
   Index panels_of(Index n) const { return (n + per_panel - 1) >> (per_panel >> 1); }
-  // Blocks of units in panel p, and the elements that one k takes in it.
+  // Blocks of units in panel p, and elements of panel p per k.
   Index blocks_of(Index p) const { return std::min<Index>(per_panel, blocks() - p * per_panel); }
   Index width(Index p) const { return blocks_of(p) * gates * Vec<T>::kSize; }
-  // Elements before panel p, of K rows each, and of all panels.
+  // Elements before panel p, and of all panels, if each panel has K rows.
   Index offset(Index p, Index K) const { return p * per_panel * gates * Vec<T>::kSize * K; }
   Index size(Index K) const { return checked_product({blocks(), gates, Vec<T>::kSize, K}); }
 };
 
-// Calls f(first block, blocks, first row, rows, sums) for every tile of `rows` by the panels that
-// hold `share`'s blocks; sums (rows, blocks * gates, kSize) is scratch that the next call overwrites.
-// Tiles of a call are of nearly the same height. share begins and ends on a panel.
+// Multiplies `rows` rows with the panels that contain the blocks of `share`. Calls f(first block, number of blocks,
+// first row, number of rows, sums) for every tile. sums (rows, blocks * gates, kSize) is scratch that the next tile
+// overwrites. `share` begins and ends at the boundary of a panel.
+//
+// The outer loop runs over panels and the inner loop over rows, so that a panel stays in the cache. The heights of the
+// tiles differ by one row at most.
 template <class T, class F>
 void for_each_tile(const Layout<T>& layout, const T* panels, Range share, const Terms<T>& terms, Index rows, F&& f) {
   alignas(kAlignment) T sums[kMaxTilePackets * Vec<T>::kSize];
   const Index end = layout.panels_of(share.end);
   const int packets = layout.gates * layout.per_panel;
   const Index all_blocks = layout.blocks(), panel_size = packets * Vec<T>::kSize * terms.K;
-  const Index tallest = tile_rows(packets), tiles = rows > tallest ? divide_up(rows, tallest) : rows > 0 ? 1 : 0;
+  const Index max_rows = tile_rows(packets), tiles = rows > max_rows ? divide_up(rows, max_rows) : rows > 0 ? 1 : 0;
   for (Index p = layout.panels_of(share.begin); p < end;) {
     const T* base[kSingleRowPanels];
     const Index left = all_blocks - p * layout.per_panel;
@@ -288,10 +298,10 @@ void for_each_tile(const Layout<T>& layout, const T* panels, Range share, const 
     const Index blocks = each * width;
     for (Index t = 0; t < tiles; ++t) {
       const Range part = tiles == 1 ? Range{0, rows} : share_of(rows, static_cast<int>(t), static_cast<int>(tiles));
-      const Terms<T> some{terms.row + part.begin, terms.K, terms.chunk, terms.chunk_stride};
+      const Terms<T> part_terms{terms.row + part.begin, terms.K, terms.chunk, terms.chunk_stride};
       const Tile<T> tile =
           several ? single_row_tile<T>(packets) : panel_tile<T>(part.size(), static_cast<int>(blocks) * layout.gates);
-      tile(some, columns, sums);
+      tile(part_terms, columns, sums);
       f(p * layout.per_panel, blocks, part.begin, part.size(), sums);
     }
     p += width;

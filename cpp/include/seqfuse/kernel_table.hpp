@@ -1,9 +1,8 @@
-// The interface of a kernel library (libseqfuse_<instruction set>.so): one C function that returns a table of all
-// kernels.
+// Interface of a kernel library (libseqfuse_<instruction set>.so): one C function that returns a table of all kernels.
 //
-// The libraries know nothing of Python. A caller loads the best one that the CPU runs and checks the version, because
-// a table
-// of another version has other fields. Structures cross the boundary as they are, so both sides need the same compiler.
+// The libraries do not depend on Python. The caller loads the best library that the CPU supports and checks its
+// version, because the tables of other versions have other fields. Structures are passed by reference without
+// conversion, so the caller and the library must be compiled with the same compiler.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +25,10 @@
 
 namespace seqfuse {
 
-// Grows with every change of the table or of a structure that its functions take.
+// Must be increased with every change of the table or of a structure that its functions accept.
 inline constexpr std::uint32_t kKernelTableVersion = 1;
 
-// The kernels for one type of numbers.
+// The kernels for one element type.
 template <class T>
 struct KernelsFor {
   const RecurrentKernels<T>* (*find_recurrent_kernels)(std::string_view cell);
@@ -61,7 +60,7 @@ struct KernelsFor {
 struct KernelTable {
   std::uint32_t version;        // kKernelTableVersion of the library
   const char* instruction_set;  // its name in cpp/cmake/InstructionSets.cmake
-  bool openmp;                  // compiled with several threads
+  bool openmp;                  // whether the library was compiled with OpenMP
   double (*read_bandwidth)(Index bytes, int threads, double seconds);
   KernelsFor<float> float_kernels;
   KernelsFor<double> double_kernels;
@@ -81,5 +80,5 @@ inline const KernelsFor<double>& KernelTable::kernels<double>() const {
 
 }  // namespace seqfuse
 
-// The table of this library; null when the library has another version of it.
+// Returns the table of this library, or null if its version is not `version`.
 extern "C" const seqfuse::KernelTable* seqfuse_kernel_table(std::uint32_t version);

@@ -1,8 +1,11 @@
-// Gradients of weights from many rows: one product over the rows, shared by all cells and dense.
+// Gradients of weights and biases from many rows. All recurrent cells and the dense layer use it.
 //
-// dW = sum over rows of x^T da: x is turned so that the sum runs along contiguous memory, and then
-// the tile of gemm.hpp serves as it is, with k as its rows and gates as its columns. A row of ones
-// under x makes db by the same product.
+//     forward: a = x W + b   =>   dW = x^T da,  db = sum over rows of da
+//
+// Traversal: x is transposed first, so that the sum over rows reads contiguous memory. The tile of gemm.hpp then
+// computes the product: its k is the row of x, its rows are the columns of x, and its columns are the gradients of
+// gates. A row of ones below the transposed x yields db from the same product.
+// Cost: one multiply-add per row, column of x and gate.
 #pragma once
 
 #include <vector>
@@ -12,16 +15,17 @@
 
 namespace seqfuse {
 
-// Gradients of pre-activations of the rows of a segment. Columns come in chunks of one cache line,
-// (chunks, rows, line): whole lines to write, and contiguous whether a row or a column is followed.
-// Column g*padded + u is unit u of gradient g; the padding of H is zero.
+// Gradients of pre-activations for the rows of one segment of steps. They are stored in chunks of one cache line of
+// columns, shape (chunks, rows, line). Writes fill whole cache lines, and both a walk along a row and a walk along the
+// columns of a chunk read whole lines. Column g * padded + u is unit u of gate g. The columns that pad H are zero.
 template <class T>
 struct GateGradients {
   Buffer<T> data;
-  Index stride = 0;  // from a chunk to the next
+  Index stride = 0;  // elements from one chunk to the next
 
   GateGradients() = default;
-  // One line more a chunk than the rows take: chunks a power of two apart would share cache sets.
+  // Each chunk has one spare line. Without it, chunks would often begin at multiples of a power of two and compete for
+  // the same cache sets.
   GateGradients(Index columns, Index rows)
       : data(checked_product({columns / kLine<T>, rows + 1, kLine<T>})), stride((rows + 1) * kLine<T>) {
     data.fill_zero();
@@ -32,29 +36,33 @@ struct GateGradients {
   }
 };
 
-// out[k][gate[g]*H + u] += sum over rows of left[k][row] * column (g, u), where (g, u) runs over the
-// gradients first .. first+gates; the row of ones behind left's K makes bias, if there is one.
+// One outer product, accumulated into `out` and `bias`:
+//
+//     out[k][gate[g] * H + u] += sum over rows of left[k][row] * da[row][(first + g) * padded + u]   for g < gates
+//     bias  [gate[g] * H + u] += sum over rows of da[row][(first + g) * padded + u]
+//
+// `bias` may be null. `out` and `bias` do not overlap the inputs.
 template <class T>
 struct OuterProduct {
-  Rows<const T> left;  // (K + 1, rows): x or h turned, then ones
+  Rows<const T> left;  // (K + 1, rows): x or h transposed, then a row of ones
   Index K;
   Index first, gates;
-  const Index* gate;
-  Rows<T> out;
+  const Index* gate;  // (gates,)
+  Rows<T> out;        // (K, at least gates * H)
   T* bias;
 
   Index outputs() const { return K + (bias != nullptr ? 1 : 0); }
 };
 
-// A thread's share of one outer product over `rows` rows. Tiles are counted panel by panel of
-// columns, so that a panel of `da` is read from the second-level cache while k runs.
+// Computes the share of one thread of an outer product over `rows` rows. All tiles of one group of columns are
+// consecutive tasks, so that these columns of `da` stay in the second-level cache while k runs.
 template <class T>
 void outer_product(const OuterProduct<T>& product, GateGradients<T>& da, Index rows, Index H, int thread, int team) {
   using V = Vec<T>;
   constexpr Index kChunks = gemm::kChunksPerTile<T>, kPackets = gemm::kPacketsPerChunk<T>;
   const Index padded = round_up(H, kLine<T>), chunks = product.gates * padded / kLine<T>;
-  const Index tallest = gemm::tile_rows(static_cast<int>(kChunks * kPackets));
-  const Index heights = divide_up(product.outputs(), tallest);
+  const Index max_rows = gemm::tile_rows(static_cast<int>(kChunks * kPackets));
+  const Index heights = divide_up(product.outputs(), max_rows);
   const Range share = share_of(divide_up(chunks, kChunks) * heights, thread, team);
   alignas(kAlignment) T sums[gemm::kMaxTilePackets * V::kSize];
   for (Index task = share.begin; task < share.end; ++task) {
@@ -81,34 +89,36 @@ void outer_product(const OuterProduct<T>& product, GateGradients<T>& da, Index r
   }
 }
 
-// Arrays of our own in the place of the caller's, so that a call that is stopped half way leaves those as they were.
+// Temporary sums that replace the caller's arrays. If the call is cancelled, the caller's arrays keep their values.
 template <class T>
 class StagedSums {
  public:
-  // `target` (rows, n) becomes zeros of ours; store() adds them to what it was.
+  // Redirects `target` (rows, n) to a new array of zeros. store() adds that array to the original target. A null target
+  // stays null.
   void take(Rows<T>& target, Index rows, Index n) {
     if (!target) return;
-    Buffer<T> own(checked_product({rows, n}));
-    own.fill_zero();
-    const Rows<T> given = target;
-    target = {own.data(), n};
-    taken_.push_back({given, rows, n, std::move(own)});
+    Buffer<T> sums(checked_product({rows, n}));
+    sums.fill_zero();
+    const Rows<T> original = target;
+    target = {sums.data(), n};
+    redirected_.push_back({original, rows, n, std::move(sums)});
   }
 
+  // Adds all temporary sums to the original arrays.
   void store() {
     parallel::FlushDenormals flush;
-    for (Taken& one : taken_)
-      for (Index r = 0; r < one.rows; ++r)
-        for (Index i = 0; i < one.n; ++i) one.given.row(r)[i] += one.own[r * one.n + i];
+    for (Redirected& sum : redirected_)
+      for (Index r = 0; r < sum.rows; ++r)
+        for (Index i = 0; i < sum.n; ++i) sum.target.row(r)[i] += sum.sums[r * sum.n + i];
   }
 
  private:
-  struct Taken {
-    Rows<T> given;
+  struct Redirected {
+    Rows<T> target;
     Index rows, n;
-    Buffer<T> own;
+    Buffer<T> sums;
   };
-  std::vector<Taken> taken_;
+  std::vector<Redirected> redirected_;
 };
 
 }  // namespace seqfuse

@@ -1,12 +1,14 @@
-// Lays matrices out as the tile of gemm.hpp reads them; its head says why.
+// Packs matrices into the panels of gemm.hpp, and transposes blocks of rows.
 #pragma once
 
 #include "seqfuse/gemm.hpp"
 
 namespace seqfuse::gemm {
 
-// The columns of W (K, ·) that belong to the units of one gate begin at column[gate].
-// panels[p][k][block][gate][lane] = W[k][column[gate] + unit], zero where there is no such unit.
+// Packs the panels `panels` of W (K, columns) into `out` (layout.size(K),), which is aligned and has no aliases.
+// column[gate] is the first column of W of that gate:
+//
+//     out[p][k][block][gate][lane] = W[k][column[gate] + unit]    or zero if unit >= layout.units
 template <class T>
 void pack_columns(const Layout<T>& layout, const Index* column, Rows<const T> W, Index K, Range panels, T* out) {
   constexpr Index kSize = Vec<T>::kSize;
@@ -21,8 +23,8 @@ void pack_columns(const Layout<T>& layout, const Index* column, Rows<const T> W,
   }
 }
 
-// to[column][r] = row_of(r)[column] for the columns in `columns` of rows 0 .. rows. Squares of packets
-// are turned in registers, the edges one by one.
+// Transposes a matrix: to[column][r] = row_of(r)[column] for r < rows and the columns in `columns`. Squares of packets
+// are transposed in registers, the remaining numbers one by one. `to` has no aliases.
 template <class T, class RowOf>
 void transpose_into(RowOf&& row_of, Index rows, Range columns, Rows<T> to) {
   constexpr Index kSize = Vec<T>::kSize;
@@ -40,8 +42,11 @@ void transpose_into(RowOf&& row_of, Index rows, Range columns, Rows<T> to) {
     }
 }
 
-// The panels of W^T, for products with gradients of gates: units are the rows of W (units, ·), and k
-// runs over gates in the order of `column`, each padded to `padded` terms, zeros in the padding.
+// Packs the panels `panels` of W^T, for products with gradients of gates. The units of the layout are the rows of W
+// (units, columns). k runs over the gates in the order of `column`; each gate has `each` terms, which zeros pad to
+// `padded`:
+//
+//     out[p][gate * padded + i][unit] = W[unit][column[gate] + i]    or zero if i >= each or unit >= layout.units
 template <class T>
 void pack_rows(const Layout<T>& layout, const Index* column, int gates, Index each, Index padded, Rows<const T> W,
                Range panels, T* out) {

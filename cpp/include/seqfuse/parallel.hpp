@@ -1,4 +1,6 @@
-// Threads: the one file with an OpenMP pragma, the one that knows of fork.
+// Teams of threads, barriers, and safety after fork. All other kernels start their threads through run().
+//
+// This is the only file with an OpenMP pragma.
 #pragma once
 
 #include <atomic>
@@ -23,7 +25,8 @@
 
 namespace seqfuse::parallel {
 
-// SEQFUSE_STD_THREADS: a team of new threads for each region. Slow; ThreadSanitizer sees into it, and not into OpenMP.
+// With SEQFUSE_STD_THREADS, each parallel region starts new std::threads. This is slow, but ThreadSanitizer understands
+// it. ThreadSanitizer does not understand OpenMP.
 #if defined(_OPENMP) && !defined(SEQFUSE_STD_THREADS)
 inline constexpr bool kOpenMP = true;
 #else
@@ -36,8 +39,8 @@ inline thread_local bool this_thread_is_in_a_team = false;
 inline constexpr bool kTeams = kOpenMP;
 #endif
 
-// True in a child made by fork: the parent's OpenMP threads do not exist there, and a region would
-// wait for them for ever.
+// Returns a flag that is true in a forked child process. The parent's OpenMP threads do not exist in the child, so a
+// parallel region would wait for them forever.
 inline bool& in_forked_child() {
   static bool forked = [] {
 #if defined(__unix__)
@@ -48,11 +51,15 @@ inline bool& in_forked_child() {
   return forked;
 }
 
-// Registered when the program starts or the module is loaded: the first region may already be a child's.
-inline const bool kForksAreWatched = (in_forked_child(), true);
+// Registers the fork handler when the program starts or the module is loaded. Later may be too late: the first parallel
+// region may run in a child.
+inline const bool kForkHandlerRegistered = [] {
+  in_forked_child();
+  return true;
+}();
 
-// How many threads a region asked for `threads` may have here: one in a forked child, and one
-// inside somebody else's region.
+// Returns how many threads a region may use if the caller requests `threads`. Returns 1 in a forked child and inside
+// another parallel region.
 inline int team_size(int threads) {
   if (threads <= 1 || in_forked_child()) return 1;
 #if defined(SEQFUSE_STD_THREADS)
@@ -64,16 +71,18 @@ inline int team_size(int threads) {
 #endif
 }
 
-// f(thread, team) in our floating-point environment. Not inlined: a compiler, which knows of no
-// environment, may move arithmetic across a change of it, but not across a call.
+// Calls f(thread, team). It is not inlined, because a compiler may move arithmetic across a change of the
+// floating-point environment, but not across a call.
 template <class F>
 [[gnu::noinline]] void call(F& f, int thread, int team) {
   f(thread, team);
 }
 
-// Calls f(thread, team) once on every thread of a team of at most `threads`, as FlushDenormals says.
-// What f throws on any thread is thrown here, once all have come back; an f with a Barrier in it
-// must not throw before it, so drivers take all their memory outside.
+// Calls f(thread, team) once on every thread of a team of at most `threads` threads, in the floating-point environment
+// of FlushDenormals. If f throws on a thread, run() rethrows one of the exceptions after all threads have finished.
+//
+// A function that waits at a Barrier must not throw before it, because the other threads would wait forever. Kernels
+// therefore allocate all memory before they call run().
 template <class F>
 void run(int threads, F&& f) {
   threads = team_size(threads);
@@ -93,14 +102,14 @@ void run(int threads, F&& f) {
     }
   };
 #if defined(SEQFUSE_STD_THREADS)
-  const auto marked = [&](int thread) {
+  const auto run_as_member = [&](int thread) {
     this_thread_is_in_a_team = true;
     member(thread, threads);
     this_thread_is_in_a_team = false;
   };
   std::vector<std::thread> others;
-  for (int i = 1; i < threads; ++i) others.emplace_back(marked, i);
-  marked(0);
+  for (int i = 1; i < threads; ++i) others.emplace_back(run_as_member, i);
+  run_as_member(0);
   for (auto& other : others) other.join();
 #elif defined(_OPENMP)
 #pragma omp parallel num_threads(threads)
@@ -109,10 +118,12 @@ void run(int threads, F&& f) {
   if (error) std::rethrow_exception(error);
 }
 
-// How a thread waits for another one of its team: it spins, since a step lasts microseconds; it yields after a
-// while, since a machine may have fewer cores than threads. It does not sleep (atomic::wait): on two
-// cores that are free or have four threads that is no faster, and beside one busy process the steps of
-// an LSTM of 512 units took 37 ms instead of 6.5: who sleeps is woken on the core of who wakes.
+// Busy wait for another thread of the team. It spins first, because a step takes only microseconds. After kSpins
+// rounds it yields, because there may be more threads than cores.
+//
+// It does not sleep (atomic::wait). Measured on two cores: sleeping is not faster with idle cores or with four threads.
+// With one other busy process, the steps of an LSTM with 512 units took 37 ms with sleeping and 6.5 ms without, because
+// a wake-up may schedule the sleeper on the waker's core.
 class Spin {
  public:
   void once() {
@@ -136,7 +147,7 @@ class Spin {
   int spins_ = 0;
 };
 
-// All threads of a team meet here.
+// Barrier for the threads of one team: wait() returns when all of them have called it.
 class Barrier {
  public:
   void wait(int team) {
@@ -153,7 +164,7 @@ class Barrier {
 
  private:
   alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<unsigned> phase_{0};  // wraps around: a call may have more steps than an int counts
+  alignas(64) std::atomic<unsigned> phase_{0};  // unsigned, because it may wrap around in a call with many steps
 };
 
 }  // namespace seqfuse::parallel

@@ -1,11 +1,10 @@
-// The one cost model: what threads and cancellation checks cost, how fast work is done, and so how many threads and
-// pieces a call gets.
+// Cost model: decides how many threads a call uses and how often it checks for cancellation.
 //
-// A kernel says how much of what it does (Work); the model turns that into time on one core. Results never depend on
-// what
-// is decided here; a rate that is wrong by a factor of two moves a threshold and nothing more. All of it is integers:
-// calls
-// decide in the floating-point environment of their caller, whose exception flags stay as they are.
+// A kernel states the kind and amount of its operations (Work). The model converts them to time on one core. Its
+// decisions do not affect results. A rate that is wrong by a factor of two only moves a threshold.
+//
+// All arithmetic is in integers. The model runs in the caller's floating-point environment, and the caller's exception
+// flags must not change.
 #pragma once
 
 #include <algorithm>
@@ -16,19 +15,21 @@
 
 namespace seqfuse::parallel {
 
-// An amount of work, in a unit of which all rates below are whole: 40,960 of them are one ns of one core. Each rate
-// follows
-// from the measured amount of its work from which a second thread pays, which is 10 us: a region of two threads costs
-// about 2 us.
+// An amount of work. The unit is 1/40,960 ns of one core, which makes all rates below integers.
+//
+// Each rate was derived from a measurement: the smallest number of operations for which a second thread pays. That
+// amount of work takes about 10 us. A region of two threads costs about 2 us.
 struct Work {
   Index cost = 0;
 
-  static constexpr Work multiply_adds(Index n) { return Work{n} * 1024; }    // in register tiles: pays from 400,000 on
+  static constexpr Work multiply_adds(Index n) {
+    return Work{n} * 1024;
+  }  // in register tiles: a second thread pays from 400,000
   static constexpr Work exponentials(Index n) { return Work{n} * 25'000; }   // softmax, gelu, silu, dropout: 16,384
   static constexpr Work log_additions(Index n) { return Work{n} * 50'000; }  // CTC: 8,192 states
   static constexpr Work updates(Index n) { return Work{n} * 12'500; }        // Adam, normalization, activations: 32,768
   static constexpr Work moves(Index n) { return Work{n} * 6'250; }           // embedding, rotary: 65,536 numbers
-  static constexpr Work packs(Index n) { return Work{n} * 3'125; }           // weights into panels: 131,072 numbers
+  static constexpr Work packs(Index n) { return Work{n} * 3'125; }           // packing of weights: 131,072 numbers
 
   // Saturates instead of overflowing.
   friend constexpr Work operator*(Work work, Index times) {
@@ -45,19 +46,22 @@ struct Work {
   friend constexpr auto operator<=>(Work, Work) = default;
 };
 
-// Work from which a second thread pays.
+// Smallest amount of work for which a second thread pays.
 inline constexpr Work kRegionPays = Work::multiply_adds(400'000);
-// A barrier costs 0.2 us when all cores are free. Sharing a step pays from 100,000 multiply-adds: 2.5 us for many
-// rows, 12 us
-// for one row, which is limited by reading the weights (8 multiply-adds per ns).
+// Smallest step that is shared among threads. A barrier costs 0.2 us if all cores are idle. Sharing pays from 100,000
+// multiply-adds, which take 2.5 us with many rows. With one row they take 12 us (8 multiply-adds per ns), because
+// reading the weights limits the speed.
 inline constexpr Work kBarrierPays = Work::multiply_adds(100'000);
-// All threads on one key head of attention: two more regions per head, a few us, and threads that wait for each other.
+// Smallest key head of attention that all threads share. Sharing adds two regions per head, a few us, and the threads
+// wait for each other.
 inline constexpr Work kSharingPays = Work::multiply_adds(Index(1) << 24);
-// Work between two cancellation checks: about 54 ms, which a user does not notice. Where `into` holds gradients, a
-// call of
-// several pieces adds to them once, so the number of pieces shows in the last bit.
+// Work between two cancellation checks: about 54 ms, which a user does not notice.
+//
+// A call is cut into pieces at the checks. If it accumulates into existing gradients and has several pieces, it sums
+// the pieces first and adds the sum once. The number of pieces can therefore change the last bit.
 inline constexpr Work kBetweenChecks = Work::multiply_adds(Index(1) << 31);
-// The same where a check is between the steps of one row, which costs nothing: 5 ms.
+// Work between two checks that lie between the steps of one sequence: 5 ms. These checks do not cut the call into
+// pieces.
 inline constexpr Work kBetweenChecksOfSteps = Work::log_additions(Index(1) << 22);
 
 // Returns max_threads, or 1 if a second thread would not pay.

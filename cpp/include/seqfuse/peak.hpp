@@ -1,19 +1,20 @@
-// What these kernels could do at best on this machine.
+// Measures the peak performance of this machine: multiply-adds and read bandwidth.
 #pragma once
 
 #include "seqfuse/types.hpp"
 
 namespace seqfuse {
 
+// Returns true if the kernels were compiled with OpenMP.
 bool has_openmp();
-// The multiply-add peak of the calling core in FLOP/s, two for each multiply-add: the best of as many
-// short rounds as fit into `seconds`, and of three at least.
+// Measures the multiply-add peak of the calling core in FLOP/s; one multiply-add counts as two. Returns the best of
+// several short rounds, which take `seconds` in total. There are at least three rounds.
 template <class T>
 double peak_flops(double seconds);
 
-// How many bytes a second `threads` threads read together, each its share of a buffer of `bytes` bytes (at least 1, rounded
-// up to whole blocks), over and over: the best of as many short rounds as fit into `seconds`, and of three at least. What
-// fits into a cache is read from there. Takes the buffer: bad_alloc.
+// Measures how many bytes per second `threads` threads read together from a buffer of `bytes` >= 1 bytes, rounded up to
+// whole blocks. Each thread reads its share repeatedly, so that a buffer that fits into a cache is read from the cache.
+// Returns the best of several short rounds, as peak_flops does. Throws bad_alloc if the buffer cannot be allocated.
 double read_bandwidth(Index bytes, int threads, double seconds);
 
 }  // namespace seqfuse

@@ -1,5 +1,7 @@
-// Philox4x32-10: random words that are a function of a counter and a key, so that any thread makes any
-// of them in any order and backward makes forward's again.
+// Philox4x32-10, a counter-based random number generator.
+//
+// Each random word is a function of a counter and a key. Any thread can therefore compute any word, in any order, and
+// the backward can recompute the words of the forward.
 //
 // Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", https://doi.org/10.1145/2063384.2063405.
 #pragma once
@@ -8,8 +10,8 @@
 
 namespace seqfuse {
 
-// Turns N counters (4 words, N) into their random words, in place. The inner loop becomes packets where it is left
-// a loop: unrolled, it stays scalar and takes five times as long (GCC 12).
+// Replaces N counters c (4 words, N) by their random words, in place. The inner loop must not be unrolled: GCC 12
+// vectorizes the loop, but not its unrolled form, which takes five times as long.
 template <int N>
 [[gnu::always_inline]] inline void philox4x32(std::uint32_t (&c)[4][N], std::uint32_t key_0, std::uint32_t key_1) {
   for (int round = 0; round < 10; ++round) {

@@ -1,9 +1,8 @@
-// Packets of numbers: the one file that names Eigen::internal, and where exp, tanh and sigmoid are made.
+// SIMD packets of numbers, and exp, tanh and sigmoid on packets. The only file that names Eigen::internal.
 //
-// A kernel written with Vec<T> compiles to SSE, AVX2, AVX-512 or NEON from one source and gives the
-// same bits on each that has a fused multiply-add: every fused operation is an explicit madd (the
-// build says -ffp-contract=off), and the elementary functions below are built from these
-// operations alone, in one order.
+// A kernel written with Vec<T> compiles to SSE, AVX2, AVX-512 or NEON from one source. All instruction sets with a
+// fused multiply-add return the same bits: every fused operation is an explicit madd (the build sets
+// -ffp-contract=off), and the elementary functions below consist only of these operations, in a fixed order.
 #pragma once
 
 #include <algorithm>
@@ -27,17 +26,18 @@ struct Vec {
 
   Packet v;
 
-  static Vec load(const T* p) { return {packet::pload<Packet>(p)}; }    // p on a packet's boundary
-  static Vec loadu(const T* p) { return {packet::ploadu<Packet>(p)}; }  // p anywhere
+  static Vec load(const T* p) { return {packet::pload<Packet>(p)}; }    // p is aligned to a packet
+  static Vec loadu(const T* p) { return {packet::ploadu<Packet>(p)}; }  // any p
   static Vec all(T x) { return {packet::pset1<Packet>(x)}; }
   static Vec zero() { return all(T(0)); }
   void store(T* p) const { packet::pstore(p, v); }
   void storeu(T* p) const { packet::pstoreu(p, v); }
 
-  // The first n lanes at p, zeros behind them; nothing beyond p + n is touched. n >= kSize: all lanes.
+  // Load or store the first n lanes at p, or all lanes if n >= kSize. Memory from p + n on is not accessed. Loading
+  // sets the remaining lanes to zero.
   static Vec load_first(const T* p, Index n) { return n >= kSize ? loadu(p) : load_part(p, n); }
   void store_first(T* p, Index n) const { n >= kSize ? storeu(p) : store_part(p, n, v); }
-  // The first n lanes as they are, zeros behind them, whatever stood there.
+  // Returns the first n lanes unchanged and zeros in the others, which may have contained NaN.
   Vec first(Index n) const { return n >= kSize ? *this : part(v, n); }
 
   friend Vec operator+(Vec a, Vec b) { return {packet::padd(a.v, b.v)}; }
@@ -45,21 +45,21 @@ struct Vec {
   friend Vec operator*(Vec a, Vec b) { return {packet::pmul(a.v, b.v)}; }
   friend Vec operator/(Vec a, Vec b) { return {packet::pdiv(a.v, b.v)}; }
   friend Vec madd(Vec a, Vec b, Vec c) { return {packet::pmadd(a.v, b.v, c.v)}; }  // a*b + c, rounded once
-  friend Vec min(Vec a, Vec b) { return {packet::pmin(a.v, b.v)}; }                // a where it is NaN
-  friend Vec max(Vec a, Vec b) { return {packet::pmax(a.v, b.v)}; }                // a where it is NaN
+  friend Vec min(Vec a, Vec b) { return {packet::pmin(a.v, b.v)}; }                // a if a is NaN
+  friend Vec max(Vec a, Vec b) { return {packet::pmax(a.v, b.v)}; }                // a if a is NaN
   friend Vec abs(Vec a) { return {packet::pabs(a.v)}; }
   friend Vec minus_abs(Vec a) { return {packet::por(a.v, all(T(-0.0)).v)}; }
   friend Vec sqrt(Vec a) { return {packet::psqrt(a.v)}; }
-  friend Vec less(Vec a, Vec b) { return {packet::pcmp_lt(a.v, b.v)}; }  // all bits where a < b, none where not or NaN
+  friend Vec less(Vec a, Vec b) { return {packet::pcmp_lt(a.v, b.v)}; }  // all bits set if a < b; no bits if not or NaN
   friend Vec select(Vec mask, Vec a, Vec b) {
     return {packet::por(packet::pand(mask.v, a.v), packet::pandnot(b.v, mask.v))};
   }
-  // |a| with the sign of s, where a >= 0 or NaN.
+  // Returns a with the sign of s. Requires that a is >= 0 or NaN.
   friend Vec with_sign_of(Vec a, Vec s) { return {packet::por(a.v, packet::pand(s.v, all(T(-0.0)).v))}; }
 
  private:
-  // The last packet of a row, n < kSize lanes. Functions of their own: there are hundreds of places that load or store
-  // a last packet, and a loop in each of them made the kernels larger and their compilation longer.
+  // Load, store or cut the last packet of a row, with n < kSize lanes. They are not inlined, because hundreds of places
+  // use them. A loop in each place made the kernels larger and their compilation slower.
   [[gnu::noinline]] static Vec load_part(const T* p, Index n) {
     alignas(64) T lanes[kSize] = {};
     for (Index i = 0; i < n; ++i) lanes[i] = p[i];
@@ -78,7 +78,7 @@ struct Vec {
   }
 };
 
-// Transposes a square of packets in registers: n rows of kSize columns, n = kSize.
+// Transposes a square matrix in registers: kSize packets of kSize numbers.
 template <class T>
 void transpose(Vec<T>* rows) {
   constexpr int kSize = static_cast<int>(Vec<T>::kSize);
@@ -88,12 +88,13 @@ void transpose(Vec<T>* rows) {
   for (int i = 0; i < kSize; ++i) rows[i].v = block.packet[i];
 }
 
-// Two packets a, b as one run of pairs (p0, q0, p1, q1, ...): the firsts of all pairs, and the seconds.
+// The deinterleaved form of pairs (p0, q0, p1, q1, ...): `first` contains all p, `second` all q.
 template <class T>
 struct Pairs {
   Vec<T> first, second;
 };
 
+// Returns the lanes with indices I of the concatenation of a and b.
 template <class T, int... I>
 Vec<T> chosen_lanes(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
   using Lanes [[gnu::vector_size(sizeof(typename Vec<T>::Packet))]] = T;
@@ -105,6 +106,7 @@ Vec<T> chosen_lanes(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
   return a;
 }
 
+// Deinterleaves two consecutive packets a and b of pairs.
 template <class T>
 Pairs<T> pairs_apart(Vec<T> a, Vec<T> b) {
   return [&]<int... I>(std::integer_sequence<int, I...>) -> Pairs<T> {
@@ -113,7 +115,7 @@ Pairs<T> pairs_apart(Vec<T> a, Vec<T> b) {
   }(std::make_integer_sequence<int, static_cast<int>(Vec<T>::kSize)>{});
 }
 
-// The way back: a in first, b in second.
+// Interleaves the pairs again, the inverse of pairs_apart. Returns packet a in `first` and packet b in `second`.
 template <class T>
 Pairs<T> pairs_together(Pairs<T> pairs) {
   constexpr int kSize = static_cast<int>(Vec<T>::kSize);
@@ -124,9 +126,11 @@ Pairs<T> pairs_together(Pairs<T> pairs) {
   }(std::make_integer_sequence<int, kSize>{});
 }
 
-// What exp, tanh and sigmoid share, per type. q: expm1(r) = r + r^2 q(r) on |r| <= ln(2)/2, a
-// minimax fit of the relative error (float: 0.22 units of 2^-24; double: 0.003 units of 2^-53).
-// kRound: adding it rounds to an integer n and leaves n + exponent bias in the low bits.
+// Constants of exp, tanh and sigmoid for each type.
+//
+// q: coefficients of expm1(r) = r + r^2 q(r) for |r| <= ln(2)/2. They are a minimax fit of the relative error, which is
+// 0.22 units of 2^-24 for float and 0.003 units of 2^-53 for double.
+// kRound: adding it to a number rounds to an integer n and leaves n + exponent bias in the low bits.
 template <class T>
 struct ExpConstants;
 
@@ -135,11 +139,11 @@ struct ExpConstants<float> {
   using Bits = std::int32_t;
   static constexpr int kMantissa = 23;
   static constexpr float kRound = 12582912.0f + 127.0f;                       // 1.5 * 2^23 + bias
-  static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;  // n * high is exact
-  static constexpr float kLowest = -87.3f, kHighest = 88.3f;                  // 2^n is a normal number between
-  static constexpr float kLeast = -87.33654f, kMost = 88.72283f;              // exp is a normal number from, to
-  static constexpr float kVanishes = -88.0f;                                  // 2^n is 0 here, as its bits are
-  static constexpr float kTanhIsOne = 9.1f;                                   // tanh rounds to 1 from here
+  static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;  // n * kLn2High is exact
+  static constexpr float kLowest = -87.3f, kHighest = 88.3f;                  // 2^n is a normal number in this interval
+  static constexpr float kLeast = -87.33654f, kMost = 88.72283f;              // exp is a normal number in this interval
+  static constexpr float kVanishes = -88.0f;                                  // the bits of 2^n are those of 0 here
+  static constexpr float kTanhIsOne = 9.1f;                                   // tanh rounds to 1 from here on
   static constexpr float q[] = {0.499999981329f, 0.166665426847f, 0.0416672039372f, 0.00836664678225f,
                                 0.00138824962416f};
 };
@@ -160,8 +164,9 @@ struct ExpConstants<double> {
                                  2.510919508498119337969e-8, 2.087531765490028375047e-9};
 };
 
-// N packets that go through the same operations side by side. A chain of dependent operations takes four cycles for each
-// of them; a core looks only so far ahead for others to do meanwhile.
+// N packets that go through the same operations in an interleaved order. In a chain of dependent operations, each takes
+// about four cycles. N independent chains keep the core busy in the meantime, within the range of its out-of-order
+// window.
 template <class T, int N>
 struct Vecs {
   using Number = T;
@@ -170,14 +175,14 @@ struct Vecs {
   static Vecs all(T x) {
     return each([&](int) { return Vec<T>::all(x); });
   }
-  static Vecs load(const T* p) {  // p anywhere
+  static Vecs load(const T* p) {  // any p
     return each([&](int i) { return Vec<T>::loadu(p + i * Vec<T>::kSize); });
   }
   void store(T* p) const {
 #pragma GCC unroll 8
     for (int i = 0; i < N; ++i) v[i].storeu(p + i * Vec<T>::kSize);
   }
-  // f(i) is packet i.
+  // Returns the packets f(0), ..., f(N - 1).
   template <class F>
   [[gnu::always_inline]] static Vecs each(F&& f) {
     Vecs out;
@@ -197,15 +202,15 @@ struct Vecs {
   friend Vecs madd(Vecs a, Vecs b, Vecs c) {
     return each([&](int i) { return madd(a.v[i], b.v[i], c.v[i]); });
   }
-  friend Vecs max(Vecs a, Vecs b) {  // a where it is NaN
+  friend Vecs max(Vecs a, Vecs b) {  // a if a is NaN
     return each([&](int i) { return max(a.v[i], b.v[i]); });
   }
   friend Vecs exp(Vecs a) {
     return each([&](int i) { return exp(a.v[i]); });
   }
 
-  // The lanes as one by f(packet, packet): the upper half joins the lower one, again and again, on every instruction
-  // set alike.
+  // Reduces all lanes to one number with f(packet, packet). Each round combines the upper half of the lanes with the
+  // lower half. The order is the same on every instruction set.
   template <class F>
   T reduce(F&& f) const {
     Vec<T> packets[N];
@@ -238,7 +243,8 @@ struct Vecs {
   }
 };
 
-// The number whose exponent, bias included, is in the low bits of t: they move up, the rest falls off.
+// Returns 2^n for a t that contains n + exponent bias in its low bits. Shifts these bits into the exponent and discards
+// the others.
 template <class T>
 [[gnu::always_inline]] inline Vec<T> as_exponent(Vec<T> t) {
   using Int [[gnu::vector_size(sizeof(typename Vec<T>::Packet))]] = typename ExpConstants<T>::Bits;
@@ -253,15 +259,15 @@ template <class T, int N>
   return Vecs<T, N>::each([&](int i) { return as_exponent(t.v[i]); });
 }
 
-// exp(x) = s * (1 + p): s = 2^n, p = expm1(r) = r + r^2 q, r = x - n ln 2. For x between kLowest and kHighest. V: Vec
-// or Vecs.
+// The parts of exp(x) = s * (1 + p), with s = 2^n, r = x - n ln 2 and p = expm1(r) = r + r^2 q. Requires x between
+// kLowest and kHighest. V is Vec or Vecs.
 template <class V>
 struct ExpParts {
   V s, r, q;
   V p() const { return madd(r * r, q, r); }
 };
 
-// r is there already; t is n + kRound.
+// Returns the parts for a given r. Requires t = n + kRound.
 template <class V>
 [[gnu::always_inline]] inline ExpParts<V> exp_parts(V t, V r) {
   using C = ExpConstants<typename V::Number>;
@@ -282,7 +288,8 @@ template <class V>
   return exp_parts(t, madd(n, V::all(-C::kLn2Low), r));
 }
 
-// e^x within 1.05 ulp; 0 below the least normal number, inf above the largest, NaN passes.
+// Returns e^x with an error of at most 1.05 ulp. If e^x is below the smallest normal number, returns 0. If it is above
+// the largest one, returns inf. exp(NaN) is NaN.
 template <class T>
 [[gnu::always_inline]] inline Vec<T> exp(Vec<T> x) {
   using C = ExpConstants<T>;
@@ -290,7 +297,7 @@ template <class T>
   using Int [[gnu::vector_size(sizeof(typename V::Packet))]] = typename C::Bits;
   const V most = V::all(C::kMost), least = V::all(C::kLeast), one = V::all(T(1));
   const auto parts = exp_parts(max(min(x, most), least));
-  V inside = parts.p() + one;  // times 2^n in the exponent itself: the largest n is one more than a number can have
+  V inside = parts.p() + one;  // multiplied by 2^n through its exponent bits, because 2^n overflows for the largest n
   Int bits, power, unit;
   std::memcpy(&bits, &inside.v, sizeof bits);
   std::memcpy(&power, &parts.s.v, sizeof power);
@@ -303,16 +310,19 @@ template <class T>
   return {packet::por(packet::pandnot(packet::pandnot(inside.v, below.v), beyond.v), packet::pand(beyond.v, end.v))};
 }
 
-// e^x for x <= 0 in fewer operations: within 0.9 ulp, 0 where it is below the least normal number, NaN passes.
+// Returns e^x for x <= 0 with fewer operations than exp. The error is at most 0.9 ulp. If e^x is below the smallest
+// normal number, returns 0. exp_nonpositive(NaN) is NaN.
 template <class V>
 [[gnu::always_inline]] inline V exp_nonpositive(V x) {
   const auto parts = exp_parts(max(x, V::all(ExpConstants<typename V::Number>::kVanishes)));
   return madd(parts.p(), parts.s, parts.s);
 }
 
-// (1 - e) / (1 + e), e = e^-2|x|, numerator and denominator rounded once each; from expm1, so that no digit is
-// lost near zero. The sign matters: e^2|x| + 1 lies just above 2 there, where a rounding weighs twice as much
-// (2.57 ulp). At most 1.96 ulp over all floats.
+// Returns tanh(x) = sign(x) (1 - e) / (1 + e) with e = exp(-2|x|). Numerator and denominator are rounded once each.
+// They are computed from expm1, so that no digits cancel near zero. The error is at most 1.96 ulp over all floats.
+//
+// The sign of the exponent matters: near zero, exp(+2|x|) + 1 is just above 2, where the rounding error is twice as
+// large, and the total error would be 2.57 ulp.
 template <class T>
 [[gnu::always_inline]] inline Vec<T> tanh(Vec<T> x) {
   using V = Vec<T>;
@@ -322,15 +332,17 @@ template <class T>
   const V s = parts.s, p = parts.p(), c = one - s;
   V numerator = c - s * p;
   if constexpr (sizeof(T) > sizeof(float)) {
-    // The rounding of p is left out of it, or it is 2.02 ulp; not every double can be tried, as every float was.
+    // Avoids the rounding of p, with which the error was 2.02 ulp in tests. All floats were tested, which is not
+    // possible for doubles.
     const V high = c - s * parts.r;
     numerator = high + ((c - high) - s * parts.r - s * (parts.r * parts.r * parts.q));
   }
   return with_sign_of(numerator / madd(p, s, s + one), x);
 }
 
-// 1 / (1 + e^-x), e^-x = s + s p. The lesser of s and 1 joins s p first, so that e^-x is not rounded by itself:
-// below 2 ulp over all floats, 2.48 otherwise. At -inf the quotient is denormal, which a kernel flushes to 0.
+// Returns 1 / (1 + e^-x) with e^-x = s + s p. The denominator is max(s, 1) + (s p + min(s, 1)), so that e^-x is not
+// rounded separately. The error is below 2 ulp over all floats; it would be 2.48 ulp with a separate rounding. For -inf
+// the quotient is denormal, which kernels flush to 0.
 template <class T>
 [[gnu::always_inline]] inline Vec<T> sigmoid(Vec<T> x) {
   using C = ExpConstants<T>;

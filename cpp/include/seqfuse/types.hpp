@@ -1,4 +1,4 @@
-// The views that every layer passes down: a pointer, and how far its rows lie apart.
+// Views of arrays (a pointer and strides), ranges of indices, and the division of work among threads.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@ namespace seqfuse {
 
 using Index = std::ptrdiff_t;
 
-// A (rows, ·) array whose rows are contiguous; `stride` counts elements and may be anything.
+// A view of an array (rows, columns) whose rows are contiguous. `stride` is any number of elements between rows.
 template <class T>
 struct Rows {
   T* data = nullptr;
@@ -17,7 +17,7 @@ struct Rows {
   explicit operator bool() const { return data != nullptr; }
 };
 
-// A (T, B, ·) array whose last axis is contiguous; any strides, counted in elements.
+// A view of an array (T, B, columns) whose last axis is contiguous. The strides are any numbers of elements.
 template <class T>
 struct Steps {
   T* data = nullptr;
@@ -28,7 +28,7 @@ struct Steps {
   explicit operator bool() const { return data != nullptr; }
 };
 
-// A (B, H, N, ·) array whose last axis is contiguous; any strides, counted in elements.
+// A view of an array (B, H, N, columns) whose last axis is contiguous. The strides are any numbers of elements.
 template <class T>
 struct Heads {
   T* data = nullptr;
@@ -38,7 +38,7 @@ struct Heads {
   explicit operator bool() const { return data != nullptr; }
 };
 
-// A half-open range of indices: the share of one thread.
+// A half-open range of indices [begin, end).
 struct Range {
   Index begin = 0;
   Index end = 0;
@@ -50,7 +50,8 @@ struct Range {
 constexpr Index divide_up(Index n, Index by) { return (n + by - 1) / by; }
 constexpr Index round_up(Index n, Index to) { return divide_up(n, to) * to; }
 
-// Share `part` of `parts` of n items, the first ones one larger where n does not divide.
+// Divides n items into `parts` ranges and returns number `part`. If `parts` does not divide n, the first ranges have
+// one item more.
 constexpr Range share_of(Index n, int part, int parts) {
   const Index each = n / parts, more = n % parts;
   const Index begin = part * each + (part < more ? part : more);
