@@ -103,7 +103,7 @@ GradientTuple recurrent_backward(const Kernels& self, const PyTape& tape, const 
     const bool has_c = field<"has_c">(cell).ptr() == Py_True;
     const py::object dc0 = has_c ? py::object(new_array<T, 2>({B, weights.H})) : py::none();
     args.dh0 = rows<T>(dh0), args.dc0 = rows<T>(dc0);
-    args.added = accumulate, args.threads = threads;
+    args.accumulate = accumulate, args.threads = threads;
     if (T_ == 0 || B == 0) {
       copy_state<T>(args.dh, args.dh0, B, weights.H);
       if (has_c) copy_state<T>(args.dc, args.dc0, B, weights.H);

@@ -101,7 +101,7 @@ class Problem {
     forward.sequence.T_ = T_, forward.sequence.B = B, forward.sequence.x = steps(x.data(), x.stride());
     forward.sequence.h0 = h0.rows(), forward.sequence.c0 = c0.rows();
     if (sequence) {
-      forward.sequence.real = valid.data(), forward.sequence.reverse = true;
+      forward.sequence.valid = valid.data(), forward.sequence.reverse = true;
       forward.sequence.recurrent_mask = of_mask.rows();
     }
     forward.y = steps(y.data(), y.stride()), forward.h = h.rows(), forward.c = c.rows();
@@ -122,7 +122,7 @@ class Problem {
     if (cell_.states > 0) backward.dc = dc.rows();
     backward.dx = steps(dx.data(), dx.stride()), backward.dW = dW.rows(), backward.db = db.data();
     if (cell_.product) backward.dU = dU.rows();
-    backward.dbh = dbh.data(), backward.added = true;
+    backward.dbh = dbh.data(), backward.accumulate = true;
     if (parameters() > 0) backward.dparameters = dparameters.rows();
     backward.dh0 = dh0.rows(), backward.dc0 = dc0.rows();
     REQUIRE(kernels.backward(weights, backward));

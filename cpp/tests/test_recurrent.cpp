@@ -33,10 +33,10 @@ class Problem {
     bx_ = drawn<T>(width(), 0.5, 0.5), bh_ = drawn<T>(width(), 0.5, 0.6);
     h0_ = drawn<T>(rows(), 0.5, 0.7), c0_ = drawn<T>(rows(), 0.5, 0.8);
     mask_ = drawn<T>(rows(), 2, 0.9), parameters_ = drawn<T>(parameters(), 0.5, 1.0);
-    for (Index i = 0; i < s_.T_ * s_.B; ++i) real_.push_back(i % 3 != 1);
+    for (Index i = 0; i < s_.T_ * s_.B; ++i) valid_.push_back(i % 3 != 1);
     weights_.I = s_.I, weights_.H = s_.H;
     weights_.W = {W_.data(), width()};
-    if (Cell::kProduct) weights_.U = {U_.data(), width()};
+    if (Cell::kHasU) weights_.U = {U_.data(), width()};
     weights_.bx = bx_.data(), weights_.bh = bh_.data();
     weights_.parameters = {parameters_.data(), s_.H};
     if (all_) {
@@ -73,7 +73,7 @@ class Problem {
     Numbers<T> dparameters(parameters_.size()), dh0(size(rows())), dc0(size(rows()));
     args.dx = {dx.data(), s_.B * s_.I, s_.I};
     args.dW = {dW.data(), width()};
-    if (Cell::kProduct) args.dU = {dU.data(), width()};
+    if (Cell::kHasU) args.dU = {dU.data(), width()};
     args.db = db.data(), args.dbh = dbh.data();
     args.dparameters = {dparameters.data(), s_.H};
     args.dh0 = {dh0.data(), s_.H}, args.dc0 = {dc0.data(), s_.H};
@@ -113,7 +113,7 @@ class Problem {
     sequence.T_ = s_.T_, sequence.B = s_.B;
     sequence.x = {x_.data(), s_.B * s_.I, s_.I};
     sequence.h0 = {h0_.data(), s_.H}, sequence.c0 = {c0_.data(), s_.H};
-    if (all_) sequence.real = real_.data(), sequence.reverse = true, sequence.recurrent_mask = {mask_.data(), s_.H};
+    if (all_) sequence.valid = valid_.data(), sequence.reverse = true, sequence.recurrent_mask = {mask_.data(), s_.H};
     return sequence;
   }
 
@@ -153,7 +153,7 @@ class Problem {
   Shape s_;
   bool all_;
   Numbers<T> x_, dy_, W_, U_, bx_, bh_, h0_, c0_, mask_, parameters_;
-  std::vector<unsigned char> real_;
+  std::vector<unsigned char> valid_;
   Weights<T> weights_;
 };
 

@@ -53,7 +53,7 @@ TEST_CASE_TEMPLATE("pairs come apart and together", T, float, double) {
   constexpr Index kSize = Vec<T>::kSize;
   alignas(kAlignment) T run[2 * kSize];
   std::iota(run, run + 2 * kSize, T(0));
-  const Pairs<T> apart = pairs_apart(Vec<T>::load(run), Vec<T>::load(run + kSize)), together = pairs_together(apart);
+  const Pairs<T> apart = split_pairs(Vec<T>::load(run), Vec<T>::load(run + kSize)), together = join_pairs(apart);
   const Lanes<T> first(apart.first), second(apart.second), low(together.first), high(together.second);
   for (Index i = 0; i < kSize; ++i) {
     REQUIRE_EACH(first.at[i] == static_cast<T>(2 * i) && second.at[i] == static_cast<T>(2 * i + 1));

@@ -4,9 +4,9 @@
 // which also hands over the slope: the tape keeps it, so that a backward needs no function at all.
 //
 //   act.activation(a, slope), act.recurrent(a, slope)     f(clip(a)); slope is written by RuntimeActivations alone
-//   act.unclipped(a, slope)                               activation without the clip (LSTM: of c)
+//   act.unclipped_activation(a, slope)                               activation without the clip (LSTM: of c)
 //   act.activation_slope(y, slope), ...                   f' times the clip's, from y or as it was kept
-//   act.peephole(k, c, a), act.from_peephole(k, da, dc)   a + P[k] * c, and its gradient for c
+//   act.peephole(k, c, a), act.peephole_backward(k, da, dc)   a + P[k] * c, and its gradient for c
 #pragma once
 
 #include "seqfuse/cell_options.hpp"
@@ -89,12 +89,12 @@ struct DefaultActivations {
 
   V activation(V a, V&) const { return tanh(a); }
   V recurrent(V a, V&) const { return sigmoid(a); }
-  V unclipped(V a, V&) const { return tanh(a); }
+  V unclipped_activation(V a, V&) const { return tanh(a); }
   V activation_slope(V y, V) const { return madd(V::zero() - y, y, V::all(1)); }
   V recurrent_slope(V y, V) const { return y * (V::all(1) - y); }
 
   V peephole(int, V, V a) const { return a; }
-  V from_peephole(int, V, V dc) const { return dc; }
+  V peephole_backward(int, V, V dc) const { return dc; }
 };
 
 // The same as the options say.
@@ -112,12 +112,12 @@ struct RuntimeActivations {
 
   V activation(V a, V& slope) const { return clipped(options.activation, a, slope); }
   V recurrent(V a, V& slope) const { return clipped(options.recurrent_activation, a, slope); }
-  V unclipped(V a, V& slope) const { return activate(options.activation, a, slope); }
+  V unclipped_activation(V a, V& slope) const { return activate(options.activation, a, slope); }
   V activation_slope(V, V slope) const { return slope; }
   V recurrent_slope(V, V slope) const { return slope; }
 
   V peephole(int k, V c, V a) const { return options.peephole ? madd(parameter(k), c, a) : a; }
-  V from_peephole(int k, V da, V dc) const { return options.peephole ? madd(parameter(k), da, dc) : dc; }
+  V peephole_backward(int k, V da, V dc) const { return options.peephole ? madd(parameter(k), da, dc) : dc; }
 
  private:
   V clipped(const Activation<T>& f, V a, V& slope) const {

@@ -25,7 +25,7 @@ struct DenseBackwardArgs {
   Rows<const T> x, W, dy;
   Rows<T> dx, dW;
   T* db = nullptr;
-  bool added = false;  // dW and db hold something, and stay as they are when the call is stopped
+  bool accumulate = false;  // dW and db hold something, and stay as they are when the call is stopped
   int threads = 1;
   CancellationToken cancellation;
 };

@@ -10,7 +10,7 @@ namespace seqfuse {
 
 namespace detail {
 
-// Rows of work at a time: what is turned or copied of them stays in the second-level cache.
+// Rows of work at a time: what is x_transposed or copied of them stays in the second-level cache.
 inline constexpr Index kDenseRows = 512;
 
 // Rows of K numbers that stay in the second-level cache, 256 KB, while all panels go by: a multiple of any tile. At
@@ -80,14 +80,14 @@ bool dense_backward(const DenseBackwardArgs<T>& args) {
   const Index column = 0, stride = round_up(most, kLine<T>) + kLine<T>;
   const Index group = most * detail::pieces_at_once(2 * most * args.I * args.O);
   const gemm::Layout<T> layout{args.I, 1, gemm::kPanelPackets};
-  Buffer<T> panels(args.dx ? layout.size(padded) : 0), turned(checked_product({args.I + 1, stride}));
+  Buffer<T> panels(args.dx ? layout.size(padded) : 0), x_transposed(checked_product({args.I + 1, stride}));
   GateGradients<T> dy(padded, most);
   Buffer<const T*> from(most);
   for (Index n = 0; n < most; ++n) from[n] = dy.at(n, 0);
   Rows<T> dW = args.dW, db{args.db, 0};
   StagedSums<T> sums;
-  if (args.added && group < args.N) sums.take(dW, args.I, args.O), sums.take(db, 1, args.O);
-  const OuterProduct<T> product{{turned.data(), stride}, args.I, 0, 1, &column, dW, db.data};
+  if (args.accumulate && group < args.N) sums.stage(dW, args.I, args.O), sums.stage(db, 1, args.O);
+  const OuterProduct<T> product{{x_transposed.data(), stride}, args.I, 0, 1, &column, dW, db.data};
   parallel::Barrier barrier;
   const auto piece = [&](Index first, int thread, int team) {
     const Index rows = std::min(most, args.N - first);
@@ -96,8 +96,8 @@ bool dense_backward(const DenseBackwardArgs<T>& args) {
       for (Index o = 0; o < args.O; o += Vec<T>::kSize)
         Vec<T>::load_first(args.dy.row(first + n) + o, args.O - o).store(dy.at(n, o));
     gemm::transpose_into<T>([&](Index n) { return args.x.row(first + n); }, rows, share_of(args.I, thread, team),
-                            Rows<T>{turned.data(), stride});
-    if (thread == 0) std::fill_n(turned.data() + args.I * stride, rows, T(1));
+                            Rows<T>{x_transposed.data(), stride});
+    if (thread == 0) std::fill_n(x_transposed.data() + args.I * stride, rows, T(1));
     barrier.wait(team);
     outer_product(product, dy, rows, args.O, thread, team);
     if (args.dx)
