@@ -142,8 +142,8 @@ def gru():
     x, W, U, b, h0 = drawn(T, B, I), drawn(I, 3 * H), drawn(H, 3 * H), drawn(3 * H), drawn(B, H)
     out, tape = F.gru_forward(x, W, U, b, h0, reset_after=False, update_gate="candidate")
     W, U, b = (columns(weights, "zrn") for weights in (W, U, b))
-    of_x = {gate: x @ W[gate] + b[gate] for gate in "zrn"}
-    return of_x, U, before(h0, out.y), tape.gates(), out.y
+    x_products = {gate: x @ W[gate] + b[gate] for gate in "zrn"}
+    return x_products, U, before(h0, out.y), tape.gates(), out.y
 
 
 def test_gru_update_gate_is_the_printed_formula(gru):
@@ -151,8 +151,8 @@ def test_gru_update_gate_is_the_printed_formula(gru):
 
     Meant: z_t = \sigma(x_t W_z + h_{t-1} U_z + b_z).
     """
-    of_x, U, h_before, gates, _ = gru
-    assert_equal_but_for_rounding(gates["z"], sigmoid(of_x["z"] + h_before @ U["z"]))
+    x_products, U, h_before, gates, _ = gru
+    assert_equal_but_for_rounding(gates["z"], sigmoid(x_products["z"] + h_before @ U["z"]))
 
 
 def test_gru_reset_gate_is_the_printed_formula(gru):
@@ -160,8 +160,8 @@ def test_gru_reset_gate_is_the_printed_formula(gru):
 
     Meant: r_t = \sigma(x_t W_r + h_{t-1} U_r + b_r).
     """
-    of_x, U, h_before, gates, _ = gru
-    assert_equal_but_for_rounding(gates["r"], sigmoid(of_x["r"] + h_before @ U["r"]))
+    x_products, U, h_before, gates, _ = gru
+    assert_equal_but_for_rounding(gates["r"], sigmoid(x_products["r"] + h_before @ U["r"]))
 
 
 def test_gru_candidate_is_the_printed_formula(gru):
@@ -170,8 +170,8 @@ def test_gru_candidate_is_the_printed_formula(gru):
     Meant: \tilde h_t = \tanh(x_t W_h + (r_t \odot h_{t-1}) U_h + b_h): the reset gate acts before the product,
     `reset_after=False`.
     """
-    of_x, U, h_before, gates, _ = gru
-    assert_equal_but_for_rounding(gates["n"], np.tanh(of_x["n"] + (gates["r"] * h_before) @ U["n"]))
+    x_products, U, h_before, gates, _ = gru
+    assert_equal_but_for_rounding(gates["n"], np.tanh(x_products["n"] + (gates["r"] * h_before) @ U["n"]))
 
 
 def test_gru_hidden_state_is_the_printed_formula(gru):

@@ -18,6 +18,7 @@ SOURCES = sorted(
     if path.suffix in {".py", ".pyi", ".hpp", ".cpp"}
 )
 ALLOWED = re.compile("held_?out", re.IGNORECASE)  # see the row of `held` in the glossary
+DEPRECATED = {"hears"}  # old public names, kept for one minor version by the deprecation rule of CONTRIBUTING.md
 
 
 def avoided() -> tuple[frozenset[str], tuple[str, ...]]:
@@ -100,6 +101,6 @@ def test_no_identifier_contains_an_avoided_word():
         f"{path.relative_to(ROOT).as_posix()}:{name}"
         for path in SOURCES
         for name in sorted(identifiers(path) | {path.stem})
-        if is_avoided(name)
+        if is_avoided(name) and name not in DEPRECATED
     ]
     assert not bad, f"{len(bad)} identifiers contain a word that docs/glossary.md replaces:\n" + "\n".join(bad)

@@ -77,19 +77,19 @@ SERIES = np.arange(60.0).reshape(20, 3)
 def test_sequence_windows_are_the_steps_that_their_docstring_says(shape, length, stride, rate, horizon):
     data = np.arange(np.prod(shape)).reshape(shape)
     targets = np.arange(100, 120)
-    windows, told = utils.sequence_windows(
+    windows, targets = utils.sequence_windows(
         data, length, targets=targets, horizon=horizon, stride=stride, sampling_rate=rate
     )
     starts = [n for n in range(0, 20, stride) if n + (length - 1) * rate + horizon < 20]
     assert windows.shape == (len(starts), length, *shape[1:])
-    assert told.tolist() == [100 + n + (length - 1) * rate + horizon for n in starts]
+    assert targets.tolist() == [100 + n + (length - 1) * rate + horizon for n in starts]
     for window, start in zip(windows, starts):
         assert np.array_equal(window, data[[start + k * rate for k in range(length)]])
 
 
 def test_sequence_windows_forecast_data_itself_where_there_are_no_targets():
-    windows, told = utils.sequence_windows(SERIES, 4, horizon=1)
-    assert np.array_equal(told, SERIES[4:])
+    windows, targets = utils.sequence_windows(SERIES, 4, horizon=1)
+    assert np.array_equal(targets, SERIES[4:])
     assert np.array_equal(windows[:, -1], SERIES[3:-1])
     assert utils.sequence_windows(SERIES, 20).shape == (1, 20, 3)
 
@@ -107,9 +107,9 @@ def test_timeseries_batches_count_targets_from_the_start_of_a_window():
     assert len(batches) == 3
     pairs = list(batches)
     assert [len(x) for x, _ in pairs] == [5, 5, 3]
-    windows, told = utils.sequence_windows(SERIES, 4, horizon=1)
+    windows, targets = utils.sequence_windows(SERIES, 4, horizon=1)
     assert np.array_equal(np.concatenate([x for x, _ in pairs]), windows[:13])
-    assert np.array_equal(np.concatenate([y for _, y in pairs]), told[:13])
+    assert np.array_equal(np.concatenate([y for _, y in pairs]), targets[:13])
 
 
 def test_timeseries_batches_use_the_part_from_start_to_before_end():

@@ -36,7 +36,7 @@ void dense_backward(const Kernels& self, const Array& x, const Array& W, const A
                               .dx = rows<T>(dx),
                               .dW = rows<T>(dW),
                               .db = pointer<T>(db),
-                              .added = accumulate,
+                              .accumulate = accumulate,
                               .threads = threads,
                               .cancellation = {}};
     run_interruptible(args, [&] { return self.of<T>().dense_backward(args); });

@@ -109,7 +109,7 @@ GradientTuple recurrent_backward(const Kernels& self, const PyTape& tape, const 
     const py::object dc0 = has_c ? py::object(new_array<T, 2>({B, weights.H})) : py::none();
     args.dh0 = rows<T>(dh0);
     args.dc0 = rows<T>(dc0);
-    args.added = accumulate;
+    args.accumulate = accumulate;
     args.threads = threads;
     if (T_ == 0 || B == 0) {
       copy_state<T>(args.dh, args.dh0, B, weights.H);

@@ -68,7 +68,7 @@ Sequence<T> read_sequence(const PySequence& from) {
   to.T_ = x.shape(0);
   to.B = x.shape(1);
   to.x = steps<const T>(x);
-  to.real = pointer<const unsigned char>(field<"valid">(from));
+  to.valid = pointer<const unsigned char>(field<"valid">(from));
   to.reverse = field<"reverse">(from).ptr() == Py_True;
   to.h0 = rows<const T>(field<"h0">(from));
   to.c0 = rows<const T>(field<"c0">(from));

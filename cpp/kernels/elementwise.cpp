@@ -1,5 +1,5 @@
-// Compiles the elementwise kernels. Most of the compile time goes into the headers, so one file for all of them compiles
-// faster than one file each.
+// Compiles the elementwise kernels. Most of the compile time goes into the headers, so one file for all of them
+// compiles faster than one file each.
 #include "seqfuse/activation_forward_impl.hpp"
 #include "seqfuse/dropout_impl.hpp"
 #include "seqfuse/embedding_impl.hpp"

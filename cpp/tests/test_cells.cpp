@@ -80,7 +80,7 @@ class Problem {
     const RecurrentKernels<T>& kernels = *find_recurrent_kernels<T>(cell_.name);
     const Index width = gates * H, gap = 1;
     const Matrix<T> x = given(in_.x, T_ * B, I, gap), W = given(in_.W, I, width, gap);
-    const Matrix<T> U = given(in_.U, cell_.product ? H : 0, width, gap), of_mask = given(mask, B, H, gap);
+    const Matrix<T> U = given(in_.U, cell_.product ? H : 0, width, gap), mask_gradient = given(mask, B, H, gap);
     const Matrix<T> bx = given(in_.bx, 1, width, 0), bh = given(in_.bh, 1, width, 0);
     const Matrix<T> h0 = given(in_.h0, B, H, gap), c0 = given(in_.c0, B, H, gap);
     const Matrix<T> own = given(in_.parameters, parameters(), H, gap);
@@ -101,8 +101,8 @@ class Problem {
     forward.sequence.T_ = T_, forward.sequence.B = B, forward.sequence.x = steps(x.data(), x.stride());
     forward.sequence.h0 = h0.rows(), forward.sequence.c0 = c0.rows();
     if (sequence) {
-      forward.sequence.real = valid.data(), forward.sequence.reverse = true;
-      forward.sequence.recurrent_mask = of_mask.rows();
+      forward.sequence.valid = valid.data(), forward.sequence.reverse = true;
+      forward.sequence.recurrent_mask = mask_gradient.rows();
     }
     forward.y = steps(y.data(), y.stride()), forward.h = h.rows(), forward.c = c.rows();
     Buffer<T> saved(kernels.tape_size(weights.options, T_, B, H, checkpoint));
@@ -122,7 +122,7 @@ class Problem {
     if (cell_.states > 0) backward.dc = dc.rows();
     backward.dx = steps(dx.data(), dx.stride()), backward.dW = dW.rows(), backward.db = db.data();
     if (cell_.product) backward.dU = dU.rows();
-    backward.dbh = dbh.data(), backward.added = true;
+    backward.dbh = dbh.data(), backward.accumulate = true;
     if (parameters() > 0) backward.dparameters = dparameters.rows();
     backward.dh0 = dh0.rows(), backward.dc0 = dc0.rows();
     REQUIRE(kernels.backward(weights, backward));
@@ -165,7 +165,8 @@ class Problem {
       losses[side] = loss(moved);
     }
     for (std::size_t i = 0; i < gradient.size(); ++i) slope.add(static_cast<double>(gradient[i]) * direction[i]);
-    // Differences lose 1e-16 / step and step^2 of a sum of a few hundred terms below 1; the kernel rounds as forward does.
+    // Differences lose 1e-16 / step and step^2 of a sum of a few hundred terms below 1; the kernel rounds as forward
+    // does.
     const double allowed = (1e-7 + 256 * kEpsilon<T>)*(1 + slope.magnitude);
     const double wanted = (losses[1] - losses[0]) / (2 * step);
     REQUIRE_EACH(std::abs(slope.value - wanted) <= allowed,

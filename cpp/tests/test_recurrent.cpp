@@ -25,7 +25,8 @@ constexpr Shape kByRows{45, 13, 33, 67}, kByUnits{9, 2, 210, 263};
 template <class Cell, class T>
 class Problem {
  public:
-  // `all`: unreal steps, in reverse, a recurrent mask, checkpoints, clipped gates with functions that are not compiled in.
+  // `all`: unreal steps, in reverse, a recurrent mask, checkpoints, clipped gates with functions that are not compiled
+  // in.
   Problem(Shape shape, bool all) : s_(shape), all_(all) {
     const double W = 1 / std::sqrt(static_cast<double>(s_.I)), U = 1 / std::sqrt(static_cast<double>(s_.H));
     x_ = drawn<T>(s_.T_ * s_.B * s_.I, 1, 0.1), dy_ = drawn<T>(s_.T_ * s_.B * s_.H, 1, 0.2);
@@ -33,10 +34,10 @@ class Problem {
     bx_ = drawn<T>(width(), 0.5, 0.5), bh_ = drawn<T>(width(), 0.5, 0.6);
     h0_ = drawn<T>(rows(), 0.5, 0.7), c0_ = drawn<T>(rows(), 0.5, 0.8);
     mask_ = drawn<T>(rows(), 2, 0.9), parameters_ = drawn<T>(parameters(), 0.5, 1.0);
-    for (Index i = 0; i < s_.T_ * s_.B; ++i) real_.push_back(i % 3 != 1);
+    for (Index i = 0; i < s_.T_ * s_.B; ++i) valid_.push_back(i % 3 != 1);
     weights_.I = s_.I, weights_.H = s_.H;
     weights_.W = {W_.data(), width()};
-    if (Cell::kProduct) weights_.U = {U_.data(), width()};
+    if (Cell::kHasU) weights_.U = {U_.data(), width()};
     weights_.bx = bx_.data(), weights_.bh = bh_.data();
     weights_.parameters = {parameters_.data(), s_.H};
     if (all_) {
@@ -73,7 +74,7 @@ class Problem {
     Numbers<T> dparameters(parameters_.size()), dh0(size(rows())), dc0(size(rows()));
     args.dx = {dx.data(), s_.B * s_.I, s_.I};
     args.dW = {dW.data(), width()};
-    if (Cell::kProduct) args.dU = {dU.data(), width()};
+    if (Cell::kHasU) args.dU = {dU.data(), width()};
     args.db = db.data(), args.dbh = dbh.data();
     args.dparameters = {dparameters.data(), s_.H};
     args.dh0 = {dh0.data(), s_.H}, args.dc0 = {dc0.data(), s_.H};
@@ -113,7 +114,7 @@ class Problem {
     sequence.T_ = s_.T_, sequence.B = s_.B;
     sequence.x = {x_.data(), s_.B * s_.I, s_.I};
     sequence.h0 = {h0_.data(), s_.H}, sequence.c0 = {c0_.data(), s_.H};
-    if (all_) sequence.real = real_.data(), sequence.reverse = true, sequence.recurrent_mask = {mask_.data(), s_.H};
+    if (all_) sequence.valid = valid_.data(), sequence.reverse = true, sequence.recurrent_mask = {mask_.data(), s_.H};
     return sequence;
   }
 
@@ -153,7 +154,7 @@ class Problem {
   Shape s_;
   bool all_;
   Numbers<T> x_, dy_, W_, U_, bx_, bh_, h0_, c0_, mask_, parameters_;
-  std::vector<unsigned char> real_;
+  std::vector<unsigned char> valid_;
   Weights<T> weights_;
 };
 
@@ -170,7 +171,7 @@ template <class Cell, class T>
 void check_packed_weights_shared_by_calls_at_once(Shape shape) {
   const Problem<Cell, T> problem(shape, false);
   const auto packed = std::make_shared<const PackedWeights<T>>(problem.pack(2));
-  const auto wanted = problem.forward(*packed, 1), wanted_stream = problem.stream(packed);
+  const auto wanted = problem.forward(*packed, 1), expected_stream = problem.stream(packed);
   Numbers<T> first, second, third;
   std::thread threads[] = {std::thread([&] { first = problem.forward(*packed, 2); }),
                            std::thread([&] { second = problem.forward(*packed, 2); }),
@@ -178,7 +179,7 @@ void check_packed_weights_shared_by_calls_at_once(Shape shape) {
   for (auto& thread : threads) thread.join();
   require_same_bits(first, wanted, "the first call");
   require_same_bits(second, wanted, "the second call");
-  require_same_bits(third, wanted_stream, "the stream");
+  require_same_bits(third, expected_stream, "the stream");
 }
 
 #define SEQFUSE_EVERY_CELL Rnn, Lstm, Gru, GruResetBefore, IndRnn, MinGru

@@ -53,7 +53,7 @@ TEST_CASE_TEMPLATE("pairs are deinterleaved and interleaved again", T, float, do
   constexpr Index kSize = Vec<T>::kSize;
   alignas(kAlignment) T run[2 * kSize];
   std::iota(run, run + 2 * kSize, T(0));
-  const Pairs<T> split = pairs_apart(Vec<T>::load(run), Vec<T>::load(run + kSize)), together = pairs_together(split);
+  const Pairs<T> split = split_pairs(Vec<T>::load(run), Vec<T>::load(run + kSize)), together = join_pairs(split);
   const Lanes<T> first(split.first), second(split.second), low(together.first), high(together.second);
   for (Index i = 0; i < kSize; ++i) {
     REQUIRE_EACH(first.at[i] == static_cast<T>(2 * i) && second.at[i] == static_cast<T>(2 * i + 1));

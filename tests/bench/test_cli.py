@@ -74,7 +74,7 @@ def test_bench_decode_reports_the_rate_of_reading(capsys, tmp_path):
 
 
 @pytest.mark.skipif(not memory.available(), reason="reads /proc")
-def test_bench_memory_measures_memory(capsys, tmp_path, monkeypatch):
+def test_bench_memory_reports_peak_memory(capsys, tmp_path, monkeypatch):
     path = tmp_path / "memory.json"
     argv = ["--quick", "--attention", "--memory", "--peers", "--threads", "1", "--work", "causal", "--json", str(path)]
     monkeypatch.setattr(cli.memory, "run_in_new_process", lambda function, *arguments: function(*arguments))

@@ -26,6 +26,6 @@ def test_spread_keeps_the_order_and_a_distance_between_labels(values):
     assert positions.mean() == pytest.approx(values.mean())
 
 
-def test_spread_does_not_move_values_that_are_far_apart():
+def test_spread_does_not_move_distant_values():
     values = np.array([3.0, 1.0, 2.0])
     np.testing.assert_array_equal(spread(values, 0.5), values)

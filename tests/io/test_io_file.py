@@ -284,7 +284,7 @@ def test_write_follows_a_link_and_keeps_to_the_mask_of_the_process(tmp_path):
     assert os.stat(tmp_path / "folder" / "model").st_mode & 0o777 == 0o640
 
 
-def test_write_does_not_overwrite_if_told_so(tmp_path):
+def test_write_does_not_overwrite_with_overwrite_false(tmp_path):
     file.write("save", tmp_path / "model", {}, {}, overwrite=False)
     with pytest.raises(FileExistsError, match="Pass overwrite=True"):
         file.write("save", tmp_path / "model", {}, {}, overwrite=False)

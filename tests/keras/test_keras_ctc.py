@@ -68,8 +68,8 @@ def test_greedy_decoding_is_that_of_keras():
     ours = F.ctc_greedy_decode(y_pred, lengths=lengths, batch_first=True)
     assert [one.labels for one in ours] == [[c for c in row if c >= 0] for row in np.asarray(decoded)[0].tolist()]
     # Keras adds up logits, without their normalizer
-    of_logits = [-y_pred[b, :n].max(axis=-1).sum() for b, n in enumerate(lengths)]
-    np.testing.assert_allclose(np.asarray(scores)[:, 0], of_logits, rtol=1e-5)
+    expected = [-y_pred[b, :n].max(axis=-1).sum() for b, n in enumerate(lengths)]
+    np.testing.assert_allclose(np.asarray(scores)[:, 0], expected, rtol=1e-5)
 
 
 def test_beam_decoding_is_that_of_keras_where_the_beam_is_wide():

@@ -29,8 +29,10 @@ def test_snake_case_is_that_of_keras():
 def test_every_initializer_takes_and_tells_what_that_of_keras_does(name):
     theirs, ours = getattr(keras.initializers, name), getattr(initializers, name)
     assert theirs.__name__ == ours.__name__
-    told = theirs().get_config() if ours is not initializers.Identity else {"gain": 1.0}  # of which Keras tells nothing
-    assert ours().get_config() == told
+    config = (
+        theirs().get_config() if ours is not initializers.Identity else {"gain": 1.0}
+    )  # Keras has no such configuration
+    assert ours().get_config() == config
     again = initializers.get(keras.initializers.serialize(theirs()))
     assert type(again) is ours
 

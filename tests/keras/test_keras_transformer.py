@@ -37,12 +37,12 @@ def composed(cross, first):
 def test_blocks_match_compositions_of_keras_layers(cross, first, masked):
     ours = (TransformerDecoder if cross else TransformerEncoder)(M, H, normalize_first=first)
     theirs, layers = composed(cross, first)
-    mask, of_encoder = (MASK, ENCODER_MASK) if masked else (np.ones((B, T), bool), np.ones((B, S), bool))
+    mask, encoder_mask = (MASK, ENCODER_MASK) if masked else (np.ones((B, T), bool), np.ones((B, S), bool))
     pairs = np.broadcast_to(mask[:, None], (B, T, T))
     pairs = pairs & np.tri(T, dtype=bool) if cross else pairs
-    keys = np.broadcast_to(of_encoder[:, None], (B, T, S))
+    keys = np.broadcast_to(encoder_mask[:, None], (B, T, S))
     x = [numbers(B, T, D), numbers(B, S, E, seed=1)]
-    given = [mask, of_encoder] if cross else mask
+    given = [mask, encoder_mask] if cross else mask
     compare(
         ours,
         theirs,

@@ -149,8 +149,8 @@ def test_float32_error_is_at_most_that_of_keras(name, options):
     truth, slope = theirs(name, options, "sum_over_batch_size", y_true, y_pred)
     assert gradient.dtype == np.float32
     # 1 - (1 - 1e-7) is 1.2e-7 in float32, so the logarithm of a clipped probability is off by 0.18
-    held = 0.2 / T if name == "BinaryCrossentropy" and not options["from_logits"] else 0
-    np.testing.assert_allclose(value, truth, rtol=1e-5, atol=held)
+    atol = 0.2 / T if name == "BinaryCrossentropy" and not options["from_logits"] else 0
+    np.testing.assert_allclose(value, truth, rtol=1e-5, atol=atol)
     np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-6)
 
 

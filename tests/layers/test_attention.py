@@ -112,8 +112,8 @@ def test_attention_gradient_sums_all_roles_when_inputs_are_the_same():
     y, tape = model.forward(a)
     dx, _ = model.backward(tape, np.ones_like(y), need_dx=True)
     alone = model.layers[-1]
-    _, of_layer = alone.forward([a, a])
-    dxs, _ = alone.backward(of_layer, np.ones_like(y))
+    _, layer_tape = alone.forward([a, a])
+    dxs, _ = alone.backward(layer_tape, np.ones_like(y))
     np.testing.assert_array_equal(dx, dxs[0] + dxs[1])
     assert_gradients(made(use_scale=True), [a, a.copy()])
 

@@ -97,8 +97,8 @@ def test_multi_head_attention_gradient_in_a_model_sums_all_roles():
     y, tape = model.forward(a)
     dx, grads = model.backward(tape, y, need_dx=True)
     b = a.copy()
-    z, of_layer = layer.forward([a, b])
-    (da, db), others = layer.backward(of_layer, z)
+    z, layer_tape = layer.forward([a, b])
+    (da, db), others = layer.backward(layer_tape, z)
     np.testing.assert_allclose(dx, da + db, atol=1e-12)
     for p, q in zip(grads, others):
         np.testing.assert_allclose(p, q, atol=1e-12)

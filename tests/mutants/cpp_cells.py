@@ -29,7 +29,7 @@ MUTANTS = [
     Mutant(
         "lstm backward: dc_prev lacks what comes through the peepholes of i and f",
         CELLS,
-        "act.from_peephole(0, da[0], act.from_peephole(1, da[1], dc * f))",
+        "act.peephole_backward(0, da[0], act.peephole_backward(1, da[1], dc * f))",
         "dc * f",
         (OPTIONS,),
         killed_before=True,

@@ -91,13 +91,13 @@ def other_functions():
 
     def call():
         y, tape = F.dense_forward(x, W, b)
-        of_attention, tape_of_attention = F.attention_forward(q, k, v, **options)
+        attention_output, attention_tape = F.attention_forward(q, k, v, **options)
         return [
             y,
             *F.dense_backward(tape, dy),
             F.readout(x, h, W, V, b, activation="softplus"),
-            of_attention,
-            *F.attention_backward(tape_of_attention, of_attention)[:3],
+            attention_output,
+            *F.attention_backward(attention_tape, attention_output)[:3],
             *(a for case in block for a in case.run(F).values()),
         ]
 

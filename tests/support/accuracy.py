@@ -33,9 +33,9 @@ def assert_rule_of_accuracy(cases):
             got, allowed, true = (np.stack([one[name].ravel() for one in of]) for of in (kernel, plain, truth))
             if not true.size:
                 continue
-            apart = ~np.isfinite(true)
-            np.testing.assert_array_equal(got[apart], true[apart], err_msg=f"{name} of {label}")
-            got, allowed, true = (np.where(apart, 0, a) for a in (got, allowed, true))
+            not_finite = ~np.isfinite(true)
+            np.testing.assert_array_equal(got[not_finite], true[not_finite], err_msg=f"{name} of {label}")
+            got, allowed, true = (np.where(not_finite, 0, a) for a in (got, allowed, true))
             ulp = np.spacing(np.abs(true).max().astype(got.dtype))
             error, limit = (np.abs(rounded - true).astype(float) / ulp for rounded in (got, allowed))
             rms, allowed_rms = (float(np.sqrt(np.mean(e * e))) for e in (error, limit))

@@ -225,8 +225,8 @@ def make_case(
         arguments["recurrent_mask"] = (rng.random(size=(B, H)) < 0.75) / 0.75
     if activation_name(chosen.get("recurrent_activation", "sigmoid")) not in BOUNDED:
         arguments |= {name: arguments[name] / 2 for name in ("W", "U", "b", "peephole") if name in arguments}
-    of_the_cell = (*cell.activations, *cell.options, "clip")
-    all_options = {**(options or {}), **{name: value for name, value in chosen.items() if name in of_the_cell}}
+    cell_options = (*cell.activations, *cell.options, "clip")
+    all_options = {**(options or {}), **{name: value for name, value in chosen.items() if name in cell_options}}
     keeping = {name: value for name, value in chosen.items() if name == "checkpoint"}
     return Case(cell, all_options, call_options, arguments, doutputs, real, keeping).astype(dtype)
 

@@ -14,8 +14,8 @@ from support.wrong_values import KINDS, B, H, I, T, rows_of_activation, rows_of_
 def shapes(cell):
     """Of the weights of a cell, by name."""
     GH = len(CELLS[cell].gates) * H
-    of_U = {"full": {"U": (H, GH)}, "diagonal": {"U": (H,)}, "none": {}}[CELLS[cell].recurrence]
-    return {"W": (I, GH), **of_U, "b": (GH,)}
+    U_shape = {"full": {"U": (H, GH)}, "diagonal": {"U": (H,)}, "none": {}}[CELLS[cell].recurrence]
+    return {"W": (I, GH), **U_shape, "b": (GH,)}
 
 
 def symbols(cell):
@@ -234,16 +234,16 @@ def rows_of_backward(cell):
 
 CALLS, TABLE = {}, {}
 for cell in CELLS:
-    of_sequence, of_options = rows_of_sequence(cell), rows_of_options(cell)
-    of_call = [*of_sequence, *rows_of_weights(cell, packed=False), *of_options]
+    sequence_arguments, option_arguments = rows_of_sequence(cell), rows_of_options(cell)
+    call_arguments = [*sequence_arguments, *rows_of_weights(cell, packed=False), *option_arguments]
     CALLS |= {name: call_of_cell(name, cell) for name in (cell, f"{cell}_forward")}
-    TABLE |= {cell: of_call, f"{cell}_forward": [*of_call, *rows_of_checkpoint()]}
+    TABLE |= {cell: call_arguments, f"{cell}_forward": [*call_arguments, *rows_of_checkpoint()]}
     CALLS[f"{cell}_backward"], TABLE[f"{cell}_backward"] = call_of_backward(cell), rows_of_backward(cell)
     CALLS[f"pack_{cell}"] = call_of_pack(cell)
-    TABLE[f"pack_{cell}"] = [*rows_of_weights(cell, packed=True), *of_options]
+    TABLE[f"pack_{cell}"] = [*rows_of_weights(cell, packed=True), *option_arguments]
     CALLS[f"packed_{cell}"] = call_of_packed(cell)
     TABLE[f"packed_{cell}"] = [
-        *of_sequence,
+        *sequence_arguments,
         ("x", zeros(T, B, I + 1), ValueError, "must be (T, B, I) = (5, 2, 3); got (5, 2, 4)"),
     ]
     if "c" not in CELLS[cell].states:

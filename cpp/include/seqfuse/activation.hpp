@@ -7,7 +7,7 @@
 //   act.activation(a, slope), act.recurrent(a, slope)     f(clip(a)). Only RuntimeActivations writes the slope.
 //   act.unclipped(a, slope)                               the activation without the clip; the LSTM applies it to c
 //   act.activation_slope(y, slope), ...                   derivative of f(clip(a)), from y or from the slope kept
-//   act.peephole(k, c, a), act.from_peephole(k, da, dc)   a + P[k] * c, and dc + P[k] * da, its gradient for c
+//   act.peephole(k, c, a), act.peephole_backward(k, da, dc)   a + P[k] * c, and dc + P[k] * da, its gradient for c
 #pragma once
 
 #include "seqfuse/cell_options.hpp"
@@ -91,12 +91,12 @@ struct DefaultActivations {
 
   V activation(V a, V&) const { return tanh(a); }
   V recurrent(V a, V&) const { return sigmoid(a); }
-  V unclipped(V a, V&) const { return tanh(a); }
+  V unclipped_activation(V a, V&) const { return tanh(a); }
   V activation_slope(V y, V) const { return madd(V::zero() - y, y, V::all(1)); }
   V recurrent_slope(V y, V) const { return y * (V::all(1) - y); }
 
   V peephole(int, V, V a) const { return a; }
-  V from_peephole(int, V, V dc) const { return dc; }
+  V peephole_backward(int, V, V dc) const { return dc; }
 };
 
 // The functions of a block of units, chosen at run time by the options.
@@ -114,12 +114,12 @@ struct RuntimeActivations {
 
   V activation(V a, V& slope) const { return clipped(options.activation, a, slope); }
   V recurrent(V a, V& slope) const { return clipped(options.recurrent_activation, a, slope); }
-  V unclipped(V a, V& slope) const { return activate(options.activation, a, slope); }
+  V unclipped_activation(V a, V& slope) const { return activate(options.activation, a, slope); }
   V activation_slope(V, V slope) const { return slope; }
   V recurrent_slope(V, V slope) const { return slope; }
 
   V peephole(int k, V c, V a) const { return options.peephole ? madd(parameter(k), c, a) : a; }
-  V from_peephole(int k, V da, V dc) const { return options.peephole ? madd(parameter(k), da, dc) : dc; }
+  V peephole_backward(int k, V da, V dc) const { return options.peephole ? madd(parameter(k), da, dc) : dc; }
 
  private:
   V clipped(const Activation<T>& f, V a, V& slope) const {

@@ -8,8 +8,8 @@
 //     values:  (kKeys, Dv padded to whole packets)                  an output is a sum over keys; one lane per feature
 //
 // The queries of all query heads that share a key head form one list of rows: row r is query r / group of head
-// number r % group in the group. A query block is a range of these rows. Its outputs stay in the cache while the key blocks
-// are read one after the other.
+// number r % group in the group. A query block is a range of these rows. Its outputs stay in the cache while the key
+// blocks are read one after the other.
 #pragma once
 
 #include <algorithm>

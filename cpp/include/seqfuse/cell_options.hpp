@@ -36,7 +36,7 @@ struct CellOptions {
   bool peephole = false;                        // LSTM: the parameters of a unit are read
 
   // What is compiled in, and keeps no slopes on the tape; `candidate` is a branch of it.
-  bool standard() const {
+  bool uses_default_activations() const {
     return activation.kind == ActivationKind::tanh && recurrent_activation.kind == ActivationKind::sigmoid &&
            clip == std::numeric_limits<T>::infinity() && !peephole;
   }

@@ -7,21 +7,21 @@
 //
 //   kName        what it is called in find_recurrent_kernels
 //   kGates       columns of W, U and b per unit, in their order there
-//   kProduct     h enters through a matrix U (H, G*H); false: the cell takes h_prev itself
+//   kHasU     h enters through a matrix U (H, G*H); false: the cell takes h_prev itself
 //   kStates      states beside h that a unit carries (LSTM: c)
 //   kSaved       values a unit keeps for its backward: all that backward reads
 //   kSlopes      functions it takes, whose slopes stand behind them where they are not compiled in
 //   kSavedGates  where among the saved values the gates stand
 //   kParameters  numbers of its own per unit (LSTM: peephole weights), gradients of the gates kGateOfParameter
-//   kApart       1 where the last gate's recurrent product is handed over by itself, behind the gates:
+//   kSeparateProducts       1 where the last gate's recurrent product is handed over by itself, behind the gates:
 //                a[0 .. kGates) hold x W + h U + b, but a[kGates-1] = x Wn + bn and a[kGates] = h Un + b'n
-//   kTwoStage    the last gate's recurrent product is with (r * h) instead of h, in a second pass; then
+//   kTwoPass    the last gate's recurrent product is with (r * h) instead of h, in a second pass; then
 //                kPasses      which saved values and gradients each of the two passes owns
 //                kSavedHPrev  which saved value is h_prev: the first pass keeps it for the second
 //   kGrads       gradients of pre-activations per unit; those of the input product are
 //                da[kFirstX .. +kGates), of the gates kGateOfX; those of the recurrent product are
 //                da[kFirstH .. +kGates), of the gates kGateOfH
-//   kCarries     backward hands a part of dh_prev over by itself (GRU: dh * z)
+//   kReadsHPrev     backward hands a part of dh_prev over by itself (GRU: dh * z)
 //
 //   forward(act, a, h_prev, state, h, saved)             state is updated in place
 //   backward(act, saved, dh, dstate, da, dh_prev)        dstate becomes that of the previous step
@@ -64,7 +64,7 @@ struct Pass {
 // Pass 0 or 1 of a cell. A cell with one pass owns all in it.
 template <class Cell>
 constexpr Pass pass_of(int pass) {
-  if constexpr (Cell::kTwoStage) {
+  if constexpr (Cell::kTwoPass) {
     return Cell::kPasses[pass];
   } else {
     const IndexSet all = IndexSet::below(Cell::kSaved + Cell::kSlopes);
@@ -74,8 +74,8 @@ constexpr Pass pass_of(int pass) {
 
 // What most cells have, or have not.
 struct CellDefaults {
-  static constexpr bool kProduct = true, kTwoStage = false, kCarries = false;
-  static constexpr int kStates = 0, kApart = 0, kFirstX = 0, kFirstH = 0, kParameters = 0;
+  static constexpr bool kHasU = true, kTwoPass = false, kReadsHPrev = false;
+  static constexpr int kStates = 0, kSeparateProducts = 0, kFirstX = 0, kFirstH = 0, kParameters = 0;
   static constexpr int kGateOfParameter[] = {0};
 
   template <class V>
@@ -123,7 +123,7 @@ struct Lstm : CellDefaults {
     const V g = act.activation(a[2], slope[2]);
     const V c = madd(f, c_prev, i * g);
     const V o = act.recurrent(act.peephole(2, c, a[3]), slope[3]);
-    const V tanh_c = act.unclipped(c, slope[4]);
+    const V tanh_c = act.unclipped_activation(c, slope[4]);
     h = o * tanh_c;
     state[0] = c;
     saved[0] = i, saved[1] = f, saved[2] = g, saved[3] = o, saved[4] = tanh_c, saved[5] = c_prev;
@@ -135,12 +135,12 @@ struct Lstm : CellDefaults {
     const V i = saved[0], f = saved[1], g = saved[2], o = saved[3], tanh_c = saved[4], c_prev = saved[5];
     // forward: h = o * tanh(c)   =>   do = dh * tanh(c),  dc += dh * o * (1 - tanh(c)^2)
     da[3] = dh * tanh_c * act.recurrent_slope(o, slope[3]);  // forward: o = sigmoid(a[3] + P[2] * c)
-    const V dc = act.from_peephole(2, da[3], madd(dh * o, act.activation_slope(tanh_c, slope[4]), dstate[0]));
+    const V dc = act.peephole_backward(2, da[3], madd(dh * o, act.activation_slope(tanh_c, slope[4]), dstate[0]));
     // forward: c = f * c_prev + i * g   =>   df = dc * c_prev,  di = dc * g,  dg = dc * i,  dc_prev = dc * f
     da[0] = dc * g * act.recurrent_slope(i, slope[0]);       // forward: i = sigmoid(a[0] + P[0] * c_prev)
     da[1] = dc * c_prev * act.recurrent_slope(f, slope[1]);  // forward: f = sigmoid(a[1] + P[1] * c_prev)
     da[2] = dc * i * act.activation_slope(g, slope[2]);      // forward: g = tanh(a[2])
-    dstate[0] = act.from_peephole(0, da[0], act.from_peephole(1, da[1], dc * f));
+    dstate[0] = act.peephole_backward(0, da[0], act.peephole_backward(1, da[1], dc * f));
   }
 
   template <class V>
@@ -155,7 +155,7 @@ struct Lstm : CellDefaults {
 };
 
 // How the gates z and n and the previous state p make the new one: z keeps p, or with `candidate` lets n in.
-struct Update {
+struct GruUpdate {
   template <class V>
   static V forward(bool candidate, V z, V n, V p) {
     // previous: h = z * (p - n) + n = z * p + (1 - z) * n;   candidate: p and n change places
@@ -178,8 +178,8 @@ struct Update {
 // (Cho et al. 2014, arXiv:1406.1078v1: the reset after the product; cuDNN, PyTorch, and Keras by default)
 struct Gru : CellDefaults {
   static constexpr const char* kName = "gru";
-  static constexpr int kGates = 3, kSaved = 5, kSlopes = 3, kApart = 1, kGrads = 4, kFirstX = 0, kFirstH = 1;
-  static constexpr bool kCarries = true;
+  static constexpr int kGates = 3, kSaved = 5, kSlopes = 3, kSeparateProducts = 1, kGrads = 4, kFirstX = 0, kFirstH = 1;
+  static constexpr bool kReadsHPrev = true;
   static constexpr int kSavedGates[] = {0, 1, 2};
   static constexpr Index kGateOfX[] = {2, 0, 1}, kGateOfH[] = {0, 1, 2};  // da: n of x, z, r, n of h
 
@@ -188,7 +188,7 @@ struct Gru : CellDefaults {
     V* slope = saved + kSaved;
     const V z = act.recurrent(a[0], slope[0]), r = act.recurrent(a[1], slope[1]), q = a[3];
     const V n = act.activation(madd(r, q, a[2]), slope[2]);
-    h = Update::forward(act.candidate(), z, n, p);
+    h = GruUpdate::forward(act.candidate(), z, n, p);
     saved[0] = z, saved[1] = r, saved[2] = n, saved[3] = q, saved[4] = p;
   }
 
@@ -197,7 +197,7 @@ struct Gru : CellDefaults {
     const V* slope = saved + kSaved;
     const V z = saved[0], r = saved[1], n = saved[2], q = saved[3], p = saved[4];
     V dz, dn;
-    Update::backward(act.candidate(), z, n, p, dh, dz, dn, dp);
+    GruUpdate::backward(act.candidate(), z, n, p, dh, dz, dn, dp);
     da[0] = dn * act.activation_slope(n, slope[2]);        // forward: n = tanh(a[2] + r * q)
     da[1] = dz * act.recurrent_slope(z, slope[0]);         // forward: z = sigmoid(a[0])
     da[2] = da[0] * q * act.recurrent_slope(r, slope[1]);  // forward: r = sigmoid(a[1])
@@ -210,7 +210,7 @@ struct Gru : CellDefaults {
 struct GruResetBefore : CellDefaults {
   static constexpr const char* kName = "gru_reset_before";
   static constexpr int kGates = 3, kSaved = 4, kSlopes = 3, kGrads = 3;
-  static constexpr bool kTwoStage = true, kCarries = true;
+  static constexpr bool kTwoPass = true, kReadsHPrev = true;
   static constexpr int kSavedGates[] = {0, 1, 2};
   static constexpr Index kGateOfX[] = {0, 1, 2}, kGateOfH[] = {0, 1, 2};
   static constexpr int kZ = 0, kR = 1, kN = 2, kSavedHPrev = 3;  // of saved; slopes and gradients: the first three
@@ -236,7 +236,7 @@ struct GruResetBefore : CellDefaults {
   template <class Act, class V>
   static void forward(const Act& act, const V* a, V p, V*, V& h, V* saved) {
     saved[kN] = act.activation(a[kN], saved[kSlopeN]);
-    h = Update::forward(act.candidate(), saved[kZ], saved[kN], p);
+    h = GruUpdate::forward(act.candidate(), saved[kZ], saved[kN], p);
   }
 
   // First pass: everything but r.
@@ -244,7 +244,7 @@ struct GruResetBefore : CellDefaults {
   static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dp) {
     const V z = saved[kZ], n = saved[kN], p = saved[kSavedHPrev];
     V dz, dn;
-    Update::backward(act.candidate(), z, n, p, dh, dz, dn, dp);
+    GruUpdate::backward(act.candidate(), z, n, p, dh, dz, dn, dp);
     da[kZ] = dz * act.recurrent_slope(z, saved[kSlopeZ]);   // forward: z = sigmoid(a[kZ])
     da[kN] = dn * act.activation_slope(n, saved[kSlopeN]);  // forward: n = tanh(a[kN])
   }
@@ -263,7 +263,7 @@ struct GruResetBefore : CellDefaults {
 struct IndRnn : CellDefaults {
   static constexpr const char* kName = "indrnn";
   static constexpr int kGates = 1, kSaved = 2, kSlopes = 1, kGrads = 1, kParameters = 1;
-  static constexpr bool kProduct = false, kCarries = true;
+  static constexpr bool kHasU = false, kReadsHPrev = true;
   static constexpr int kSavedGates[] = {0};
   static constexpr Index kGateOfX[] = {0}, kGateOfH[] = {0};
 
@@ -291,14 +291,14 @@ struct IndRnn : CellDefaults {
 struct MinGru : CellDefaults {
   static constexpr const char* kName = "mingru";
   static constexpr int kGates = 2, kSaved = 3, kSlopes = 2, kGrads = 2;
-  static constexpr bool kProduct = false, kCarries = true;
+  static constexpr bool kHasU = false, kReadsHPrev = true;
   static constexpr int kSavedGates[] = {0, 1};
   static constexpr Index kGateOfX[] = {0, 1}, kGateOfH[] = {0, 1};
 
   template <class Act, class V>
   static void forward(const Act& act, const V* a, V p, V*, V& h, V* saved) {
     const V z = act.recurrent(a[0], saved[kSaved]), n = act.activation(a[1], saved[kSaved + 1]);
-    h = Update::forward(true, z, n, p);
+    h = GruUpdate::forward(true, z, n, p);
     saved[0] = z, saved[1] = n, saved[2] = p;
   }
 
@@ -306,7 +306,7 @@ struct MinGru : CellDefaults {
   static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dp) {
     const V z = saved[0], n = saved[1];
     V dz, dn;
-    Update::backward(true, z, n, saved[2], dh, dz, dn, dp);
+    GruUpdate::backward(true, z, n, saved[2], dh, dz, dn, dp);
     da[0] = dz * act.recurrent_slope(z, saved[kSaved]);       // forward: z = sigmoid(a[0])
     da[1] = dn * act.activation_slope(n, saved[kSaved + 1]);  // forward: n = f(a[1])
   }

@@ -28,7 +28,7 @@ struct DenseBackwardArgs {
   Rows<const T> x, W, dy;
   Rows<T> dx, dW;
   T* db = nullptr;
-  bool added = false;  // dW and db contain earlier gradients. If the call is cancelled, they keep their values.
+  bool accumulate = false;  // dW and db contain earlier gradients. If the call is cancelled, they keep their values.
   int threads = 1;
   CancellationToken cancellation;
 };

@@ -94,9 +94,9 @@ bool dense_backward(const DenseBackwardArgs<T>& args) {
   for (Index n = 0; n < max_rows; ++n) from[n] = dy.at(n, 0);
   Rows<T> dW = args.dW, db{args.db, 0};
   StagedSums<T> sums;
-  if (args.added && group < args.N) {
-    sums.take(dW, args.I, args.O);
-    sums.take(db, 1, args.O);
+  if (args.accumulate && group < args.N) {
+    sums.stage(dW, args.I, args.O);
+    sums.stage(db, 1, args.O);
   }
   const OuterProduct<T> product{{transposed.data(), stride}, args.I, 0, 1, &column, dW, db.data};
   parallel::Barrier barrier;

@@ -33,9 +33,9 @@ struct UpdateArgs {
   T* params = nullptr;                      // one flat array of all parameters, updated within the runs
   const T* grads = nullptr;                 // same layout as params; may be params
   std::array<T*, kMaxRuleStates> states{};  // same layout as params, updated; must not overlap other arrays
-  T* average = nullptr;             // same layout as params, updated: their moving average; null: none
-  int n_states = 0, n_numbers = 0;  // how many states and numbers are given
-  const UpdateRun* runs = nullptr;  // (n_runs,), in ascending order, without overlap
+  T* average = nullptr;                     // same layout as params, updated: their moving average; null: none
+  int n_states = 0, n_numbers = 0;          // how many states and numbers are given
+  const UpdateRun* runs = nullptr;          // (n_runs,), in ascending order, without overlap
   Index n_runs = 0;
   RuleStep step;
   double grad_scale = 1;  // multiplies the gradients before the limit

@@ -95,7 +95,7 @@ class StagedSums {
  public:
   // Redirects `target` (rows, n) to a new array of zeros. store() adds that array to the original target. A null target
   // stays null.
-  void take(Rows<T>& target, Index rows, Index n) {
+  void stage(Rows<T>& target, Index rows, Index n) {
     if (!target) return;
     Buffer<T> sums(checked_product({rows, n}));
     sums.fill_zero();

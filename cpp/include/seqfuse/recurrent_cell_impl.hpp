@@ -1,7 +1,11 @@
 // The interface between a cell and the recurrent drivers: the cell's constants, and pointers to its compiled equations.
 //
-// The drivers are compiled once per type of number. Only what calls the equations is compiled for each cell
-// (recurrent_cell_forward_impl.hpp, recurrent_cell_backward_impl.hpp): it is called once per tile of the product.
+// The drivers are compiled once per number type, not once per cell. Only the functions that apply the equations are
+// compiled for each cell (recurrent_cell_forward_impl.hpp, recurrent_cell_backward_impl.hpp). The drivers call them
+// through pointers, once per tile of a matrix product.
+//
+// "lanes" is the packet size, and a "block" is a group of `lanes` consecutive units. The last block of H units may be
+// partly filled.
 #pragma once
 
 #include "seqfuse/cells.hpp"
@@ -11,24 +15,25 @@
 
 namespace seqfuse {
 
-// The numbers of a cell, as cells.hpp calls them.
-struct CellNumbers {
+// The constants of a cell at run time; cells.hpp describes each of them.
+struct CellConstants {
   int gates, states, saved, slopes, grads, first_x, first_h, parameters;
-  bool product, apart, two_stage;
+  bool has_U, separate_product, two_pass;
   const Index *gate_of_x, *gate_of_h;
   const int *saved_gates, *gate_of_parameter;
 
-  // Gates in the first product with h; the one behind the reset has a product of its own.
-  constexpr int first_gates() const { return two_stage ? gates - 1 : gates; }
+  // Returns the number of gates in the product h U of the first pass. In a cell with two passes the last gate is
+  // multiplied in the second pass.
+  constexpr int first_gates() const { return two_pass ? gates - 1 : gates; }
 };
 
 template <class Cell>
-inline constexpr CellNumbers kNumbersOf{Cell::kGates,   Cell::kStates,     Cell::kSaved,          Cell::kSlopes,
-                                        Cell::kGrads,   Cell::kFirstX,     Cell::kFirstH,         Cell::kParameters,
-                                        Cell::kProduct, Cell::kApart > 0,  Cell::kTwoStage,       Cell::kGateOfX,
-                                        Cell::kGateOfH, Cell::kSavedGates, Cell::kGateOfParameter};
+inline constexpr CellConstants kConstantsOf{
+    Cell::kGates,   Cell::kStates,  Cell::kSaved,      Cell::kSlopes,     Cell::kGrads,
+    Cell::kFirstX,  Cell::kFirstH,  Cell::kParameters, Cell::kHasU,       Cell::kSeparateProducts > 0,
+    Cell::kTwoPass, Cell::kGateOfX, Cell::kGateOfH,    Cell::kSavedGates, Cell::kGateOfParameter};
 
-// The greatest of these numbers over all cells: the size of arrays that hold one thing per gate or parameter.
+// The largest number of gates and of parameters of any cell, for arrays of fixed size.
 template <class... Cell>
 constexpr int max_gates(CellList<Cell...>) {
   return std::max({Cell::kGates...});
@@ -40,32 +45,38 @@ constexpr int max_parameters(CellList<Cell...>) {
 inline constexpr int kMaxGates = max_gates(Cells{}), kMaxParameters = max_parameters(Cells{});
 static_assert(kMaxGates <= gemm::kPanelPackets, "a panel holds all gates of a block of units");
 
-// The rows of one step. Arrays are over rows; "block" means a block of lanes of units.
+// The rows of one step in forward. Each array has one pointer per row. The arrays that a row reads may not overlap
+// those that it writes, except `state`, which is updated in place.
 template <class T>
 struct StepRows {
-  Index n = 0;
-  const T* const* h_prev = nullptr;  // (H,) each
-  const T* const* h_in = nullptr;    // (H,) each: h_prev as it enters U
-  T* const* h = nullptr;             // (H,) each, written; may not be h_prev
-  T* const* state = nullptr;         // (padded H,) each, updated in place; cells with a state
-  T* const* saved = nullptr;         // block 0 of each row's (saved, lanes); none: kept nowhere
-  Index saved_block = 0;             // elements from one block of `saved` to the next
-  const T* px = nullptr;             // (blocks, px_rows, G, lanes): bias + x W, this step's rows first
-  Index px_rows = 0;
-  T* const* reset_h = nullptr;     // (H,) each, written by the first pass; cells with two
-  const T* const* mask = nullptr;  // (H,) each: recurrent_mask; none is ones
-  T* const* h_out = nullptr;       // (H,) each, written: mask * h, which enters U next; with a mask
+  Index n = 0;                              // number of rows
+  const T* const* h_prev = nullptr;         // (H,) each
+  const T* const* h_prev_masked = nullptr;  // (H,) each: recurrent_mask * h_prev, the operand of the product with U
+  T* const* h = nullptr;                    // (H,) each, written
+  T* const* state = nullptr;                // (padded H,) each, updated in place; for cells with a state
+  T* const* saved = nullptr;                // written: block 0 of each row's (saved, lanes); null without a tape
+  Index saved_block = 0;                    // elements from one block of `saved` to the next
+  const T* x_product = nullptr;             // (blocks, x_product_rows, G, lanes): bias + x W, from this step's rows on
+  Index x_product_rows = 0;
+  T* const* reset_h = nullptr;     // (H,) each, written by the first pass: r * h_prev_masked; for cells with two passes
+  const T* const* mask = nullptr;  // (H,) each: recurrent_mask; null for ones
+  T* const* h_masked_out = nullptr;  // (H,) each, written if there is a mask: mask * h, h_prev_masked of the next step
 };
 
-// One valid row of one step: what backward reads and writes of it, each pointer at its first unit or feature.
+// One valid row of one step, as backward reads and writes it. Each pointer is at the first unit or feature.
 template <class T>
 struct Entry {
-  const T *x, *h_prev, *mask;  // mask: null where it is ones
-  const T *saved, *dy;         // saved: of the first block of units; dy: null where it is zeros
-  T *carry, *dstate, *dx;      // dstate, dx: null where there are none
+  const T* x;       // (I,)
+  const T* h_prev;  // (H,)
+  const T* mask;    // (H,): recurrent_mask; null for ones
+  const T* saved;   // block 0 of the row's (saved, lanes)
+  const T* dy;      // (H,); null for zeros
+  T* carry;         // (padded H,), read and written: the part of dh that does not come through U or y
+  T* dstate;        // (padded H,), updated in place; null for cells without a state
+  T* dx;            // (I,), written; may be null
 };
 
-// A segment of backward: its entries, and what is the same for all of them.
+// The entries of a segment of backward, and the data that all of them share.
 template <class T>
 struct SegmentEntries {
   const Entry<T>* entries;
@@ -73,56 +84,63 @@ struct SegmentEntries {
   const T* parameters;  // (blocks, kParameters, lanes)
   Index H;
   Index saved_block;     // elements of the tape from one block of units to the next
-  GateGradients<T>& da;  // (entries, kGrads * padded H)
-  T* reset_h;            // (entries, H), written by the second pass; cells with two
+  GateGradients<T>& da;  // (entries, kGrads * padded H), written
+  T* reset_h;            // (entries, H), written by the second pass; for cells with two passes
 
   Index padded() const { return round_up(H, kLine<T>); }
 };
 
-// The functions of a cell over tiles of units: row `row + r` and block `block + i` have their sums of the product at
-// sums + (r * blocks + i) * gates * lanes. `sums` is none where there is no product.
+// The functions of a cell for a tile of `n` rows and `blocks` blocks of units, which begins at row `row` and block
+// `block`. The sums of the product for row row + r and block block + i are at sums + (r * blocks + i) * gates * lanes.
+// `sums` is null if there is no product.
 template <class T>
 struct CellFunctions {
   using Forward = void (*)(const PackedWeights<T>&, const StepRows<T>&, Index block, Index blocks, Index row, Index n,
                            const T* sums);
-  using Backward = void (*)(const SegmentEntries<T>&, const Index* which, Index block, Index blocks, Index n,
+  // Row r of the tile is entry entry_indices[r].
+  using Backward = void (*)(const SegmentEntries<T>&, const Index* entry_indices, Index block, Index blocks, Index n,
                             const T* sums);
 
-  Forward step, second_step;           // all of a one-pass cell's step, or the first pass; the second pass
-  Backward backward, second_backward;  // entry which[r] in place of row `row + r`
+  Forward step, second_step;           // the first pass, which is all of a one-pass cell's step; the second pass
+  Backward backward, second_backward;  // the same for backward
 };
 
 template <class T>
 struct CellKernels {
-  CellNumbers numbers;
-  CellFunctions<T> standard, chosen;  // tanh and sigmoid compiled in, or as the options say
-  // (kParameters, lanes) of block j: sum over the entries of da of a parameter's gate times its factor.
+  CellConstants constants;
+  CellFunctions<T> default_functions;  // with tanh and sigmoid compiled in
+  CellFunctions<T> runtime_functions;  // with the activations that the options name
+  // Writes sums_out (kParameters, lanes) of block j: the sum over n entries of da of the parameter's gate times the
+  // parameter's factor.
   void (*parameter_sums)(const SegmentEntries<T>&, Index n, Index j, Vec<T>* sums_out);
-  Vec<T> (*state_after)(const T* saved);  // of one block: the state that forward left
+  // Returns the state after a step, for the block of units at `saved`.
+  Vec<T> (*state_after)(const T* saved);
 
   const CellFunctions<T>& functions(const CellOptions<T>& options) const {
-    return options.standard() ? standard : chosen;
+    return options.uses_default_activations() ? default_functions : runtime_functions;
   }
 };
 
-// Panels of one cell. A panel holds all gates of as many blocks of units as make about four packets.
+// The layout of one cell's panels and arrays. A panel holds all gates of as many blocks of units as fill it.
 template <class T>
 struct CellLayout {
   static constexpr Index kLanes = Vec<T>::kSize;
 
-  const CellNumbers& numbers;
+  const CellConstants& constants;
   Index H;
 
   gemm::Layout<T> panels(int gates) const { return {H, gates, gemm::blocks_per_panel(gates)}; }
-  gemm::Layout<T> input() const { return panels(numbers.gates); }
-  gemm::Layout<T> recurrent() const { return panels(numbers.first_gates()); }
+  gemm::Layout<T> input() const { return panels(constants.gates); }
+  gemm::Layout<T> recurrent() const { return panels(constants.first_gates()); }
   gemm::Layout<T> reset() const { return panels(1); }
 
   Index blocks() const { return divide_up(H, kLanes); }
   Index padded() const { return round_up(H, kLine<T>); }
-  // Values that a unit of one row leaves on the tape at one step.
-  Index saved(const CellOptions<T>& options) const { return numbers.saved + (options.standard() ? 0 : numbers.slopes); }
-  // The share of blocks of a thread: a multiple of every panel's width.
+  // Returns how many values the tape holds per unit, row and step.
+  Index saved(const CellOptions<T>& options) const {
+    return constants.saved + (options.uses_default_activations() ? 0 : constants.slopes);
+  }
+  // Returns the blocks of one thread. They begin at a multiple of the width of every kind of panel.
   Range share(int thread, int team) const {
     const Index panels = divide_up(blocks(), gemm::kPanelPackets);
     const Range part = share_of(panels, thread, team);
@@ -130,37 +148,39 @@ struct CellLayout {
   }
 };
 
-// Cells to which the mask of h_prev is handed, since it enters U inside them.
+// True for cells that multiply h_prev by recurrent_mask inside their equations.
 template <class Cell>
-inline constexpr bool kMasksItself = Cell::kTwoStage || !Cell::kProduct;
+inline constexpr bool kAppliesMask = Cell::kTwoPass || !Cell::kHasU;
 
-// The functions of the gates for block j of a row: parameters and mask are there for the cells that read them.
+// Returns the activations for block j of a row. `mask` (H,) may be null; `remaining` is the number of units from the
+// block's first one to H.
 template <class Cell, class Act, class T>
-Act functions_of(const CellOptions<T>& options, const T* parameters, const T* mask, Index j, Index left) {
+Act make_activations(const CellOptions<T>& options, const T* parameters, const T* mask, Index j, Index remaining) {
   using V = Vec<T>;
   V factor = V::all(1);
-  if constexpr (kMasksItself<Cell>)
-    if (mask != nullptr) factor = V::load_first(mask + j * V::kSize, left);
+  if constexpr (kAppliesMask<Cell>)
+    if (mask != nullptr) factor = V::load_first(mask + j * V::kSize, remaining);
   return {options, parameters + j * Cell::kParameters * V::kSize, factor};
 }
 
-// Saved values that are kept with these functions: slopes only where they are not compiled in.
+// The number of values on the tape per unit: slopes are kept only for activations chosen at run time.
 template <class Cell, class Act>
-inline constexpr int kKept = Cell::kSaved + (Act::kDefaultActivations ? 0 : Cell::kSlopes);
+inline constexpr int kTapeValues = Cell::kSaved + (Act::kDefaultActivations ? 0 : Cell::kSlopes);
 
-// The saved values of a block of units that `which` names.
+// Loads the values `which` of a block of units from `tape` (kTapeValues, lanes).
 template <class Cell, class Act, IndexSet which, class T>
-[[gnu::always_inline]] inline void load_saved(const T* kept, Vec<T>* saved) {
+[[gnu::always_inline]] inline void load_saved(const T* tape, Vec<T>* saved) {
 #pragma GCC unroll 16
-  for (int s = 0; s < kKept<Cell, Act>; ++s)
-    if (which.has(s)) saved[s] = Vec<T>::load(kept + s * Vec<T>::kSize);
+  for (int s = 0; s < kTapeValues<Cell, Act>; ++s)
+    if (which.has(s)) saved[s] = Vec<T>::load(tape + s * Vec<T>::kSize);
 }
 
+// Stores the values `which` of a block of units to `tape` (kTapeValues, lanes).
 template <class Cell, class Act, IndexSet which, class T>
-[[gnu::always_inline]] inline void store_saved(const Vec<T>* saved, T* kept) {
+[[gnu::always_inline]] inline void store_saved(const Vec<T>* saved, T* tape) {
 #pragma GCC unroll 16
-  for (int s = 0; s < kKept<Cell, Act>; ++s)
-    if (which.has(s)) saved[s].store(kept + s * Vec<T>::kSize);
+  for (int s = 0; s < kTapeValues<Cell, Act>; ++s)
+    if (which.has(s)) saved[s].store(tape + s * Vec<T>::kSize);
 }
 
 }  // namespace seqfuse

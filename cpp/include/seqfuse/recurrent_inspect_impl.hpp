@@ -39,20 +39,20 @@ class Inspector {
   }
 
   void one_row(const typename Replay<T>::Chunk& chunk, Index t, Index b) {
-    const CellNumbers& numbers = cell_.numbers;
-    const bool real = seq_.real == nullptr || seq_.real[t * seq_.B + b];
+    const CellConstants& constants = cell_.constants;
+    const bool valid = seq_.valid == nullptr || seq_.valid[t * seq_.B + b];
     const T* saved = chunk.saved + (t - chunk.steps.begin) * replay_.step_size() + b * replay_.values() * kLanes;
-    if (real) std::copy_n(chunk.y.at(t - chunk.steps.begin, b), H_, carried(0, b));
+    if (valid) std::copy_n(chunk.y.at(t - chunk.steps.begin, b), H_, carried(0, b));
     for (Index unit = 0; unit < H_; unit += kLanes, saved += seq_.B * replay_.values() * kLanes) {
       const Index left = H_ - unit;
-      for (int g = 0; g < numbers.gates; ++g)
+      for (int g = 0; g < constants.gates; ++g)
         if (args_.gates[g]) {
-          const V gate = real ? V::load(saved + numbers.saved_gates[g] * kLanes) : V::zero();
+          const V gate = valid ? V::load(saved + constants.saved_gates[g] * kLanes) : V::zero();
           gate.store_first(args_.gates[g].at(t, b) + unit, left);
         }
-      if (numbers.states > 0 && real) cell_.state_after(saved).store_first(carried(1, b) + unit, left);
+      if (constants.states > 0 && valid) cell_.state_after(saved).store_first(carried(1, b) + unit, left);
     }
-    for (Index state = 0; state <= numbers.states; ++state)
+    for (Index state = 0; state <= constants.states; ++state)
       if (args_.states[state]) std::copy_n(carried(state, b), H_, args_.states[state].at(t, b));
   }
 

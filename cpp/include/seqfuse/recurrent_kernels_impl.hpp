@@ -9,12 +9,12 @@
 namespace seqfuse {
 
 // At I = H = 256 packing an LSTM's weights costs 120 us, and a row's step as they lie 10 us more than from panels.
-inline constexpr Index kRowsWorthPacking = 8;
+inline constexpr Index kMinRowsToPack = 8;
 
 template <class Cell, class Act, class T>
 constexpr CellFunctions<T> cell_functions() {
   CellFunctions<T> functions{&cell_step<Cell, Act, T>, nullptr, &cell_backward<Cell, Act, T>, nullptr};
-  if constexpr (Cell::kTwoStage) {
+  if constexpr (Cell::kTwoPass) {
     functions.second_step = &cell_second_step<Cell, Act, T>;
     functions.second_backward = &cell_second_backward<Cell, Act, T>;
   }
@@ -23,7 +23,7 @@ constexpr CellFunctions<T> cell_functions() {
 
 template <class Cell, class T>
 constexpr CellKernels<T> cell_kernels() {
-  CellKernels<T> kernels{kNumbersOf<Cell>, cell_functions<Cell, DefaultActivations<T>, T>(),
+  CellKernels<T> kernels{kConstantsOf<Cell>, cell_functions<Cell, DefaultActivations<T>, T>(),
                          cell_functions<Cell, RuntimeActivations<T>, T>(), nullptr, nullptr};
   if constexpr (Cell::kParameters > 0) kernels.parameter_sums = &cell_parameter_sums<Cell, T>;
   if constexpr (Cell::kStates > 0) kernels.state_after = &cell_state_after<Cell, T>;
@@ -32,17 +32,17 @@ constexpr CellKernels<T> cell_kernels() {
 
 // The drivers called for one cell.
 template <class Cell, class T>
-struct KernelsOf {
+struct CellTable {
   static constexpr CellKernels<T> kCell = cell_kernels<Cell, T>();
 
   static PackedWeights<T> lay_out(const Weights<T>& weights, bool unpacked, int threads) {
-    auto packed = lay_out_weights(kCell.numbers, weights, unpacked, threads);
+    auto packed = prepare_weights(kCell.constants, weights, unpacked, threads);
     packed.kernels = &kTable;
     return packed;
   }
   static PackedWeights<T> pack(const Weights<T>& weights, int threads) { return lay_out(weights, false, threads); }
   static PackedWeights<T> prepare(const Weights<T>& weights, Index T_, Index B, int threads) {
-    return lay_out(weights, T_ * B < kRowsWorthPacking, threads);
+    return lay_out(weights, T_ * B < kMinRowsToPack, threads);
   }
   static bool forward(const PackedWeights<T>& packed, const ForwardArgs<T>& args) {
     return recurrent_forward(kCell, packed, args);
@@ -54,10 +54,10 @@ struct KernelsOf {
     return recurrent_inspect(kCell, weights, args);
   }
   static std::unique_ptr<Stream<T>> stream(std::shared_ptr<const PackedWeights<T>> packed, Index batch) {
-    return std::make_unique<StreamOf<T>>(kCell, std::move(packed), batch);
+    return std::make_unique<RecurrentStream<T>>(kCell, std::move(packed), batch);
   }
   static Index size_of_tape(const CellOptions<T>& options, Index T_, Index B, Index H, Index checkpoint) {
-    return tape_size(kCell.numbers, options, T_, B, H, checkpoint);
+    return tape_size(kCell.constants, options, T_, B, H, checkpoint);
   }
 
   static constexpr RecurrentKernels<T> kTable{Cell::kGates, &pack,    &prepare, &forward,
@@ -65,15 +65,15 @@ struct KernelsOf {
 };
 
 template <class T, class... Cell>
-const RecurrentKernels<T>* find_among(CellList<Cell...>, std::string_view name) {
+const RecurrentKernels<T>* find_in(CellList<Cell...>, std::string_view name) {
   const RecurrentKernels<T>* found = nullptr;
-  ((name == Cell::kName ? void(found = &KernelsOf<Cell, T>::kTable) : void()), ...);
+  ((name == Cell::kName ? void(found = &CellTable<Cell, T>::kTable) : void()), ...);
   return found;
 }
 
 template <class T>
 const RecurrentKernels<T>* find_recurrent_kernels(std::string_view cell) {
-  return find_among<T>(Cells{}, cell);
+  return find_in<T>(Cells{}, cell);
 }
 
 }  // namespace seqfuse

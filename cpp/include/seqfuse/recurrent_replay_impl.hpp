@@ -26,21 +26,21 @@ class Replay {
   Replay(const CellKernels<T>& cell, const Weights<T>& weights, const Tape<T>& tape, Index window, int threads,
          const CancellationToken& cancellation)
       : cell_(cell),
-        states_(cell.numbers.states),
+        states_(cell.constants.states),
         tape_(tape),
         seq_(tape.sequence),
         cancellation_(cancellation),
         threads_(threads),
         H_(weights.H),
-        values_(CellLayout<T>{cell.numbers, H_}.saved(weights.options)),
-        step_size_(saved_of_step(cell.numbers, weights.options, seq_.B, H_)),
+        values_(CellLayout<T>{cell.constants, H_}.saved(weights.options)),
+        step_size_(saved_of_step(cell.constants, weights.options, seq_.B, H_)),
         k_(tape.checkpoint > 0 ? tape.checkpoint : std::max<Index>(seq_.T_, 1)),
         zeros_(H_) {
     zeros_.fill_zero();
     if (tape.checkpoint == 0) return;
     const Index chunks = divide_up(seq_.T_, k_), slots = std::min((window - 1) / k_ + 2, chunks);
-    held_.assign(static_cast<std::size_t>(slots), -1);
-    packed_ = lay_out_weights(cell.numbers, weights, false, threads);
+    chunk_in_slot_.assign(static_cast<std::size_t>(slots), -1);
+    packed_ = prepare_weights(cell.constants, weights, false, threads);
     const Index steps = std::min(slots * k_, seq_.T_);
     y_ = Buffer<T>(checked_product({steps, seq_.B, H_}));
     saved_ = Buffer<T>(checked_product({steps, step_size_}));
@@ -56,11 +56,11 @@ class Replay {
     if (tape_.checkpoint == 0) return true;
     const Index a = chunk_of(steps.begin), b = chunk_of(steps.end - 1);
     for (Index c = std::max(a, b); c >= std::min(a, b); --c) {
-      Index& held = held_[static_cast<std::size_t>(slot(c))];
-      if (held == c) continue;
-      held = -1;
+      Index& chunk_in_slot = chunk_in_slot_[static_cast<std::size_t>(slot(c))];
+      if (chunk_in_slot == c) continue;
+      chunk_in_slot = -1;
       if (!make(c)) return false;
-      held = c;
+      chunk_in_slot = c;
     }
     return true;
   }
@@ -81,7 +81,7 @@ class Replay {
 
  private:
   Index chunk_of(Index t) const { return (seq_.reverse ? seq_.T_ - 1 - t : t) / k_; }
-  Index slot(Index c) const { return c % static_cast<Index>(held_.size()); }
+  Index slot(Index c) const { return c % static_cast<Index>(chunk_in_slot_.size()); }
   Range steps_of(Index c) const {
     const Range read{c * k_, std::min((c + 1) * k_, seq_.T_)};
     return seq_.reverse ? Range{seq_.T_ - read.end, seq_.T_ - read.begin} : read;
@@ -96,7 +96,7 @@ class Replay {
     args.sequence = seq_;
     args.sequence.T_ = steps.size();
     args.sequence.x.data += steps.begin * seq_.x.stride_t;
-    if (seq_.real != nullptr) args.sequence.real += steps.begin * seq_.B;
+    if (seq_.valid != nullptr) args.sequence.valid += steps.begin * seq_.B;
     args.sequence.h0 = checkpoint(c, 0);
     if (states_ > 0) args.sequence.c0 = checkpoint(c, 1);
     args.y = {y_.data() + first * seq_.B * H_, seq_.B * H_, H_};
@@ -115,7 +115,7 @@ class Replay {
   Index H_, values_, step_size_, k_;
   Buffer<T> zeros_, y_, saved_, h_, c_;
   PackedWeights<T> packed_;
-  std::vector<Index> held_;  // which chunk a slot of the ring holds, -1: none
+  std::vector<Index> chunk_in_slot_;  // which chunk a slot of the ring holds, -1: none
 };
 
 }  // namespace seqfuse

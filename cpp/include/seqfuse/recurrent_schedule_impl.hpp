@@ -1,4 +1,4 @@
-// Which rows are real at which step, in the order of reading, how threads share a step, and when they stop.
+// Which rows are valid at which step, in the order of reading, how threads share a step, and when they stop.
 #pragma once
 
 #include <algorithm>
@@ -12,18 +12,18 @@
 
 namespace seqfuse {
 
-// The real rows of a few steps in the order they are walked: entry e is row row[e]; the s-th step
+// The valid rows of a few steps in the order they are walked: entry e is row row[e]; the s-th step
 // walked holds the entries begin[s] .. begin[s+1], rows ascending. Unreal ones are simply not there.
 class Schedule {
  public:
   Schedule(Index max_steps, Index rows) : begin_(max_steps + 1), row_(checked_product({max_steps, rows})) {}
 
   // Steps `first`, `first + by`, ... (`steps` of them, by = +1 or -1) of the rows in `rows`.
-  void fill(const unsigned char* real, Index B, Range rows, Index first, Index by, Index steps) {
+  void fill(const unsigned char* valid, Index B, Range rows, Index first, Index by, Index steps) {
     Index n = 0;
     for (Index s = 0; s < steps; ++s) {
       begin_[s] = n;
-      const unsigned char* now = real == nullptr ? nullptr : real + (first + s * by) * B;
+      const unsigned char* now = valid == nullptr ? nullptr : valid + (first + s * by) * B;
       for (Index b = rows.begin; b < rows.end; ++b)
         if (now == nullptr || now[b]) row_[n++] = b;
     }
@@ -44,12 +44,12 @@ class Schedule {
   Buffer<Index> begin_, row_;
 };
 
-// How a team shares the work of a step. By rows, nobody waits for anybody; by units, all meet after
+// How a team shares the work of a step. By rows, nobody waits for anybody; by units, all wait_for_team after
 // every pass, and each keeps its part of U in its own second-level cache.
 struct Split {
   int threads = 1;
   bool by_rows = true;
-  std::vector<Index> cuts;  // by rows: part p has the rows cuts[p] .. cuts[p+1], about as many real steps as any other
+  std::vector<Index> cuts;  // by rows: part p has the rows cuts[p] .. cuts[p+1], about as many valid steps as any other
 
   // `step`: multiply-adds in one step of one row; `panels`: as many shares as there can be by units.
   static Split choose(int threads, Index T_, Index B, Index step, Index panels) {
@@ -61,12 +61,12 @@ struct Split {
     return B > 1 ? Split{static_cast<int>(std::min<Index>(threads, B)), true, {}} : Split{};
   }
 
-  // Rows of different lengths: moves the cuts between the parts to where they share the real steps.
-  void balance(const unsigned char* real, Index T_, Index B) {
-    if (!by_rows || threads == 1 || real == nullptr) return;
-    std::vector<Index> before(static_cast<std::size_t>(B) + 1, 0);  // real steps of the rows before this one
+  // Rows of different lengths: moves the cuts between the parts to where they share the valid steps.
+  void balance(const unsigned char* valid, Index T_, Index B) {
+    if (!by_rows || threads == 1 || valid == nullptr) return;
+    std::vector<Index> before(static_cast<std::size_t>(B) + 1, 0);  // valid steps of the rows before this one
     for (Index t = 0; t < T_; ++t)
-      for (Index b = 0; b < B; ++b) before[static_cast<std::size_t>(b) + 1] += real[t * B + b] != 0;
+      for (Index b = 0; b < B; ++b) before[static_cast<std::size_t>(b) + 1] += valid[t * B + b] != 0;
     for (std::size_t b = 1; b < before.size(); ++b) before[b] += before[b - 1];
     cuts = {0};
     for (int part = 1; part < threads; ++part) {
@@ -92,7 +92,7 @@ struct Split {
 };
 
 // Asks whether to stop, also in the middle of a step that takes seconds. Only the caller's thread asks; once it
-// has been told to stop, what follows is left out on all threads, and they still meet at every barrier.
+// has been told to stop, what follows is left out on all threads, and they still wait_for_team at every barrier.
 class SharedCancellation {
  public:
   explicit SharedCancellation(const CancellationToken& token) : token_(token) {}

@@ -9,11 +9,11 @@ namespace seqfuse {
 // What is added to: the caller's arrays, or where they must not change before all is known, arrays of our own.
 template <class T>
 struct GradientTargets {
-  GradientTargets(const BackwardArgs<T>& args, Index I, Index H, Index columns, Index parameters, bool apart)
+  GradientTargets(const BackwardArgs<T>& args, Index I, Index H, Index columns, Index parameters, bool staged)
       : dW(args.dW), dU(args.dU), dparameters(args.dparameters), db{args.db, 0}, dbh{args.dbh, 0} {
-    if (!apart) return;
-    sums.take(dW, I, columns), sums.take(dU, H, columns), sums.take(dparameters, parameters, H);
-    sums.take(db, 1, columns), sums.take(dbh, 1, columns);
+    if (!staged) return;
+    sums.stage(dW, I, columns), sums.stage(dU, H, columns), sums.stage(dparameters, parameters, H);
+    sums.stage(db, 1, columns), sums.stage(dbh, 1, columns);
   }
 
   Rows<T> dW, dU, dparameters, db, dbh;
@@ -25,47 +25,49 @@ class WeightGradients {
  public:
   WeightGradients(const CellKernels<T>& cell, Index I, Index H, Index rows, bool masked)
       : cell_(cell),
-        numbers_(cell.numbers),
+        constants_(cell.constants),
         I_(I),
         H_(H),
-        // One line more than the rows take, so that rows of the turned arrays do not share cache sets.
+        // One line more than the rows take, so that rows of the transposed arrays do not share cache sets.
         stride_(round_up(rows, kLine<T>) + kLine<T>),
-        x_turned_(checked_product({I + 1, stride_})),
-        h_turned_(numbers_.product ? checked_product({H + 1, stride_}) : 0),
-        reset_turned_(numbers_.two_stage ? checked_product({H + 1, stride_}) : 0),
-        h_in_(numbers_.product && masked ? checked_product({rows, H}) : 0) {}
+        x_transposed_(checked_product({I + 1, stride_})),
+        h_transposed_(constants_.has_U ? checked_product({H + 1, stride_}) : 0),
+        reset_h_transposed_(constants_.two_pass ? checked_product({H + 1, stride_}) : 0),
+        h_masked_(constants_.has_U && masked ? checked_product({rows, H}) : 0) {}
 
   // A thread's share of dW, dU, db, dbh and dparameters of `rows` entries; all of a team call it.
   void add(const SegmentEntries<T>& segment, Index rows, const GradientTargets<T>& to, int thread, int team) {
     const Entry<T>* entries = segment.entries;
-    if (h_in_.size() > 0) {
+    if (h_masked_.size() > 0) {
       mask_rows(entries, share_of(rows, thread, team));
       barrier_.wait(team);
     }
-    const auto turn = [&](auto&& row_of, Index features, Buffer<T>& turned) {
-      const Rows<T> into{turned.data(), stride_};
+    const auto transpose = [&](auto&& row_of, Index features, Buffer<T>& transposed) {
+      const Rows<T> into{transposed.data(), stride_};
       gemm::transpose_into<T>(row_of, rows, share_of(features, thread, team), into);
       if (thread == 0) std::fill_n(into.row(features), rows, T(1));
     };
-    turn([&](Index e) { return entries[e].x; }, I_, x_turned_);
-    if (numbers_.product)
-      turn([&](Index e) { return h_in_.size() > 0 ? h_in_.data() + e * H_ : entries[e].h_prev; }, H_, h_turned_);
-    if (numbers_.two_stage) turn([&](Index e) { return segment.reset_h + e * H_; }, H_, reset_turned_);
+    transpose([&](Index e) { return entries[e].x; }, I_, x_transposed_);
+    if (constants_.has_U)
+      transpose([&](Index e) { return h_masked_.size() > 0 ? h_masked_.data() + e * H_ : entries[e].h_prev; }, H_,
+                h_transposed_);
+    if (constants_.two_pass) transpose([&](Index e) { return segment.reset_h + e * H_; }, H_, reset_h_transposed_);
     barrier_.wait(team);
 
-    const int first_gates = numbers_.first_gates();
+    const int first_gates = constants_.first_gates();
     const auto product = [&](const T* left, Index K, int first, int gates, const Index* gate, Rows<T> out, T* bias) {
       const OuterProduct<T> outer{{left, stride_}, K, first, gates, gate, out, bias};
       if (outer.outputs() > 0) outer_product(outer, segment.da, rows, H_, thread, team);
     };
-    product(x_turned_.data(), I_, numbers_.first_x, numbers_.gates, numbers_.gate_of_x, to.dW, to.db.data);
-    if (numbers_.product)
-      product(h_turned_.data(), H_, numbers_.first_h, first_gates, numbers_.gate_of_h, to.dU, to.dbh.data);
+    product(x_transposed_.data(), I_, constants_.first_x, constants_.gates, constants_.gate_of_x, to.dW, to.db.data);
+    if (constants_.has_U)
+      product(h_transposed_.data(), H_, constants_.first_h, first_gates, constants_.gate_of_h, to.dU, to.dbh.data);
     else  // the row of ones alone
-      product(x_turned_.data() + I_ * stride_, 0, numbers_.first_h, first_gates, numbers_.gate_of_h, {}, to.dbh.data);
-    if (numbers_.two_stage)
-      product(reset_turned_.data(), H_, first_gates, 1, numbers_.gate_of_h + first_gates, to.dU, to.dbh.data);
-    if (numbers_.parameters > 0 && to.dparameters) parameters(segment, rows, to, thread, team);
+      product(x_transposed_.data() + I_ * stride_, 0, constants_.first_h, first_gates, constants_.gate_of_h, {},
+              to.dbh.data);
+    if (constants_.two_pass)
+      product(reset_h_transposed_.data(), H_, first_gates, 1, constants_.gate_of_h + first_gates, to.dU, to.dbh.data);
+    if (constants_.parameters > 0 && to.dparameters) parameters(segment, rows, to, thread, team);
   }
 
  private:
@@ -74,7 +76,7 @@ class WeightGradients {
   // h_prev as it entered U.
   void mask_rows(const Entry<T>* entries, Range share) {
     for (Index e = share.begin; e < share.end; ++e)
-      for (Index u = 0; u < H_; ++u) h_in_[e * H_ + u] = entries[e].mask[u] * entries[e].h_prev[u];
+      for (Index u = 0; u < H_; ++u) h_masked_[e * H_ + u] = entries[e].mask[u] * entries[e].h_prev[u];
   }
 
   // dparameters[k] += sum over rows of da of its gate times its factor.
@@ -84,7 +86,7 @@ class WeightGradients {
       V sums[kMaxParameters];
       cell_.parameter_sums(segment, rows, j, sums);
       const Index left = H_ - j * V::kSize;
-      for (int k = 0; k < numbers_.parameters; ++k) {
+      for (int k = 0; k < constants_.parameters; ++k) {
         T* out = to.dparameters.row(k) + j * V::kSize;
         (V::load_first(out, left) + sums[k]).store_first(out, left);
       }
@@ -92,9 +94,9 @@ class WeightGradients {
   }
 
   const CellKernels<T>& cell_;
-  const CellNumbers& numbers_;
+  const CellConstants& constants_;
   Index I_, H_, stride_;
-  Buffer<T> x_turned_, h_turned_, reset_turned_, h_in_;
+  Buffer<T> x_transposed_, h_transposed_, reset_h_transposed_, h_masked_;
   parallel::Barrier barrier_;
 };
 

@@ -32,8 +32,8 @@ void rotate_row(const T* x, T* y, const T* cos, const T* sin, Index pairs, Index
     if constexpr (kInterleaved) {
       const T* from = x + 2 * i;
       T* to = y + 2 * i;
-      const Pairs<T> y_i = pairs_together(rotate(
-          pairs_apart(V::load_first(from, 2 * left), V::load_first(from + V::kSize, 2 * left - V::kSize)), c, s));
+      const Pairs<T> y_i = join_pairs(rotate(
+          split_pairs(V::load_first(from, 2 * left), V::load_first(from + V::kSize, 2 * left - V::kSize)), c, s));
       y_i.first.store_first(to, 2 * left);
       y_i.second.store_first(to + V::kSize, 2 * left - V::kSize);
     } else {

@@ -96,32 +96,32 @@ struct Pairs {
 
 // Returns the lanes with indices I of the concatenation of a and b.
 template <class T, int... I>
-Vec<T> chosen_lanes(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+Vec<T> select_lanes(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
   using Lanes [[gnu::vector_size(sizeof(typename Vec<T>::Packet))]] = T;
-  Lanes from_a, from_b, chosen;
+  Lanes from_a, from_b, selected;
   std::memcpy(&from_a, &a.v, sizeof from_a);
   std::memcpy(&from_b, &b.v, sizeof from_b);
-  chosen = __builtin_shufflevector(from_a, from_b, I...);
-  std::memcpy(&a.v, &chosen, sizeof chosen);
+  selected = __builtin_shufflevector(from_a, from_b, I...);
+  std::memcpy(&a.v, &selected, sizeof selected);
   return a;
 }
 
 // Deinterleaves two consecutive packets a and b of pairs.
 template <class T>
-Pairs<T> pairs_apart(Vec<T> a, Vec<T> b) {
+Pairs<T> split_pairs(Vec<T> a, Vec<T> b) {
   return [&]<int... I>(std::integer_sequence<int, I...>) -> Pairs<T> {
-    return {chosen_lanes(a, b, std::integer_sequence<int, 2 * I...>{}),
-            chosen_lanes(a, b, std::integer_sequence<int, 2 * I + 1 ...>{})};
+    return {select_lanes(a, b, std::integer_sequence<int, 2 * I...>{}),
+            select_lanes(a, b, std::integer_sequence<int, 2 * I + 1 ...>{})};
   }(std::make_integer_sequence<int, static_cast<int>(Vec<T>::kSize)>{});
 }
 
-// Interleaves the pairs again, the inverse of pairs_apart. Returns packet a in `first` and packet b in `second`.
+// Interleaves the pairs again, the inverse of split_pairs. Returns packet a in `first` and packet b in `second`.
 template <class T>
-Pairs<T> pairs_together(Pairs<T> pairs) {
+Pairs<T> join_pairs(Pairs<T> pairs) {
   constexpr int kSize = static_cast<int>(Vec<T>::kSize);
   return [&]<int... I>(std::integer_sequence<int, I...>) -> Pairs<T> {
-    return {chosen_lanes(pairs.first, pairs.second, std::integer_sequence<int, I / 2 + I % 2 * kSize...>{}),
-            chosen_lanes(pairs.first, pairs.second,
+    return {select_lanes(pairs.first, pairs.second, std::integer_sequence<int, I / 2 + I % 2 * kSize...>{}),
+            select_lanes(pairs.first, pairs.second,
                          std::integer_sequence<int, (I + kSize) / 2 + (I + kSize) % 2 * kSize...>{})};
   }(std::make_integer_sequence<int, kSize>{});
 }
@@ -141,7 +141,7 @@ struct ExpConstants<float> {
   static constexpr float kRound = 12582912.0f + 127.0f;                       // 1.5 * 2^23 + bias
   static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;  // n * kLn2High is exact
   static constexpr float kLowest = -87.3f, kHighest = 88.3f;                  // 2^n is a normal number in this interval
-  static constexpr float kLeast = -87.33654f, kMost = 88.72283f;              // exp is a normal number in this interval
+  static constexpr float kExpMin = -87.33654f, kExpMax = 88.72283f;           // exp is a normal number in this interval
   static constexpr float kVanishes = -88.0f;                                  // the bits of 2^n are those of 0 here
   static constexpr float kTanhIsOne = 9.1f;                                   // tanh rounds to 1 from here on
   static constexpr float q[] = {0.499999981329f, 0.166665426847f, 0.0416672039372f, 0.00836664678225f,
@@ -155,7 +155,7 @@ struct ExpConstants<double> {
   static constexpr double kRound = 6755399441055744.0 + 1023.0;
   static constexpr double kLn2High = 0.693145751953125, kLn2Low = 1.42860682030941723212e-6;
   static constexpr double kLowest = -708.3, kHighest = 709.4;
-  static constexpr double kLeast = -708.3964185322641, kMost = 709.782712893384;
+  static constexpr double kExpMin = -708.3964185322641, kExpMax = 709.782712893384;
   static constexpr double kVanishes = -709.0;
   static constexpr double kTanhIsOne = 19.1;
   static constexpr double q[] = {0.5000000000000000008678,   0.1666666666666667669576,   0.04166666666666650574099,
@@ -219,7 +219,7 @@ struct Vecs {
     for (int half = N / 2; half > 0; half /= 2)
 #pragma GCC unroll 4
       for (int i = 0; i < half; ++i) packets[i] = f(packets[i], packets[i + half]);
-    const Vec<T> all = folded<static_cast<int>(Vec<T>::kSize)>(packets[0], f);
+    const Vec<T> all = fold_lanes<static_cast<int>(Vec<T>::kSize)>(packets[0], f);
     T first;
     std::memcpy(&first, &all.v, sizeof first);
     return first;
@@ -230,15 +230,15 @@ struct Vecs {
 
  private:
   template <int n, class F>
-  static Vec<T> folded(Vec<T> a, F&& f) {
+  static Vec<T> fold_lanes(Vec<T> a, F&& f) {
     if constexpr (n == 1) {
       return a;
     } else {
       constexpr int half = n / 2, kSize = static_cast<int>(Vec<T>::kSize);
       const Vec<T> upper = [&]<int... I>(std::integer_sequence<int, I...>) {
-        return chosen_lanes(a, a, std::integer_sequence<int, (I + half) % kSize...>{});
+        return select_lanes(a, a, std::integer_sequence<int, (I + half) % kSize...>{});
       }(std::make_integer_sequence<int, kSize>{});
-      return folded<half>(f(a, upper), f);
+      return fold_lanes<half>(f(a, upper), f);
     }
   }
 };
@@ -295,8 +295,8 @@ template <class T>
   using C = ExpConstants<T>;
   using V = Vec<T>;
   using Int [[gnu::vector_size(sizeof(typename V::Packet))]] = typename C::Bits;
-  const V most = V::all(C::kMost), least = V::all(C::kLeast), one = V::all(T(1));
-  const auto parts = exp_parts(max(min(x, most), least));
+  const V upper = V::all(C::kExpMax), lower = V::all(C::kExpMin), one = V::all(T(1));
+  const auto parts = exp_parts(max(min(x, upper), lower));
   V inside = parts.p() + one;  // multiplied by 2^n through its exponent bits, because 2^n overflows for the largest n
   Int bits, power, unit;
   std::memcpy(&bits, &inside.v, sizeof bits);
@@ -304,8 +304,8 @@ template <class T>
   std::memcpy(&unit, &one.v, sizeof unit);
   bits += power - unit;
   std::memcpy(&inside.v, &bits, sizeof bits);
-  const V below = V{packet::pcmp_lt(x.v, least.v)};
-  const V beyond = V{packet::pcmp_lt_or_nan(most.v, x.v)};
+  const V below = V{packet::pcmp_lt(x.v, lower.v)};
+  const V beyond = V{packet::pcmp_lt_or_nan(upper.v, x.v)};
   const V end = x * V::all(std::numeric_limits<T>::infinity());  // inf or NaN
   return {packet::por(packet::pandnot(packet::pandnot(inside.v, below.v), beyond.v), packet::pand(beyond.v, end.v))};
 }
