@@ -22,7 +22,38 @@ if TYPE_CHECKING:
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write a model to a file; see `Model.save`."""
+    """Write a model to a file.
+
+    The same as `Model.save`, which lists what the file contains.
+
+    Parameters
+    ----------
+    model : Model
+        A model with known shapes.
+    filepath : str or path-like
+        File to write.
+    overwrite : bool, default True
+        Whether to replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    ValueError
+        If the model has no known shapes.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from seqfuse import io, layers
+    >>> from seqfuse.models import Sequential
+    >>> model = Sequential([layers.Input((None, 3)), layers.GRU(4), layers.Dense(1)])
+    >>> with TemporaryDirectory() as folder:
+    ...     io.save_model(model, Path(folder) / "model.safetensors")
+    ...     io.load_model(Path(folder) / "model.safetensors").count_params()
+    113
+    """
     if getattr(model, "_graph", None) is None:
         raise ValueError(
             f"{model.name}: the model must be built from Input and layers before save. Call a Sequential first; for a "
@@ -51,14 +82,65 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write the weights of a model to a file; see `Model.save_weights`."""
+    """Write the weights of a model to a file.
+
+    The same as `Model.save_weights`. Works for every model that has weights, also for one with a `forward` of its own.
+
+    Parameters
+    ----------
+    model : Model
+        A built model.
+    filepath : str or path-like
+        File to write.
+    overwrite : bool, default True
+        Whether to replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    ValueError
+        If the model is not built.
+
+    Examples
+    --------
+    See `load_weights`.
+    """
     keys = _keys(model)
     tensors = {keys[weight]: weight.value for weight in model.weights}
     file.write("save_weights", filepath, {"weights": list(keys.values())}, tensors, overwrite)
 
 
 def load_weights(model: Any, filepath: Any) -> None:
-    """Load the weights of a model from a file; see `Model.load_weights`."""
+    """Load the weights of a model from a file.
+
+    The same as `Model.load_weights`. The weights are matched by their order, and their shapes must agree.
+
+    Parameters
+    ----------
+    model : Model
+        A built model. It does not change if the file does not fit.
+    filepath : str or path-like
+        File written by `save_weights` or `save_model`.
+
+    Raises
+    ------
+    ValueError
+        If the file was not written by seqfuse, or has other weights than the model.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from seqfuse import io, layers
+    >>> from seqfuse.models import Sequential
+    >>> first, second = (Sequential([layers.Input((3,)), layers.Dense(1)]) for _ in range(2))
+    >>> with TemporaryDirectory() as folder:
+    ...     io.save_weights(first, Path(folder) / "weights.safetensors")
+    ...     io.load_weights(second, Path(folder) / "weights.safetensors")
+    >>> bool((first.get_weights()[0] == second.get_weights()[0]).all())
+    True
+    """
     weights = model.weights
     with file.opened("load_weights", filepath) as stored:
         names = stored.content["weights"]
