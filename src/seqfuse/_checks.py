@@ -81,7 +81,7 @@ def peephole(function: str, value: ArrayLike, units: int, dtype: np.dtype[Any]) 
     """The weights of c, as (3, H) in C order."""
     array = numbers(function, "peephole", value, dtype)
     if array.shape != (3, units):
-        advice = "Pass it with a row a gate: i, f, o" if array.shape == (3 * units,) else ""
+        advice = "Pass one row per gate: i, f, o" if array.shape == (3 * units,) else ""
         refuse_shape(function, "peephole", "(3, H)", (3, units), array.shape, advice)
     return np.ascontiguousarray(array)
 

@@ -179,7 +179,7 @@ def rows_of_options(cell):
         rows += [
             *rows_of_numbers("peephole", 3, H),
             ("peephole", zeros(3, I), ValueError, "must be (3, H) = (3, 4); got (3, 3)"),
-            ("peephole", zeros(3 * H), ValueError, "= (3, 4); got (12,). Pass it with a row a gate: i, f, o"),
+            ("peephole", zeros(3 * H), ValueError, "= (3, 4); got (12,). Pass one row per gate: i, f, o"),
             ("peephole", zeros(H), ValueError, "must be (3, H) = (3, 4); got (4,)"),
         ]
     return rows

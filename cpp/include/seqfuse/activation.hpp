@@ -5,7 +5,7 @@
 // evaluates no function. Both classes have the same methods:
 //
 //   act.activation(a, slope), act.recurrent(a, slope)     f(clip(a)). Only RuntimeActivations writes the slope.
-//   act.unclipped(a, slope)                               the activation without the clip; the LSTM applies it to c
+//   act.unclipped_activation(a, slope)                    the activation without the clip; the LSTM applies it to c
 //   act.activation_slope(y, slope), ...                   derivative of f(clip(a)), from y or from the slope kept
 //   act.peephole(k, c, a), act.peephole_backward(k, da, dc)   a + P[k] * c, and dc + P[k] * da, its gradient for c
 #pragma once

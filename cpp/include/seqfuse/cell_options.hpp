@@ -1,4 +1,4 @@
-// What changes a cell's equations at run time: plain data, compiled with any flags.
+// The options of a cell that are chosen at run time. Only plain data, so it may be compiled with any flags.
 #pragma once
 
 #include <limits>
@@ -8,14 +8,14 @@ namespace seqfuse {
 
 enum class ActivationKind { tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu, leaky_relu };
 
-// A function of one number; alpha and beta are the constants of those that have some (activation.hpp).
+// An activation function. alpha and beta are its constants, if it has any (activation.hpp).
 template <class T>
 struct Activation {
   ActivationKind kind;
   T alpha = T(0), beta = T(0);
 };
 
-// By the names of Keras; false where there is no such function.
+// Finds an activation function by its name in Keras. Returns false if there is none.
 inline bool find_activation(std::string_view name, ActivationKind& kind) {
   constexpr std::string_view kNames[] = {"tanh",     "sigmoid",  "relu", "linear",    "hard_sigmoid",
                                          "softsign", "softplus", "elu",  "leaky_relu"};
@@ -31,11 +31,11 @@ template <class T>
 struct CellOptions {
   Activation<T> activation{ActivationKind::tanh};
   Activation<T> recurrent_activation{ActivationKind::sigmoid};
-  T clip = std::numeric_limits<T>::infinity();  // of pre-activations, to [-clip, clip]
+  T clip = std::numeric_limits<T>::infinity();  // pre-activations are clipped to [-clip, clip]
   bool candidate = false;                       // GRU: h = (1 - z) * h_prev + z * n (Chung et al. 2014)
-  bool peephole = false;                        // LSTM: the parameters of a unit are read
+  bool peephole = false;                        // LSTM: use the peephole weights
 
-  // What is compiled in, and keeps no slopes on the tape; `candidate` is a branch of it.
+  // Returns whether DefaultActivations applies: it is faster, and the tape needs no slopes. It supports `candidate`.
   bool uses_default_activations() const {
     return activation.kind == ActivationKind::tanh && recurrent_activation.kind == ActivationKind::sigmoid &&
            clip == std::numeric_limits<T>::infinity() && !peephole;

@@ -1,34 +1,35 @@
-// THE equations: one struct a cell, its forward and its backward adjacent.
+// The equations of the cells: one struct per cell, with its forward and backward next to each other.
 //
-// A cell computes one unit of one row at one step, in a lane type V (a packet of units in the
-// kernels, one number in the tests). The driver brings the pre-activations and carries what comes
-// back; it knows no gate by name, and the cell knows no index or stride. `act` holds the functions
-// of the gates (activation.hpp).
+// A cell computes one unit of one row at one step. V is the number type: a packet of units in the kernels, one number
+// in the tests. The drivers compute the products with W and U, and keep the states and gradients between steps. A cell
+// contains no index, stride or loop. `act` holds the activation functions (activation.hpp).
 //
-//   kName        what it is called in find_recurrent_kernels
-//   kGates       columns of W, U and b per unit, in their order there
-//   kHasU     h enters through a matrix U (H, G*H); false: the cell takes h_prev itself
-//   kStates      states beside h that a unit carries (LSTM: c)
-//   kSaved       values a unit keeps for its backward: all that backward reads
-//   kSlopes      functions it takes, whose slopes stand behind them where they are not compiled in
-//   kSavedGates  where among the saved values the gates stand
-//   kParameters  numbers of its own per unit (LSTM: peephole weights), gradients of the gates kGateOfParameter
-//   kSeparateProducts       1 where the last gate's recurrent product is handed over by itself, behind the gates:
-//                a[0 .. kGates) hold x W + h U + b, but a[kGates-1] = x Wn + bn and a[kGates] = h Un + b'n
-//   kTwoPass    the last gate's recurrent product is with (r * h) instead of h, in a second pass; then
-//                kPasses      which saved values and gradients each of the two passes owns
-//                kSavedHPrev  which saved value is h_prev: the first pass keeps it for the second
-//   kGrads       gradients of pre-activations per unit; those of the input product are
-//                da[kFirstX .. +kGates), of the gates kGateOfX; those of the recurrent product are
-//                da[kFirstH .. +kGates), of the gates kGateOfH
-//   kReadsHPrev     backward hands a part of dh_prev over by itself (GRU: dh * z)
+//   kName              name for find_recurrent_kernels
+//   kGates             number of gates G: columns of W, U and b per unit, in their order
+//   kHasU              h_prev is multiplied by a matrix U (H, G*H); false: the cell uses h_prev itself
+//   kStates            number of states besides h (LSTM: 1, c)
+//   kSaved             number of values per unit that forward saves for backward
+//   kSlopes            number of activations per unit. If they are chosen at run time, forward saves their slopes after
+//                      the other values: slope i is saved[kSaved + i].
+//   kSavedGates        indices of the gates in `saved`
+//   kParameters        number of further parameters per unit (LSTM: 3 peephole weights). Parameter k enters the gate
+//                      kGateOfParameter[k].
+//   kSeparateProducts  1 if the last gate needs h_prev U apart from x W: then a[0 .. G-2] are x W + h_prev U + b,
+//                      a[G-1] = x Wn + bn, and a[G] = h_prev Un + b'n
+//   kTwoPass           the last gate multiplies r * h_prev by Un, in a second pass. It needs two more constants:
+//                      kPasses, which values and gradients each pass reads and writes, and
+//                      kSavedHPrev, the index of h_prev in `saved`
+//   kGrads             number of gradients of pre-activations per unit, da. Those of the product with W are
+//                      da[kFirstX .. kFirstX + G - 1], of the gates kGateOfX. Those of the product with U are
+//                      da[kFirstH .. kFirstH + G - 1], of the gates kGateOfH.
+//   kReadsHPrev        backward also returns dh_prev, the gradient that does not pass through U (GRU: dh * z)
 //
-//   forward(act, a, h_prev, state, h, saved)             state is updated in place
-//   backward(act, saved, dh, dstate, da, dh_prev)        dstate becomes that of the previous step
-//   parameter_factors(saved, with)                       d parameter[k] = sum of da[kGateOfParameter[k]] * with[k]
-//   state_after(saved)                                   the state that forward left
+//   forward(act, a, h_prev, state, h, saved)         updates `state` in place
+//   backward(act, saved, dh, dstate, da, dh_prev)    replaces `dstate` by the gradient of the previous state
+//   parameter_factors(saved, factors)                gradient of parameter k = sum of da[gate of k] * factors[k]
+//   state_after(saved)                               returns the state after the step
 //
-// To check a derivative: each line of backward quotes the line of forward that it differentiates.
+// Every line of backward quotes the line of forward that it differentiates.
 #pragma once
 
 #include <initializer_list>
@@ -37,7 +38,7 @@
 
 namespace seqfuse {
 
-// A set of small numbers.
+// A set of integers below 32.
 struct IndexSet {
   unsigned bits = 0;
 
@@ -61,7 +62,7 @@ struct Pass {
   IndexSet gradients;       // gradients of pre-activations that backward writes
 };
 
-// Pass 0 or 1 of a cell. A cell with one pass owns all in it.
+// Returns pass 0 or 1 of a cell. The only pass of other cells reads and writes everything.
 template <class Cell>
 constexpr Pass pass_of(int pass) {
   if constexpr (Cell::kTwoPass) {
@@ -72,7 +73,7 @@ constexpr Pass pass_of(int pass) {
   }
 }
 
-// What most cells have, or have not.
+// The values that most cells share.
 struct CellDefaults {
   static constexpr bool kHasU = true, kTwoPass = false, kReadsHPrev = false;
   static constexpr int kStates = 0, kSeparateProducts = 0, kFirstX = 0, kFirstH = 0, kParameters = 0;
@@ -107,7 +108,8 @@ struct Rnn : CellDefaults {
 
 // i, f, o = sigmoid(a), g = tanh(a);  c = f * c_prev + i * g;  h = o * tanh(c)
 // with peepholes P: a_i, a_f += P * c_prev, a_o += P * c
-// (Hochreiter and Schmidhuber 1997, with the forget gate and the peepholes of Gers et al. 2000)
+// (Hochreiter and Schmidhuber 1997; the forget gate of Gers et al. 2000; the peepholes of Gers, Schraudolph and
+// Schmidhuber 2002)
 struct Lstm : CellDefaults {
   static constexpr const char* kName = "lstm";
   static constexpr int kGates = 4, kStates = 1, kSaved = 6, kSlopes = 5, kGrads = 4, kParameters = 3;
@@ -144,9 +146,9 @@ struct Lstm : CellDefaults {
   }
 
   template <class V>
-  static void parameter_factors(const V* saved, V* with) {
-    with[0] = with[1] = saved[5];
-    with[2] = state_after(saved);
+  static void parameter_factors(const V* saved, V* factors) {
+    factors[0] = factors[1] = saved[5];
+    factors[2] = state_after(saved);
   }
   template <class V>
   static V state_after(const V* saved) {
@@ -154,50 +156,50 @@ struct Lstm : CellDefaults {
   }
 };
 
-// How the gates z and n and the previous state p make the new one: z keeps p, or with `candidate` lets n in.
+// The last equation of the gated recurrent units. z is the weight of h_prev or, with `candidate`, that of n.
 struct GruUpdate {
   template <class V>
-  static V forward(bool candidate, V z, V n, V p) {
-    // previous: h = z * (p - n) + n = z * p + (1 - z) * n;   candidate: p and n change places
-    return candidate ? madd(z, n - p, p) : madd(z, p - n, n);
+  static V forward(bool candidate, V z, V n, V h_prev) {
+    // h = z * h_prev + (1 - z) * n = z * (h_prev - n) + n; with `candidate`, n and h_prev are exchanged
+    return candidate ? madd(z, n - h_prev, h_prev) : madd(z, h_prev - n, n);
   }
 
-  // dz, dn, and dp, the part of dh_prev that does not go through U.
+  // Computes dz, dn, and the part of dh_prev that does not pass through U.
   template <class V>
-  static void backward(bool candidate, V z, V n, V p, V dh, V& dz, V& dn, V& dp) {
-    const V kept = dh * z, rest = dh * (V::all(1) - z);
-    if (candidate) {  // forward: h = z * (n - p) + p
-      dz = dh * (n - p), dn = kept, dp = rest;
-    } else {  // forward: h = z * (p - n) + n
-      dz = dh * (p - n), dn = rest, dp = kept;
+  static void backward(bool candidate, V z, V n, V h_prev, V dh, V& dz, V& dn, V& dh_prev) {
+    const V dh_z = dh * z, dh_1_z = dh * (V::all(1) - z);
+    if (candidate) {  // forward: h = z * (n - h_prev) + h_prev
+      dz = dh * (n - h_prev), dn = dh_z, dh_prev = dh_1_z;
+    } else {  // forward: h = z * (h_prev - n) + n
+      dz = dh * (h_prev - n), dn = dh_1_z, dh_prev = dh_z;
     }
   }
 };
 
-// z, r = sigmoid(a);  n = tanh(x Wn + bn + r * (h_prev Un + b'n));  then Update
-// (Cho et al. 2014, arXiv:1406.1078v1: the reset after the product; cuDNN, PyTorch, and Keras by default)
+// z, r = sigmoid(a);  n = tanh(x Wn + bn + r * (h_prev Un + b'n));  h = z * h_prev + (1 - z) * n
+// (Cho et al. 2014, arXiv:1406.1078v1: reset after the product, as in cuDNN, PyTorch, and Keras by default)
 struct Gru : CellDefaults {
   static constexpr const char* kName = "gru";
   static constexpr int kGates = 3, kSaved = 5, kSlopes = 3, kSeparateProducts = 1, kGrads = 4, kFirstX = 0, kFirstH = 1;
   static constexpr bool kReadsHPrev = true;
   static constexpr int kSavedGates[] = {0, 1, 2};
-  static constexpr Index kGateOfX[] = {2, 0, 1}, kGateOfH[] = {0, 1, 2};  // da: n of x, z, r, n of h
+  static constexpr Index kGateOfX[] = {2, 0, 1}, kGateOfH[] = {0, 1, 2};  // da: n in x W, z, r, n in h_prev U
 
   template <class Act, class V>
-  static void forward(const Act& act, const V* a, V p, V*, V& h, V* saved) {
+  static void forward(const Act& act, const V* a, V h_prev, V*, V& h, V* saved) {
     V* slope = saved + kSaved;
     const V z = act.recurrent(a[0], slope[0]), r = act.recurrent(a[1], slope[1]), q = a[3];
     const V n = act.activation(madd(r, q, a[2]), slope[2]);
-    h = GruUpdate::forward(act.candidate(), z, n, p);
-    saved[0] = z, saved[1] = r, saved[2] = n, saved[3] = q, saved[4] = p;
+    h = GruUpdate::forward(act.candidate(), z, n, h_prev);
+    saved[0] = z, saved[1] = r, saved[2] = n, saved[3] = q, saved[4] = h_prev;
   }
 
   template <class Act, class V>
-  static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dp) {
+  static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dh_prev) {
     const V* slope = saved + kSaved;
-    const V z = saved[0], r = saved[1], n = saved[2], q = saved[3], p = saved[4];
+    const V z = saved[0], r = saved[1], n = saved[2], q = saved[3], h_prev = saved[4];
     V dz, dn;
-    GruUpdate::backward(act.candidate(), z, n, p, dh, dz, dn, dp);
+    GruUpdate::backward(act.candidate(), z, n, h_prev, dh, dz, dn, dh_prev);
     da[0] = dn * act.activation_slope(n, slope[2]);        // forward: n = tanh(a[2] + r * q)
     da[1] = dz * act.recurrent_slope(z, slope[0]);         // forward: z = sigmoid(a[0])
     da[2] = da[0] * q * act.recurrent_slope(r, slope[1]);  // forward: r = sigmoid(a[1])
@@ -205,15 +207,16 @@ struct Gru : CellDefaults {
   }
 };
 
-// z, r = sigmoid(a);  n = tanh(x Wn + (r * h_prev) Un + bn);  then Update
-// (Cho et al. 2014, arXiv:1406.1078v3: the reset before the product; ONNX by default)
+// z, r = sigmoid(a);  n = tanh(x Wn + (r * h_prev) Un + bn);  h = z * h_prev + (1 - z) * n
+// (Cho et al. 2014, arXiv:1406.1078v3: reset before the product, as in ONNX by default)
 struct GruResetBefore : CellDefaults {
   static constexpr const char* kName = "gru_reset_before";
   static constexpr int kGates = 3, kSaved = 4, kSlopes = 3, kGrads = 3;
   static constexpr bool kTwoPass = true, kReadsHPrev = true;
   static constexpr int kSavedGates[] = {0, 1, 2};
   static constexpr Index kGateOfX[] = {0, 1, 2}, kGateOfH[] = {0, 1, 2};
-  static constexpr int kZ = 0, kR = 1, kN = 2, kSavedHPrev = 3;  // of saved; slopes and gradients: the first three
+  // Indices in `saved`. The first three are also those of the slopes and gradients.
+  static constexpr int kZ = 0, kR = 1, kN = 2, kSavedHPrev = 3;
   static constexpr int kSlopeZ = kSaved + kZ, kSlopeR = kSaved + kR, kSlopeN = kSaved + kN;
   static constexpr Pass kPasses[] = {{.saves = {kZ, kR, kSavedHPrev, kSlopeZ, kSlopeR},
                                       .loads = {},
@@ -224,42 +227,43 @@ struct GruResetBefore : CellDefaults {
                                       .backward_loads = {kR, kSavedHPrev, kSlopeR},
                                       .gradients = {kR}}};
 
-  // First pass: the gates, and r * h_prev for the second product.
+  // First pass: computes z and r, and r * h_prev_masked for the product of the second pass.
   template <class Act, class V>
-  static void forward_reset(const Act& act, const V* a, V p, V* saved, V& reset_h) {
+  static void forward_reset(const Act& act, const V* a, V h_prev, V* saved, V& reset_h) {
     const V r = act.recurrent(a[kR], saved[kSlopeR]);
-    saved[kZ] = act.recurrent(a[kZ], saved[kSlopeZ]), saved[kR] = r, saved[kSavedHPrev] = p;
-    reset_h = r * (act.mask * p);
+    saved[kZ] = act.recurrent(a[kZ], saved[kSlopeZ]), saved[kR] = r, saved[kSavedHPrev] = h_prev;
+    reset_h = r * (act.mask * h_prev);
   }
 
-  // Second pass: a[kN] is whole now.
+  // Second pass: a[kN] now contains the product with r * h_prev_masked.
   template <class Act, class V>
-  static void forward(const Act& act, const V* a, V p, V*, V& h, V* saved) {
+  static void forward(const Act& act, const V* a, V h_prev, V*, V& h, V* saved) {
     saved[kN] = act.activation(a[kN], saved[kSlopeN]);
-    h = GruUpdate::forward(act.candidate(), saved[kZ], saved[kN], p);
+    h = GruUpdate::forward(act.candidate(), saved[kZ], saved[kN], h_prev);
   }
 
-  // First pass: everything but r.
+  // First pass: computes all gradients except that of r.
   template <class Act, class V>
-  static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dp) {
-    const V z = saved[kZ], n = saved[kN], p = saved[kSavedHPrev];
+  static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dh_prev) {
+    const V z = saved[kZ], n = saved[kN], h_prev = saved[kSavedHPrev];
     V dz, dn;
-    GruUpdate::backward(act.candidate(), z, n, p, dh, dz, dn, dp);
+    GruUpdate::backward(act.candidate(), z, n, h_prev, dh, dz, dn, dh_prev);
     da[kZ] = dz * act.recurrent_slope(z, saved[kSlopeZ]);   // forward: z = sigmoid(a[kZ])
     da[kN] = dn * act.activation_slope(n, saved[kSlopeN]);  // forward: n = tanh(a[kN])
   }
 
-  // Second pass: ds = dn Un^T is the gradient of s = r * h_prev, which is written out for dUn.
+  // Second pass: ds = da[kN] Un^T is the gradient of s = r * h_prev_masked. Writes s to reset_h, for dUn.
   template <class Act, class V>
-  static void backward_reset(const Act& act, const V* saved, V ds, V* da, V& dp, V& reset_h) {
-    const V r = saved[kR], p = act.mask * saved[kSavedHPrev];
-    reset_h = r * p;
-    da[kR] = ds * p * act.recurrent_slope(r, saved[kSlopeR]);  // forward: s = r * p,  r = sigmoid(a[kR])
-    dp = madd(ds * r, act.mask, dp);
+  static void backward_reset(const Act& act, const V* saved, V ds, V* da, V& dh_prev, V& reset_h) {
+    const V r = saved[kR], h_prev_masked = act.mask * saved[kSavedHPrev];
+    reset_h = r * h_prev_masked;
+    // forward: s = r * h_prev_masked, r = sigmoid(a[kR])
+    da[kR] = ds * h_prev_masked * act.recurrent_slope(r, saved[kSlopeR]);
+    dh_prev = madd(ds * r, act.mask, dh_prev);
   }
 };
 
-// h = f(x W + u * h_prev + b): each unit sees itself alone                     (Li et al. 2018, arXiv:1803.04831)
+// h = f(x W + u * h_prev + b): independent units, u (H,)                     (Li et al. 2018, arXiv:1803.04831)
 struct IndRnn : CellDefaults {
   static constexpr const char* kName = "indrnn";
   static constexpr int kGates = 1, kSaved = 2, kSlopes = 1, kGrads = 1, kParameters = 1;
@@ -269,25 +273,24 @@ struct IndRnn : CellDefaults {
 
   template <class Act, class V>
   static void forward(const Act& act, const V* a, V h_prev, V*, V& h, V* saved) {
-    const V p = act.mask * h_prev;
-    h = act.activation(madd(act.parameter(0), p, a[0]), saved[kSaved]);
-    saved[0] = h, saved[1] = p;
+    const V h_prev_masked = act.mask * h_prev;
+    h = act.activation(madd(act.parameter(0), h_prev_masked, a[0]), saved[kSaved]);
+    saved[0] = h, saved[1] = h_prev_masked;
   }
 
   template <class Act, class V>
   static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dh_prev) {
-    da[0] = dh * act.activation_slope(saved[0], saved[kSaved]);  // forward: h = f(a + u * p)
-    dh_prev = da[0] * act.parameter(0) * act.mask;               // forward: p = mask * h_prev
+    da[0] = dh * act.activation_slope(saved[0], saved[kSaved]);  // forward: h = f(a + u * h_prev_masked)
+    dh_prev = da[0] * act.parameter(0) * act.mask;               // forward: h_prev_masked = mask * h_prev
   }
 
   template <class V>
-  static void parameter_factors(const V* saved, V* with) {
-    with[0] = saved[1];
+  static void parameter_factors(const V* saved, V* factors) {
+    factors[0] = saved[1];
   }
 };
 
-// z = sigmoid(a), n = f(a), neither of which sees h;  h = (1 - z) * h_prev + z * n   (Feng et al. 2024,
-// arXiv:2410.01201)
+// z = sigmoid(x Wz + bz), n = f(x Wn + bn);  h = (1 - z) * h_prev + z * n     (Feng et al. 2024, arXiv:2410.01201)
 struct MinGru : CellDefaults {
   static constexpr const char* kName = "mingru";
   static constexpr int kGates = 2, kSaved = 3, kSlopes = 2, kGrads = 2;
@@ -296,23 +299,23 @@ struct MinGru : CellDefaults {
   static constexpr Index kGateOfX[] = {0, 1}, kGateOfH[] = {0, 1};
 
   template <class Act, class V>
-  static void forward(const Act& act, const V* a, V p, V*, V& h, V* saved) {
+  static void forward(const Act& act, const V* a, V h_prev, V*, V& h, V* saved) {
     const V z = act.recurrent(a[0], saved[kSaved]), n = act.activation(a[1], saved[kSaved + 1]);
-    h = GruUpdate::forward(true, z, n, p);
-    saved[0] = z, saved[1] = n, saved[2] = p;
+    h = GruUpdate::forward(true, z, n, h_prev);
+    saved[0] = z, saved[1] = n, saved[2] = h_prev;
   }
 
   template <class Act, class V>
-  static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dp) {
+  static void backward(const Act& act, const V* saved, V dh, V*, V* da, V& dh_prev) {
     const V z = saved[0], n = saved[1];
     V dz, dn;
-    GruUpdate::backward(true, z, n, saved[2], dh, dz, dn, dp);
+    GruUpdate::backward(true, z, n, saved[2], dh, dz, dn, dh_prev);
     da[0] = dz * act.recurrent_slope(z, saved[kSaved]);       // forward: z = sigmoid(a[0])
     da[1] = dn * act.activation_slope(n, saved[kSaved + 1]);  // forward: n = f(a[1])
   }
 };
 
-// Every cell there is: instantiation and the search by name go over this list.
+// All cells. Instantiation and the search by name use this list.
 template <class...>
 struct CellList {};
 using Cells = CellList<Rnn, Lstm, Gru, GruResetBefore, IndRnn, MinGru>;

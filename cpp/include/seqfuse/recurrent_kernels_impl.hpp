@@ -8,7 +8,7 @@
 
 namespace seqfuse {
 
-// At I = H = 256 packing an LSTM's weights costs 120 us, and a row's step as they lie 10 us more than from panels.
+// Packing the weights of an LSTM with I = H = 256 takes 120 us. A step of one row takes 10 us less with packed weights.
 inline constexpr Index kMinRowsToPack = 8;
 
 template <class Cell, class Act, class T>
@@ -30,19 +30,21 @@ constexpr CellKernels<T> cell_kernels() {
   return kernels;
 }
 
-// The drivers called for one cell.
+// The functions of one cell: the drivers with its constants and equations.
 template <class Cell, class T>
 struct CellTable {
   static constexpr CellKernels<T> kCell = cell_kernels<Cell, T>();
 
-  static PackedWeights<T> lay_out(const Weights<T>& weights, bool unpacked, int threads) {
+  static PackedWeights<T> prepare_with_table(const Weights<T>& weights, bool unpacked, int threads) {
     auto packed = prepare_weights(kCell.constants, weights, unpacked, threads);
     packed.kernels = &kTable;
     return packed;
   }
-  static PackedWeights<T> pack(const Weights<T>& weights, int threads) { return lay_out(weights, false, threads); }
+  static PackedWeights<T> pack(const Weights<T>& weights, int threads) {
+    return prepare_with_table(weights, false, threads);
+  }
   static PackedWeights<T> prepare(const Weights<T>& weights, Index T_, Index B, int threads) {
-    return lay_out(weights, T_ * B < kMinRowsToPack, threads);
+    return prepare_with_table(weights, T_ * B < kMinRowsToPack, threads);
   }
   static bool forward(const PackedWeights<T>& packed, const ForwardArgs<T>& args) {
     return recurrent_forward(kCell, packed, args);

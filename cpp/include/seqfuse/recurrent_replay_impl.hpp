@@ -1,8 +1,8 @@
-// What a forward left for each step: from the full tape, or made again from a thin one's checkpoints.
+// Gives access to the saved values of every step. They are on the tape, or are recomputed from its checkpoints.
 //
-// Steps come in chunks of k, counted in the order of reading; a full tape is one chunk. A thin tape
-// holds the states before each chunk, from which forward makes the rest again, the same bits. The
-// chunks at hand lie in a ring, so that whoever walks chunk by chunk, backwards too, makes each once.
+// A tape of checkpoints holds the states before every k-th step, in processing order. The k steps from one checkpoint
+// to the next are a chunk. Forward recomputes the values of a chunk with the same bits. The last chunks are kept in a
+// ring buffer, so that a caller that goes through the steps in either direction recomputes each chunk once.
 #pragma once
 
 #include <vector>
@@ -14,15 +14,15 @@ namespace seqfuse {
 template <class T>
 class Replay {
  public:
-  // The steps of a chunk, by t, and what is known of them; step t is the (t - steps.begin)-th in y and saved.
+  // The values of a chunk. Step t is at index t - steps.begin of y and saved.
   struct Chunk {
     Range steps;
     Steps<const T> y;      // (steps, B, H)
     const T* saved;        // (steps, blocks, B, values, lanes)
-    Rows<const T> h0, c0;  // (B, H): the states before its first step in the order of reading
+    Rows<const T> h0, c0;  // (B, H): the states before its first step in processing order
   };
 
-  // `window`: over how many neighbouring steps a caller asks for at once.
+  // `window` is the largest number of consecutive steps that a caller passes to `require`.
   Replay(const CellKernels<T>& cell, const Weights<T>& weights, const Tape<T>& tape, Index window, int threads,
          const CancellationToken& cancellation)
       : cell_(cell),
@@ -48,10 +48,10 @@ class Replay {
     if (states_ > 0) c_ = Buffer<T>(h_.size());
   }
 
-  Index values() const { return values_; }        // a unit's saved values
-  Index step_size() const { return step_size_; }  // elements of `saved` a step
+  Index values() const { return values_; }        // number of saved values per unit
+  Index step_size() const { return step_size_; }  // elements of `saved` per step
 
-  // Makes the steps of `steps` ready, and of as many of the others as the window has room for unready. False: stopped.
+  // Makes the chunks of these steps available, and may discard others. Returns false if the call was cancelled.
   bool require(Range steps) {
     if (tape_.checkpoint == 0) return true;
     const Index a = chunk_of(steps.begin), b = chunk_of(steps.end - 1);
@@ -59,13 +59,13 @@ class Replay {
       Index& chunk_in_slot = chunk_in_slot_[static_cast<std::size_t>(slot(c))];
       if (chunk_in_slot == c) continue;
       chunk_in_slot = -1;
-      if (!make(c)) return false;
+      if (!recompute(c)) return false;
       chunk_in_slot = c;
     }
     return true;
   }
 
-  // The chunk of step t.
+  // Returns the chunk of step t. `require` must have made it available.
   Chunk chunk(Index t) const {
     if (tape_.checkpoint == 0) {
       const Rows<const T> zeros{zeros_.data(), 0};
@@ -86,10 +86,11 @@ class Replay {
     const Range read{c * k_, std::min((c + 1) * k_, seq_.T_)};
     return seq_.reverse ? Range{seq_.T_ - read.end, seq_.T_ - read.begin} : read;
   }
-  // State s of checkpoint c, (B, H).
+  // Returns state s (0: h, 1: c) of checkpoint c, (B, H).
   Rows<const T> checkpoint(Index c, Index s) const { return {tape_.saved + (c * (1 + states_) + s) * seq_.B * H_, H_}; }
 
-  bool make(Index c) {
+  // Runs forward over chunk c. Returns false if the call was cancelled.
+  bool recompute(Index c) {
     const Range steps = steps_of(c);
     const Index first = slot(c) * k_;
     ForwardArgs<T> args;
@@ -115,7 +116,7 @@ class Replay {
   Index H_, values_, step_size_, k_;
   Buffer<T> zeros_, y_, saved_, h_, c_;
   PackedWeights<T> packed_;
-  std::vector<Index> chunk_in_slot_;  // which chunk a slot of the ring holds, -1: none
+  std::vector<Index> chunk_in_slot_;  // the chunk in each slot of the ring buffer; -1 if empty
 };
 
 }  // namespace seqfuse

@@ -1,4 +1,4 @@
-// Which rows are valid at which step, in the order of reading, how threads share a step, and when they stop.
+// Schedules the steps of a sequence: the valid rows of each step, the division among threads, and cancellation.
 #pragma once
 
 #include <algorithm>
@@ -12,26 +12,26 @@
 
 namespace seqfuse {
 
-// The valid rows of a few steps in the order they are walked: entry e is row row[e]; the s-th step
-// walked holds the entries begin[s] .. begin[s+1], rows ascending. Unreal ones are simply not there.
+// The valid rows of a few steps, in processing order. An entry is one valid row of one step. The s-th step has the
+// entries begin[s] .. begin[s+1] - 1, and entry e is row row[e]. The rows of a step are in ascending order.
 class Schedule {
  public:
   Schedule(Index max_steps, Index rows) : begin_(max_steps + 1), row_(checked_product({max_steps, rows})) {}
 
-  // Steps `first`, `first + by`, ... (`steps` of them, by = +1 or -1) of the rows in `rows`.
+  // Lists the entries of the rows in `rows` for the `steps` steps first, first + by, ... with by = 1 or -1.
   void fill(const unsigned char* valid, Index B, Range rows, Index first, Index by, Index steps) {
     Index n = 0;
     for (Index s = 0; s < steps; ++s) {
       begin_[s] = n;
-      const unsigned char* now = valid == nullptr ? nullptr : valid + (first + s * by) * B;
+      const unsigned char* valid_now = valid == nullptr ? nullptr : valid + (first + s * by) * B;
       for (Index b = rows.begin; b < rows.end; ++b)
-        if (now == nullptr || now[b]) row_[n++] = b;
+        if (valid_now == nullptr || valid_now[b]) row_[n++] = b;
     }
     begin_[steps] = n;
   }
 
   Range step(Index s) const { return {begin_[s], begin_[s + 1]}; }
-  // The entries of step s whose rows lie in `rows`.
+  // Returns the entries of step s whose rows are in `rows`.
   Range step(Index s, Range rows) const {
     const Index* first = row_.data() + begin_[s];
     const Index* last = row_.data() + begin_[s + 1];
@@ -44,14 +44,15 @@ class Schedule {
   Buffer<Index> begin_, row_;
 };
 
-// How a team shares the work of a step. By rows, nobody waits for anybody; by units, all wait_for_team after
-// every pass, and each keeps its part of U in its own second-level cache.
+// How the threads of a team share the work of a step. If they share the rows, no thread waits for another. If they
+// share the units, all wait at a barrier after every pass, and each keeps its part of U in its second-level cache.
 struct Split {
   int threads = 1;
   bool by_rows = true;
-  std::vector<Index> cuts;  // by rows: part p has the rows cuts[p] .. cuts[p+1], about as many valid steps as any other
+  std::vector<Index> cuts;  // part p has the rows cuts[p] .. cuts[p+1] - 1; empty: equal numbers of rows
 
-  // `step`: multiply-adds in one step of one row; `panels`: as many shares as there can be by units.
+  // Chooses a division. `step` is the number of multiply-adds per step and row, `panels` the number of panels of U,
+  // which limits the number of threads that can share the units.
   static Split choose(int threads, Index T_, Index B, Index step, Index panels) {
     const auto work_of_step = parallel::Work::multiply_adds(B * step);
     if (parallel::threads_for(work_of_step * T_, threads) <= 1) return {};
@@ -61,18 +62,18 @@ struct Split {
     return B > 1 ? Split{static_cast<int>(std::min<Index>(threads, B)), true, {}} : Split{};
   }
 
-  // Rows of different lengths: moves the cuts between the parts to where they share the valid steps.
+  // Divides rows of different lengths so that all parts have about the same number of valid steps.
   void balance(const unsigned char* valid, Index T_, Index B) {
     if (!by_rows || threads == 1 || valid == nullptr) return;
-    std::vector<Index> before(static_cast<std::size_t>(B) + 1, 0);  // valid steps of the rows before this one
+    std::vector<Index> before(static_cast<std::size_t>(B) + 1, 0);  // number of valid steps in the rows before each row
     for (Index t = 0; t < T_; ++t)
       for (Index b = 0; b < B; ++b) before[static_cast<std::size_t>(b) + 1] += valid[t * B + b] != 0;
     for (std::size_t b = 1; b < before.size(); ++b) before[b] += before[b - 1];
     cuts = {0};
     for (int part = 1; part < threads; ++part) {
-      const Index wanted = before.back() / threads * part;
-      const auto above = std::lower_bound(before.begin(), before.end(), wanted);
-      const bool below = above != before.begin() && wanted - above[-1] < *above - wanted;  // the nearer of the two
+      const Index target = before.back() / threads * part;
+      const auto above = std::lower_bound(before.begin(), before.end(), target);
+      const bool below = above != before.begin() && target - above[-1] < *above - target;  // it is nearer
       cuts.push_back(std::max<Index>(cuts.back(), above - before.begin() - (below ? 1 : 0)));
     }
     cuts.push_back(B);
@@ -85,25 +86,26 @@ struct Split {
     return {cuts[p], cuts[p + 1]};
   }
   Index max_rows(Index B) const {
-    Index most = 0;
-    for (int part = 0; part < threads; ++part) most = std::max(most, rows(B, part, threads).size());
-    return most;
+    Index max = 0;
+    for (int part = 0; part < threads; ++part) max = std::max(max, rows(B, part, threads).size());
+    return max;
   }
 };
 
-// Asks whether to stop, also in the middle of a step that takes seconds. Only the caller's thread asks; once it
-// has been told to stop, what follows is left out on all threads, and they still wait_for_team at every barrier.
+// The cancellation of a call, shared by its threads. Only the caller's thread polls the token, also within a step that
+// takes seconds. After a cancellation all threads skip their computations, but still wait at every barrier.
 class SharedCancellation {
  public:
   explicit SharedCancellation(const CancellationToken& token) : token_(token) {}
 
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
-  // Between pieces of work.
+  // Polls the token. Only the caller's thread calls this.
   bool poll() {
     if (token_()) cancelled_.store(true, std::memory_order_relaxed);
     return cancelled();
   }
-  // f(some blocks) over all of `blocks`, with checks in between where that is long; `cost`: multiply-adds of a block.
+  // Calls f(part) for parts of `blocks`, and polls in between if the work is long. `cost` is the number of
+  // multiply-adds per block.
   template <class F>
   void in_parts(Range blocks, Index cost, int thread, F&& f) {
     const auto panel = parallel::Work::multiply_adds(cost * gemm::kPanelPackets);

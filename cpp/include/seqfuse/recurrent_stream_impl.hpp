@@ -1,4 +1,5 @@
-// One step at a time, all memory taken once: what a step needs is laid out when the stream is made.
+// Streams: a cell that computes one step per call and keeps its state. The constructor allocates all memory, so a step
+// allocates none.
 #pragma once
 
 #include "seqfuse/recurrent_step_impl.hpp"
@@ -38,9 +39,9 @@ class RecurrentStream final : public Stream<T> {
 
   void step(Rows<const T> x, Rows<T> h_out) override {
     parallel::FlushDenormals flush;
-    T* now = h_.data() + (1 - current_) * batch_ * padded_;
+    T* h_next = h_.data() + (1 - current_) * batch_ * padded_;
     for (Index b = 0; b < batch_; ++b)
-      x_rows_[b] = x.row(b), h_prev_rows_[b] = h().row(b), h_rows_[b] = now + b * padded_;
+      x_rows_[b] = x.row(b), h_prev_rows_[b] = h().row(b), h_rows_[b] = h_next + b * padded_;
     const StepRows<T> rows{.n = batch_,
                            .h_prev = h_prev_rows_.data(),
                            .h_prev_masked = h_prev_rows_.data(),
@@ -79,7 +80,7 @@ class RecurrentStream final : public Stream<T> {
   std::shared_ptr<const PackedWeights<T>> packed_;
   CellLayout<T> layout_;
   Index batch_, padded_;
-  int current_ = 0;  // which half of h_ holds the state
+  int current_ = 0;  // index of the half of h_ that holds the state
   Buffer<T> h_, c_, x_product_, saved_, reset_h_;
   Buffer<const T*> x_rows_, h_prev_rows_;
   Buffer<T*> h_rows_, c_rows_, saved_rows_, reset_rows_;

@@ -1,4 +1,10 @@
-// The gradients of the weights over the rows of a segment of time, once its gate gradients are known.
+// Computes the gradients of the weights from the gate gradients of a segment.
+//
+//     forward: a = x W + (mask * h_prev) U + bx + bh   =>
+//     dW += x^T da,  dU += (mask * h_prev)^T da,  dbx += sum of da,  dbh += sum of da
+//
+// x and h_prev are transposed into arrays with one more row of ones, so that the same product also computes the sums
+// for the biases. Cost: rows * (I + H) * G * H multiply-adds, which limit the speed.
 #pragma once
 
 #include "seqfuse/outer_product_impl.hpp"
@@ -6,7 +12,8 @@
 
 namespace seqfuse {
 
-// What is added to: the caller's arrays, or where they must not change before all is known, arrays of our own.
+// The arrays that gradients are added to: those of the caller, or staged copies if a cancelled call must not change
+// the caller's.
 template <class T>
 struct GradientTargets {
   GradientTargets(const BackwardArgs<T>& args, Index I, Index H, Index columns, Index parameters, bool staged)
@@ -28,14 +35,14 @@ class WeightGradients {
         constants_(cell.constants),
         I_(I),
         H_(H),
-        // One line more than the rows take, so that rows of the transposed arrays do not share cache sets.
+        // One cache line more than the rows need, so that the transposed rows do not fall into the same cache sets.
         stride_(round_up(rows, kLine<T>) + kLine<T>),
         x_transposed_(checked_product({I + 1, stride_})),
         h_transposed_(constants_.has_U ? checked_product({H + 1, stride_}) : 0),
         reset_h_transposed_(constants_.two_pass ? checked_product({H + 1, stride_}) : 0),
         h_masked_(constants_.has_U && masked ? checked_product({rows, H}) : 0) {}
 
-  // A thread's share of dW, dU, db, dbh and dparameters of `rows` entries; all of a team call it.
+  // Adds the gradients of `rows` entries. All threads of the team call it, each for its share of the outputs.
   void add(const SegmentEntries<T>& segment, Index rows, const GradientTargets<T>& to, int thread, int team) {
     const Entry<T>* entries = segment.entries;
     if (h_masked_.size() > 0) {
@@ -62,7 +69,7 @@ class WeightGradients {
     product(x_transposed_.data(), I_, constants_.first_x, constants_.gates, constants_.gate_of_x, to.dW, to.db.data);
     if (constants_.has_U)
       product(h_transposed_.data(), H_, constants_.first_h, first_gates, constants_.gate_of_h, to.dU, to.dbh.data);
-    else  // the row of ones alone
+    else  // without U, dbh needs only the row of ones
       product(x_transposed_.data() + I_ * stride_, 0, constants_.first_h, first_gates, constants_.gate_of_h, {},
               to.dbh.data);
     if (constants_.two_pass)
@@ -73,13 +80,13 @@ class WeightGradients {
  private:
   using V = Vec<T>;
 
-  // h_prev as it entered U.
+  // Computes mask * h_prev for the entries in `share`.
   void mask_rows(const Entry<T>* entries, Range share) {
     for (Index e = share.begin; e < share.end; ++e)
       for (Index u = 0; u < H_; ++u) h_masked_[e * H_ + u] = entries[e].mask[u] * entries[e].h_prev[u];
   }
 
-  // dparameters[k] += sum over rows of da of its gate times its factor.
+  // Adds to dparameters: the sum over rows of da of the parameter's gate times its factor (cells.hpp).
   void parameters(const SegmentEntries<T>& segment, Index rows, const GradientTargets<T>& to, int thread, int team) {
     const Range blocks = share_of(divide_up(H_, V::kSize), thread, team);
     for (Index j = blocks.begin; j < blocks.end; ++j) {
