@@ -180,7 +180,7 @@ def test_a_target_that_overlaps_itself_is_refused():
         targets(window)
 
 
-def test_arrays_of_other_owners_are_apart_and_views_of_one_are_not():
+def test_share_no_memory_is_true_for_different_owners_and_false_for_views():
     one, other = np.zeros(8), np.zeros((4, 4))
     foreign = np.frombuffer(bytearray(64))
     assert _arrays.share_no_memory([one[2:4], one], [other, other.T[1:], None])

@@ -34,7 +34,7 @@ def draw_step(cell, options, dtype=np.float64, rows=B, features=I, peephole=Fals
     return x, states, weights, dstates, cell.step_options(**given)
 
 
-def of_a_step(settings):
+def step_options(settings):
     """The settings that a step knows of."""
     driver = ("checkpoint", "lengths", "mask", "reverse", "batch_first", "peephole")
     return {setting.option: setting.value for setting in settings if setting.option not in driver}
@@ -63,7 +63,9 @@ def test_cell_backward_matches_central_differences_of_one_step(cell, options, pe
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 @pytest.mark.parametrize(("cell", "settings"), OPTIONS)
 def test_cell_computes_in_the_type_of_its_inputs(cell, settings, dtype):
-    x, states, weights, dstates, act = draw_step(cell, of_a_step(settings), dtype, peephole="peephole" in cell.accepts)
+    x, states, weights, dstates, act = draw_step(
+        cell, step_options(settings), dtype, peephole="peephole" in cell.accepts
+    )
     after, saved = cell.forward(x, states, weights, act)
     dx, dbefore, dweights = cell.backward(x, states, weights, saved, dstates, act)
     results = (*after, *saved, dx, *dbefore, *dweights)
@@ -72,7 +74,7 @@ def test_cell_computes_in_the_type_of_its_inputs(cell, settings, dtype):
 
 @pytest.mark.parametrize(("cell", "settings"), OPTIONS)
 def test_cell_takes_no_rows_and_no_inputs(cell, settings):
-    x, states, weights, _, act = draw_step(cell, of_a_step(settings), rows=0, features=0)
+    x, states, weights, _, act = draw_step(cell, step_options(settings), rows=0, features=0)
     after, saved = cell.forward(x, states, weights, act)
     dx, _, dweights = cell.backward(x, states, weights, saved, after, act)
     assert after[0].shape == (0, H)
@@ -82,7 +84,7 @@ def test_cell_takes_no_rows_and_no_inputs(cell, settings):
 
 @pytest.mark.parametrize(("cell", "settings"), OPTIONS)
 def test_cell_saves_its_gates_and_what_they_were_activated_from_first(cell, settings):
-    x, states, weights, _, act = draw_step(cell, of_a_step(settings))
+    x, states, weights, _, act = draw_step(cell, step_options(settings))
     _, saved = cell.forward(x, states, weights, act)
     G = len(cell.gates)
     for name, gate, a in zip(cell.gates, saved[:G], saved[G : 2 * G], strict=True):

@@ -1,8 +1,8 @@
 """Fused kernels for CPUs: RNN, LSTM, GRU and attention, forward and backward, NumPy in and NumPy out.
 
-`seqfuse.functional` holds the operations, each as a pair: a forward that returns its tape, a backward that reads it.
-`seqfuse.layers` and `seqfuse.models` make models of them, with Keras's names. `seqfuse.reference` holds the functions
-in plain NumPy, written to be read.
+`seqfuse.functional` has the operations: each forward function returns a tape, and its backward function reads the tape.
+`seqfuse.layers` and `seqfuse.models` build models from them, with Keras's names. `seqfuse.reference` has the same
+functions in plain NumPy, for reading and for tests.
 """
 
 from importlib import import_module
@@ -38,7 +38,7 @@ __all__ = [
     "utils",
 ]
 
-# Imported when they are first asked for: whoever needs kernels alone does not wait for them.
+# Imported at first use, so that programs that only need the functions start faster.
 _MODULES = frozenset(
     {"callbacks", "decoding", "diagnostics", "initializers", "io", "layers", "losses", "metrics", "models"}
     | {"optimizers", "reference", "regularizers", "utils"}
@@ -47,7 +47,7 @@ _HOMES = {"Input": "layers", "Model": "models", "Sequential": "models"}
 
 
 def __getattr__(name: str) -> Any:
-    """A module that is not imported yet, or a name that Keras has at its top."""
+    """Return a module at its first use, or a name that Keras has in its top-level package."""
     if name in _MODULES:
         return import_module(f"seqfuse.{name}")
     if name in _HOMES:

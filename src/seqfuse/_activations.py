@@ -1,8 +1,8 @@
-"""THE activations: each one's value and slope in NumPy, its constants, and what a caller may write for it.
+"""The activation functions in NumPy, their slopes and constants, and the parser of activation arguments.
 
-A definition is two functions which stand side by side: `value` is f(a), `slope` is f'(a), which may also read
-y = f(a). They compute in the type of `a`, overflow nowhere, and let NaN pass. Where f has a kink the slope is that
-of the left side; hard_sigmoid's is 0 at both ends.
+A definition consists of two functions: `value` is f(a), and `slope` is f'(a), which may also use y = f(a). They compute
+in the dtype of `a`, never overflow, and propagate NaN. At a kink, `slope` is the slope of the left side. The slope of
+hard_sigmoid is 0 at both of its kinks.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ import numpy.typing as npt
 from seqfuse import _names
 
 Array: TypeAlias = npt.NDArray[Any]
-# What a caller may write: a name, or a name and its constants.
+# An activation argument: a name, or a tuple of a name and its constants.
 ActivationLike: TypeAlias = str | tuple[str] | tuple[str, float] | tuple[str, float, float]
 
 
 class Definition(NamedTuple):
-    """An activation before its constants are chosen."""
+    """An activation function without values for its constants."""
 
     value: Callable[[Array, float, float], Array]  # (a, alpha, beta) -> y
     slope: Callable[[Array, Array, float, float], Array]  # (a, y, alpha, beta) -> dy/da
-    constants: tuple[tuple[str, float], ...] = ()  # names and defaults of alpha and beta, those of them it has
+    constants: tuple[tuple[str, float], ...] = ()  # names and defaults of alpha and beta, if it has them
 
 
 class Activation(NamedTuple):
-    """An activation with its constants, 0 for those that it does not have."""
+    """An activation function with its constants; 0 for a constant that it does not have."""
 
     name: str
     alpha: float
     beta: float
 
     def value(self, a: Array) -> Array:
-        """f(a)."""
+        """Return f(a)."""
         return DEFINITIONS[self.name].value(a, self.alpha, self.beta)
 
     def slope(self, a: Array, y: Array) -> Array:
-        """f'(a), where y = f(a)."""
+        """Return f'(a), given y = f(a)."""
         return DEFINITIONS[self.name].slope(a, y, self.alpha, self.beta)
 
 
 def sigmoid(a: Array) -> Array:
-    """1 / (1 + exp(-a)), with no overflow: only exp of what is not positive is taken."""
+    """Return 1 / (1 + exp(-a)). It cannot overflow, because exp is applied only to nonpositive numbers."""
     e = np.exp(-np.abs(a))
     return np.asarray(np.where(a < 0, e, 1) / (1 + e))
 
 
 def _softsign(a: Array) -> Array:
-    size = np.minimum(np.abs(a), np.finfo(a.dtype).max)  # inf / inf is left out
+    size = np.minimum(np.abs(a), np.finfo(a.dtype).max)  # avoids inf / inf
     return np.asarray(np.copysign(size / (1 + size), a))
 
 
@@ -62,7 +62,7 @@ def _softsign_slope(a: Array) -> Array:
 
 
 def _either(condition: Array, yes: Any, no: Any, like: Array) -> Array:
-    """Chosen by the condition, in the type of `like`."""
+    """Return `yes` where the condition is True and `no` elsewhere, in the dtype of `like`."""
     return np.where(condition, np.asarray(yes, like.dtype), np.asarray(no, like.dtype))
 
 
@@ -110,6 +110,7 @@ DEFINITIONS: Mapping[str, Definition] = {
 
 
 def _with_defaults(name: str, *given: float) -> Activation:
+    """Return an activation with the given constants, and defaults for the others."""
     defaults = [default for _, default in DEFINITIONS[name].constants]
     alpha, beta = (*given, *defaults[len(given) :], 0.0, 0.0)[:2]
     return Activation(name, alpha, beta)
@@ -120,12 +121,21 @@ TANH, SIGMOID, RELU, LINEAR = (_NAMED[name] for name in ("tanh", "sigmoid", "rel
 
 
 def parse(function: str, argument: str, value: Any) -> Activation:
-    """The ActivationLike that a caller wrote as `argument` of `function`; a plain name costs one look into a table.
+    """Convert an activation argument of a function to an `Activation`.
+
+    Parameters
+    ----------
+    function, argument : str
+        Names of the function and the argument, for messages.
+    value : str, tuple or Activation
+        Name, or tuple of the name and its constants. A name needs only one lookup in a dict.
 
     Raises
     ------
-    ValueError        no such name; constants that it does not have, or that are not finite
-    TypeError        neither a name nor a tuple; constants that are not real numbers
+    ValueError
+        If there is no such function, or if a constant does not exist or is not finite.
+    TypeError
+        If `value` is not a name or a tuple, or if a constant is not a real number.
 
     Examples
     --------
@@ -156,12 +166,14 @@ def parse(function: str, argument: str, value: Any) -> Activation:
 
 
 def _refuse_name(function: str, argument: str, name: str) -> NoReturn:
+    """Raise the error for an unknown name, with the most similar name."""
     near = _names.nearest(name, DEFINITIONS)
     advice = f". Did you mean {near!r}?" if near else ""
     raise ValueError(f"{function}: {argument} must be one of {', '.join(DEFINITIONS)}; got {name!r}{advice}")
 
 
 def _finite(function: str, argument: str, constant: str, number: Any) -> float:
+    """Check that a constant is a finite real number."""
     try:
         real = None if isinstance(number, (str, bytes, bool, np.bool_)) else float(number)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""What a caller gives becomes arrays that the kernels read and write in place, at the price of at most one copy.
+"""Conversion of arguments to arrays that the kernels can read or write in place, with at most one copy.
 
-The kernels want one type (float32 or float64) in the machine's byte order, aligned, with a contiguous last axis;
-the strides of the other axes may be anything. An array that is so already passes through untouched.
+The kernels need arrays of one dtype (float32 or float64) in native byte order, aligned, with a contiguous last axis.
+The other axes may have any strides. Arrays that meet these conditions are not copied.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 INT64 = np.dtype(np.int64)
 
-# NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED. One question for both is the cheapest that NumPy answers about a layout
-# (0.1 us), and C order is the usual case; other layouts are looked at more closely in `readable`.
+# NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED. One test of both flags takes 0.1 us, and C order is the usual case. Other
+# layouts are tested by `readable`.
 C_ALIGNED = 0x101
-_WRITTEN = C_ALIGNED | 0x400  # and NPY_ARRAY_WRITEABLE: a kernel can write to it as it is
+_WRITTEN = C_ALIGNED | 0x400  # and NPY_ARRAY_WRITEABLE
 
 _ADVICE = {
     "c": "Pass its real part",
@@ -36,7 +36,7 @@ _ADVICE = {
 
 
 def asarray(function: str, name: str, value: ArrayLike) -> Array:
-    """The value as a plain `numpy.ndarray`; what NumPy refuses is refused by name."""
+    """Convert a value to a plain `numpy.ndarray`. Errors of NumPy are raised with the name of the argument."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -45,7 +45,7 @@ def asarray(function: str, name: str, value: ArrayLike) -> Array:
 
 
 def compute_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type that numbers of `dtype` are computed in."""
+    """Return the dtype, float32 or float64, in which numbers of `dtype` are computed."""
     if dtype.kind == "f" and dtype.itemsize in (4, 8):
         return FLOAT32 if dtype.itemsize == 4 else FLOAT64
     if dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize == 2) or dtype.name == "bfloat16":
@@ -55,7 +55,7 @@ def compute_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[An
 
 
 def readable(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The array itself where a kernel can read it, else its one copy."""
+    """Return the array itself if a kernel can read it, otherwise a copy in C order."""
     if array.dtype == dtype and array.flags.aligned:
         if array.flags.c_contiguous:
             return array
@@ -65,7 +65,7 @@ def readable(array: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def numbers(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
-    """The value in the type that the weights or logits have chosen."""
+    """Convert a value to an array of the given dtype, which another argument determines."""
     if type(value) is ndarray and value.dtype is dtype and value.flags.num & C_ALIGNED == C_ALIGNED:
         return value
     array = asarray(function, name, value)
@@ -74,7 +74,7 @@ def numbers(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any]) ->
 
 
 def widen(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any], needed: str, advice: str) -> Array:
-    """The value in the type that something holds already, which is not to lose what the value says."""
+    """Convert a value to an array of the dtype of an existing object. Raise TypeError if it would lose precision."""
     if getattr(value, "dtype", None) is not dtype:
         value = asarray(function, name, value)
         if compute_dtype(function, name, value.dtype) is FLOAT64 and dtype is FLOAT32:
@@ -85,9 +85,9 @@ def widen(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any], need
 def widest(
     function: str, names: Sequence[str], values: Sequence[ArrayLike], b: ArrayLike | None = None
 ) -> Sequence[Any]:
-    """The values, and after them `b`, in the widest of their types; half, bool and integers count as float32.
+    """Convert values, and then the optional `b`, to the widest of their dtypes.
 
-    `b` may be None, and then says nothing and stays None.
+    float16, bfloat16, bool and integer arrays count as float32. If `b` is None, it remains None.
     """
     dtype = getattr(values[0], "dtype", None)
     if dtype is FLOAT32 or dtype is FLOAT64:
@@ -106,39 +106,42 @@ def widest(
 
 
 def rows(array: Array) -> Array:
-    """An array (..., n) as (N, n); a view where the strides allow one, else a copy."""
+    """Reshape an array (..., n) to (N, n). This is a view if the strides allow it, otherwise a copy."""
     shape = array.shape
     return array if len(shape) == 2 else array.reshape(math.prod(shape[:-1]), shape[-1])
 
 
 def overlaps_itself(array: Array) -> bool:
-    """Whether two indices may name one element; not where every axis steps over all that the shorter strides reach."""
-    reach = array.itemsize
+    """Return whether two indices may refer to the same element.
+
+    They do not if each stride is larger than the extent of all axes with smaller strides.
+    """
+    extent = array.itemsize
     for stride, length in sorted((abs(s), n) for s, n in zip(array.strides, array.shape) if n > 1):
-        if stride < reach:
+        if stride < extent:
             return True
-        reach += stride * (length - 1)
+        extent += stride * (length - 1)
     return False
 
 
 def overlap(a: Array, b: Array) -> bool:
-    """Whether two arrays share an element; where that is too hard to tell, yes."""
+    """Return whether two arrays share an element. True if this takes too long to determine."""
     try:
-        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # the stubs know the two special values alone
-    except RuntimeError:  # numpy.exceptions.TooHardError, which has moved about
+        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # the stubs only allow the two special values
+    except RuntimeError:  # numpy.exceptions.TooHardError; its module depends on the version
         return True
 
 
 def _owner(array: Array) -> Array | None:
-    """The array that has allocated the memory of a view, or itself; None where that was not NumPy."""
+    """Return the array that owns the memory of an array, or None if NumPy did not allocate it."""
     owner = array if array.base is None else array.base
     return owner if type(owner) is ndarray and owner.flags.owndata else None
 
 
 def share_no_memory(arrays: Sequence[Array], inputs: Sequence[Array | None]) -> bool:
-    """Whether no array shares memory with an input, as far as their owners say; False where it may.
+    """Return whether arrays and inputs have different owners of their memory, so that they cannot overlap.
 
-    `overlap` for every pair of a recurrent layer takes 30 us, this 3.
+    This takes 3 us for a recurrent layer. `overlap` for every pair would take 30 us.
     """
     owners = {id(_owner(array)) for array in inputs if array is not None}
     owned = {id(_owner(array)) for array in arrays}
@@ -146,10 +149,10 @@ def share_no_memory(arrays: Sequence[Array], inputs: Sequence[Array | None]) -> 
 
 
 class Targets:
-    """Arrays of a caller that are written or added to: checked, and `work`, what a kernel writes in their place.
+    """The arrays of an argument such as `into`, which a kernel writes or adds to.
 
-    `work[i]` is the array itself, or a copy where it is not in C order or not aligned, or where it shares memory with
-    an input, which must be read as if it did not; `store` brings the copies back.
+    The kernel uses `work`. `work[i]` is the user's array, or a copy if the array is not in C order, is not aligned, or
+    shares memory with an input. `store` copies the results back.
     """
 
     __slots__ = ("given", "work")
@@ -181,28 +184,29 @@ class Targets:
             self.work = tuple(_in_place(array, inputs) for array in given)
 
     def store(self) -> None:
-        """Bring what the kernel wrote to where the caller wants it."""
+        """Copy the results to the user's arrays."""
         for given, work in zip(self.given, self.work):
             if work is not given:
                 given[...] = work
 
 
 class CheckedTargets(tuple[Any, ...]):
-    """An `into` of arrays that fit what is added to them, and that no input shares memory with, call after call.
+    """An argument `into` that needs no checks, because its arrays always fit and never overlap an input.
 
-    A model's own buffer of gradients is so: looking at it at every step would cost as much as a small product.
+    Models use it for their own gradient buffers. Checking these at every step would take as long as a small product.
     """
 
     targets: Targets
 
     def __new__(cls, given: Sequence[Array | None]) -> CheckedTargets:
-        kept = super().__new__(cls, given)
-        kept.targets = object.__new__(Targets)
-        kept.targets.given = kept.targets.work = tuple(array for array in given if array is not None)
-        return kept
+        checked = super().__new__(cls, given)
+        checked.targets = object.__new__(Targets)
+        checked.targets.given = checked.targets.work = tuple(array for array in given if array is not None)
+        return checked
 
 
 def _in_place(array: Array, inputs: Sequence[Array | None]) -> Array:
+    """Return the array if a kernel may write to it directly, otherwise a copy."""
     if (
         array.flags.c_contiguous
         and array.flags.aligned
@@ -215,10 +219,13 @@ def _in_place(array: Array, inputs: Sequence[Array | None]) -> Array:
 def _check_target(
     function: str, name: str, array: Any, symbols: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> None:
+    """Check that a kernel's results can be written to an array."""
     if not isinstance(array, ndarray):
-        raise TypeError(f"{function}: {name} must be a numpy.ndarray, it is written to; got {type(array).__name__}")
+        raise TypeError(
+            f"{function}: {name} must be a numpy.ndarray, because it is written to; got {type(array).__name__}"
+        )
     if array.dtype != dtype:
-        raise TypeError(f"{function}: {name} must be {dtype}, it is written to; got {array.dtype}")
+        raise TypeError(f"{function}: {name} must be {dtype}, because it is written to; got {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{function}: {name} must be {symbols} = {shape}; got {array.shape}")
     if not array.flags.writeable:

@@ -1,4 +1,4 @@
-"""Loads kernels: a library is built for each instruction set, and import takes the best one that runs here."""
+"""Loading of the kernels: there is one library per instruction set, and import loads the best that this CPU runs."""
 
 import os
 from functools import cache
@@ -34,12 +34,12 @@ def library(isa: str) -> Path:
 
 
 def load(isa: str) -> _kernels.Kernels:
-    """Return the kernels of an instruction set; all of them can be loaded side by side.
+    """Return the kernels of an instruction set. Several can be loaded in one process.
 
     Raises
     ------
     ImportError
-        If the set is not installed, or this machine cannot run it; the message names those that can be loaded.
+        If the library is not installed, or if this machine cannot run it. The message lists those that can be loaded.
     """
     names = available()
     if isa not in names:
@@ -53,6 +53,7 @@ _INSTALL = "SEQFUSE_ISAS=all pip install --no-cache-dir --force-reinstall --no-d
 
 
 def _why_not(isa: str, names: list[str]) -> str:
+    """Return the reason why an instruction set cannot be loaded, and those that can."""
     if isa in installed():
         why = "this CPU or operating system cannot run it"
     elif isa in supported():
@@ -63,18 +64,18 @@ def _why_not(isa: str, names: list[str]) -> str:
 
 
 def _choose() -> str:
-    """Return the instruction set that SEQFUSE_ISA names, or else the best one."""
+    """Return the instruction set given by the environment variable SEQFUSE_ISA, or the best one if it is not set."""
     names = available()
-    wanted = os.environ.get("SEQFUSE_ISA", "").strip()
-    if wanted and wanted not in names:
-        raise ImportError(f"seqfuse: SEQFUSE_ISA={wanted} cannot be loaded: {_why_not(wanted, names)}")
+    chosen = os.environ.get("SEQFUSE_ISA", "").strip()
+    if chosen and chosen not in names:
+        raise ImportError(f"seqfuse: SEQFUSE_ISA={chosen} cannot be loaded: {_why_not(chosen, names)}")
     if not names:
         built, runs = (", ".join(sets) or "none" for sets in (installed(), supported()))
         raise ImportError(
             f"seqfuse: the installed kernels ({built}) do not run on this CPU, which supports: {runs}. "
             f"seqfuse was built on another machine; build it for this one: {_INSTALL}"
         )
-    return wanted or names[-1]
+    return chosen or names[-1]
 
 
 isa: str = _choose()

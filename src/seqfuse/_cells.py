@@ -1,19 +1,19 @@
-"""THE equations of the recurrent cells in NumPy: the Python twin of cells.hpp.
+"""The equations of the recurrent cells in NumPy. cells.hpp contains the same equations in C++.
 
-A cell is a handful of constants and two functions of one time step, which stand side by side: `forward` takes
-the step, `backward` differentiates it and quotes the forward line it differentiates. Neither knows of time,
-padding or direction; a driver (`seqfuse.reference.recurrent`) walks the steps.
+A cell consists of constants and two functions of one time step: `forward`, and `backward`, whose comments quote the
+lines of `forward` that it differentiates. `seqfuse.reference.recurrent` applies them to the steps of a sequence, and
+handles padding and direction.
 
 Shapes, for B rows:
     x (B, I)    states, gates, recurrent_mask (B, H)    W (I, G*H)    U (H, G*H)    bx, bh (G*H,)    peephole (3, H)
-`bx` joins x W and `bh` joins h U. The columns of W, U, bx and bh are blocks of H, one a gate, in the order of
-`Cell.gates`. `d` before a name is the gradient of the loss with respect to it, of the same shape.
+`bx` is added to x W, and `bh` to h U. The columns of W, U, bx and bh are blocks of H, one per gate, in the order of
+`Cell.gates`. A name with the prefix `d` is the gradient of the loss with respect to that array, with the same shape.
 
-What every cell does with its options (`StepOptions`):
-    activated(a), recurrent(a)    activation and recurrent_activation; with `clip` a is clamped to [-clip, clip] first
-    hm = masked(h)                recurrent_mask * h, which stands for h wherever it enters U
+The functions of the options (`StepOptions`) in the equations:
+    activated(a), recurrent(a)    activation and recurrent_activation of a, which is first clipped to [-clip, clip]
+    hm = masked(h)                recurrent_mask * h, which is multiplied by U
 
-A new cell is one more entry of `CELLS`; the tests and the benchmark go over that table and `variants`.
+To add a cell, add an entry to `CELLS`. The tests and the benchmark use that table and `variants`.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ States: TypeAlias = tuple[Array, ...]
 
 
 class Weights(NamedTuple):
-    """The parameters of a cell as a step reads them, or their gradients."""
+    """The parameters of a cell, or their gradients."""
 
     W: Array  # (I, G*H)
-    U: Array | Any  # (H, G*H); (H,) where the recurrence is diagonal, None where there is none
-    bx: Array  # (G*H,)  joins x W
-    bh: Array  # (G*H,)  joins h U
-    peephole: Array | None = None  # (3, H)  of i, f, o
+    U: Array | Any  # (H, G*H); (H,) if the recurrence is diagonal, None if there is none
+    bx: Array  # (G*H,), added to x W
+    bh: Array  # (G*H,), added to h U
+    peephole: Array | None = None  # (3, H), for the gates i, f, o
 
 
 class StepOptions(NamedTuple):
-    """What a call chooses of the equations, and the functions that they are written with."""
+    """The options of a call, and the functions that the equations use."""
 
     activation: Activation = TANH
     recurrent_activation: Activation = SIGMOID
@@ -53,29 +53,29 @@ class StepOptions(NamedTuple):
     update_gate: str = "previous"
 
     def activated(self, a: Array) -> Array:
-        """`activation` of a pre-activation."""
-        return self.activation.value(self._clamped(a))
+        """Return `activation` of a clipped pre-activation."""
+        return self.activation.value(self._clip(a))
 
     def activation_slope(self, a: Array, y: Array) -> Array:
-        """dy/da, where y = activated(a)."""
-        return self._unless_clamped(a, self.activation.slope(self._clamped(a), y))
+        """Return dy/da for y = activated(a)."""
+        return self._slope_after_clip(a, self.activation.slope(self._clip(a), y))
 
     def recurrent(self, a: Array) -> Array:
-        """`recurrent_activation` of a pre-activation."""
-        return self.recurrent_activation.value(self._clamped(a))
+        """Return `recurrent_activation` of a clipped pre-activation."""
+        return self.recurrent_activation.value(self._clip(a))
 
     def recurrent_slope(self, a: Array, y: Array) -> Array:
-        """dy/da, where y = recurrent(a)."""
-        return self._unless_clamped(a, self.recurrent_activation.slope(self._clamped(a), y))
+        """Return dy/da for y = recurrent(a)."""
+        return self._slope_after_clip(a, self.recurrent_activation.slope(self._clip(a), y))
 
     def masked(self, h: Array) -> Array:
-        """What of h enters U; backward, what of the gradient that comes out of U reaches h."""
+        """Multiply h, or the gradient of the product with U, by the recurrent mask."""
         return h if self.recurrent_mask is None else self.recurrent_mask * h
 
-    def _clamped(self, a: Array) -> Array:
-        return a if self.clip is None else np.clip(a, -self.clip, self.clip)  # NaN stays
+    def _clip(self, a: Array) -> Array:
+        return a if self.clip is None else np.clip(a, -self.clip, self.clip)  # keeps NaN
 
-    def _unless_clamped(self, a: Array, slope: Array) -> Array:
+    def _slope_after_clip(self, a: Array, slope: Array) -> Array:
         return slope if self.clip is None else np.where(np.abs(a) > self.clip, 0, slope)
 
 
@@ -85,23 +85,28 @@ class Cell:
 
     name: str
     gates: tuple[str, ...]  # order of the blocks of H columns in W, U and b
-    states: tuple[str, ...]  # what is carried from step to step; the first is the output
-    # (x, states, weights, act) -> states, saved: the gates, their pre-activations before the clip, what else is needed
+    states: tuple[str, ...]  # names of the states; the first is the output
+    # (x, states, weights, act) -> new states, saved values for backward: the gates come first
     forward: Callable[..., tuple[States, States]]
-    # (x, states, weights, saved, dstates, act) -> dx, gradients of the states before the step, gradients of the weights
+    # (x, states, weights, saved, dstates, act) -> dx, gradients of the previous states, gradients of the weights
     backward: Callable[..., tuple[Array, States, Weights]]
-    activations: Mapping[str, Activation]  # those it has, activation and recurrent_activation, and their defaults
+    activations: Mapping[str, Activation]  # defaults of activation and, for cells with gates, recurrent_activation
     recurrence: Literal["full", "diagonal", "none"] = "full"  # h U, h * U, or no U
-    accepts: tuple[str, ...] = ("clip", "recurrent_mask")  # of clip, recurrent_mask and peephole
-    options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # the values of each, the default first
-    peer_gates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # peer -> our gates in the peer's order
+    accepts: tuple[str, ...] = (
+        "clip",
+        "recurrent_mask",
+    )  # the optional arguments among clip, recurrent_mask and peephole
+    options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # values of each option, the default first
+    peer_gates: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # library -> the gates in the order of that library
 
     def step_options(self, **given: Any) -> StepOptions:
-        """The options of a step, those not given at the cell's defaults."""
+        """Return the options of a step. Options that are not given have the defaults of the cell."""
         return StepOptions(**{**self.activations, **given})
 
     def shape_of_U(self, H: int) -> tuple[int, ...] | None:
-        """The shape of the recurrent weights, None where the cell has none.
+        """Return the shape of the recurrent weights, or None if the cell has none.
 
         Examples
         --------
@@ -111,7 +116,7 @@ class Cell:
         return {"full": (H, len(self.gates) * H), "diagonal": (H,), "none": None}[self.recurrence]
 
     def columns_from(self, peer: str, H: int) -> npt.NDArray[np.intp]:
-        """Columns that bring a peer's parameters into our order: `ours = theirs[..., columns]`.
+        """Return the order of columns that converts parameters of another library: `ours = theirs[..., columns]`.
 
         Examples
         --------
@@ -124,10 +129,12 @@ class Cell:
 
 
 def _blocks(a: Array, gates: int) -> list[Array]:
+    """Split the last axis into one block per gate."""
     return np.split(a, gates, axis=-1)
 
 
 def _side_by_side(*blocks: Array) -> Array:
+    """Concatenate blocks along the last axis."""
     return np.concatenate(blocks, axis=-1)
 
 
@@ -156,7 +163,7 @@ def _rnn_backward(
     return da @ weights.W.T, (dh,), Weights(x.T @ da, hm.T @ da, db, db)
 
 
-# ---- IndRNN (Li et al. 2018), one gate, units that do not see each other ----------------------------------------
+# ---- IndRNN (Li et al. 2018), one gate, independent units ----------------------------------------
 
 
 def _indrnn_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
@@ -181,7 +188,7 @@ def _indrnn_backward(
     return da @ weights.W.T, (dh,), Weights(x.T @ da, (hm * da).sum(axis=0), db, db)
 
 
-# ---- LSTM (Hochreiter and Schmidhuber 1997, forget gate of Gers et al. 2000, peepholes of Gers et al. 2002) ------
+# ---- LSTM (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000; peepholes: Gers et al. 2002) ------------
 
 
 def _lstm_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
@@ -229,7 +236,7 @@ def _lstm_backward(
     return da @ W.T, (dh, dc), Weights(x.T @ da, act.masked(h).T @ da, db, db, dpeephole)
 
 
-# ---- GRU (Cho et al. 2014), both places of the reset and both ways of the update ------------------------------
+# ---- GRU (Cho et al. 2014), reset after or before the product, both update rules ------------------------------
 
 
 def _gru_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
@@ -285,7 +292,7 @@ def _gru_backward(
     return da @ weights.W.T, (dh,), Weights(x.T @ da, _side_by_side(hm.T @ daz, hm.T @ dar, dUn), dbx, dbh)
 
 
-# ---- minGRU (Feng et al. 2024), gates that see the input alone -----------------------------------------------
+# ---- minGRU (Feng et al. 2024), gates that depend only on the input -----------------------------------------------
 
 
 def _mingru_forward(x: Array, states: States, weights: Weights, act: StepOptions) -> tuple[States, States]:
@@ -360,7 +367,7 @@ CELLS: Mapping[str, Cell] = {
 
 
 def variants() -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """Every cell with every combination of its options, the default first.
+    """Yield every cell with every combination of its options, the default first.
 
     Examples
     --------

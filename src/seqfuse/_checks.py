@@ -1,8 +1,8 @@
-"""Whether the arguments of a call fit together, and the messages where they do not.
+"""Checks of arguments, and their error messages.
 
     <function>: <argument> must be <symbols> = <numbers>; got <actual>. <what to do>
 
-The path of a call that is right costs a comparison or two an argument; what is wrong is found out afterwards.
+For valid arguments a check costs one or two comparisons. The cause of an error is determined only if there is one.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from seqfuse._arrays import Array
 
-# No more elements than this in what a call allocates: eight arrays of them, in float64, fit in the address space.
+# Maximum number of elements of an array that a call allocates. Eight such float64 arrays fit in the address space.
 MAX_ELEMENTS = 2**56
 
 
 def shape(
     function: str, name: str, symbols: str, needed: tuple[int, ...], got: tuple[int, ...], advice: str = ""
 ) -> None:
-    """Refuse a shape that is not the needed one."""
+    """Check that a shape is the needed one."""
     if got != needed:
         refuse_shape(function, name, symbols, needed, got, advice)
 
@@ -37,15 +37,16 @@ def shape(
 def refuse_shape(
     function: str, name: str, symbols: str, needed: object, got: tuple[int, ...], advice: str = ""
 ) -> NoReturn:
+    """Raise the error for a wrong shape. `needed` is None if the sizes are unknown."""
     numbers_of_symbols = "" if needed is None else f" = {needed}"
     raise ValueError(f"{function}: {name} must be {symbols}{numbers_of_symbols}; got {got}{advice and '. ' + advice}")
 
 
 def sizes(function: str, what: str, *lengths: int) -> None:
-    """Refuse to allocate more than an address space holds; what the allocator refuses is its own MemoryError."""
+    """Check that an array fits in the address space. A smaller one may still raise a MemoryError of NumPy."""
     elements = 1
     for length in lengths:
-        elements *= length or 1  # an empty array with a huge axis is no better
+        elements *= length or 1  # an empty array with a huge axis is refused too
     if elements > MAX_ELEMENTS:
         raise ValueError(f"{function}: {what} must have at most 2**56 elements; got {lengths}")
 
@@ -56,7 +57,7 @@ def sizes(function: str, what: str, *lengths: int) -> None:
 def state(
     function: str, name: str, value: ArrayLike, batch: int, units: int, dtype: np.dtype[Any], pair: bool = False
 ) -> Array:
-    """A state, or the gradient of one, as (B, H); `pair`: the cell has c beside h, and some hold them as (h, c)."""
+    """Check a state or its gradient (B, H). With `pair`, explain that h and c are separate arguments."""
     if pair and isinstance(value, (tuple, list)) and len(value) == 2 and np.ndim(value[0]) > 1:
         raise ValueError(f"{function}: h0 must be (B, H) = {(batch, units)}; got a pair. Pass h0 and c0 separately")
     array = numbers(function, name, value, dtype)
@@ -67,10 +68,10 @@ def state(
 
 
 def recurrent_mask(function: str, value: ArrayLike, batch: int, units: int, dtype: np.dtype[Any]) -> Array:
-    """The factors of h_prev, as (B, H)."""
+    """Check a recurrent mask (B, H)."""
     array = numbers(function, "recurrent_mask", value, dtype)
     if array.shape != (batch, units):
-        advice = "One mask serves every step" if array.ndim == 3 else ""
+        advice = "The same mask is used at every step" if array.ndim == 3 else ""
         if array.shape == (units,):
             advice = f"For one mask for all rows pass np.broadcast_to(recurrent_mask, {(batch, units)})"
         refuse_shape(function, "recurrent_mask", "(B, H)", (batch, units), array.shape, advice)
@@ -78,7 +79,7 @@ def recurrent_mask(function: str, value: ArrayLike, batch: int, units: int, dtyp
 
 
 def peephole(function: str, value: ArrayLike, units: int, dtype: np.dtype[Any]) -> Array:
-    """The weights of c, as (3, H) in C order."""
+    """Check peephole weights. Return them as (3, H) in C order."""
     array = numbers(function, "peephole", value, dtype)
     if array.shape != (3, units):
         advice = "Pass one row per gate: i, f, o" if array.shape == (3 * units,) else ""
@@ -89,7 +90,7 @@ def peephole(function: str, value: ArrayLike, units: int, dtype: np.dtype[Any]) 
 def valid_steps(
     function: str, lengths: ArrayLike | None, mask: ArrayLike | None, steps: int, batch: int, batch_first: bool
 ) -> NDArray[np.bool_] | None:
-    """Return which steps are valid, (T, B) in C order and our own; None if all are."""
+    """Return which steps are valid, (T, B) in a new array in C order; None if all are."""
     valid: Any = None
     if lengths is not None:
         counts, shape_of_lengths = indices(function, "lengths", lengths, "0..T", steps, copy=False)
@@ -110,7 +111,7 @@ def valid_steps(
 
 
 def flags(function: str, names: Sequence[str], values: Sequence[object]) -> list[bool]:
-    """The values, all of which are True or False."""
+    """Check that all values are True or False."""
     for name, value in zip(names, values):
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{function}: {name} must be True or False; got {value!r}")
@@ -118,7 +119,7 @@ def flags(function: str, names: Sequence[str], values: Sequence[object]) -> list
 
 
 def into(function: str, names: Sequence[str], given: Any, absent: Sequence[str] = ()) -> None:
-    """Refuse what is not one entry a name, None for the `absent`: an argument that was None has no gradient."""
+    """Check that `into` has one entry per name, and None for the names in `absent`."""
     listed = f"({', '.join(names)}{',' * (len(names) == 1)})"
     if not isinstance(given, (tuple, list)):
         raise TypeError(f"{function}: into must be a tuple {listed}; got {type(given).__name__}")
@@ -131,7 +132,7 @@ def into(function: str, names: Sequence[str], given: Any, absent: Sequence[str] 
 
 
 def index(value: Any) -> int | None:
-    """The integer that a value is; None where it is none, and of True and False."""
+    """Return a value as an int. None if it is not an integer; True and False are not."""
     try:
         return None if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
@@ -139,7 +140,7 @@ def index(value: Any) -> int | None:
 
 
 def integer(function: str, name: str, value: Any, low: int, high: int | None = None, bounds: str = "") -> int:
-    """A single integer in low..high, both included."""
+    """Check that a value is an integer in low..high, both included."""
     number = index(value)
     if number is None:
         raise TypeError(f"{function}: {name} must be an integer; got {value!r}")
@@ -149,7 +150,7 @@ def integer(function: str, name: str, value: Any, low: int, high: int | None = N
 
 
 def real(function: str, name: str, value: Any, low: float | None = None) -> float:
-    """A single real number, at least `low`."""
+    """Check that a value is a real number, and at least `low`."""
     try:
         number = None if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
@@ -164,7 +165,7 @@ def real(function: str, name: str, value: Any, low: float | None = None) -> floa
 
 
 def fraction(function: str, name: str, value: Any) -> float:
-    """A single real number in [0, 1)."""
+    """Check that a value is a real number in [0, 1)."""
     number = real(function, name, value)
     if not 0 <= number < 1:
         raise ValueError(f"{function}: {name} must be in [0, 1); got {number}")
@@ -172,7 +173,7 @@ def fraction(function: str, name: str, value: Any) -> float:
 
 
 def clip(function: str, value: Any) -> float:
-    """A limit: a single real number greater than 0."""
+    """Check that `clip` is a real number greater than 0."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{function}: clip must be a real number; got {value!r}")
     number = real(function, "clip", value)
@@ -182,9 +183,9 @@ def clip(function: str, value: Any) -> float:
 
 
 def float_dtype(function: str, value: DTypeLike, said: str = "") -> np.dtype[Any]:
-    """What is computed in: float32 or float64, however it is named; `said`: what a message quotes, else the type."""
+    """Convert a dtype to float32 or float64. An error message quotes `said`, if it is given, instead of the dtype."""
     try:
-        dtype = None if value is None else np.dtype(value)  # NumPy takes None for float64, in a comparison too
+        dtype = None if value is None else np.dtype(value)  # NumPy reads None as float64
     except (TypeError, ValueError):
         dtype = None
     if dtype is None or dtype not in (FLOAT32, FLOAT64):
@@ -198,31 +199,31 @@ def float_dtype(function: str, value: DTypeLike, said: str = "") -> np.dtype[Any
 
 
 def integers(function: str, name: str, value: ArrayLike) -> Array:
-    """The value as an array of integers of any type."""
+    """Convert a value to an array of integers of any dtype."""
     array = asarray(function, name, value)
     if array.dtype.kind not in "iu":
-        if array.size == 0 and not hasattr(value, "dtype"):  # an empty list, which NumPy takes for float64
+        if array.size == 0 and not hasattr(value, "dtype"):  # NumPy converts an empty list to float64
             return array.astype(INT64)
         raise TypeError(f"{function}: {name} must be integers; got {array.dtype}")
     return array
 
 
 def indices(
-    function: str, name: str, value: ArrayLike, symbols: str, most: int, copy: bool, advice: str = ""
+    function: str, name: str, value: ArrayLike, symbols: str, high: int, copy: bool, advice: str = ""
 ) -> tuple[Array, tuple[int, ...]]:
-    """Integers in 0..most, both included, as flat int64, and the shape that they came in."""
+    """Check integers in 0..high, both included. Return them as flat int64, and their shape."""
     array = integers(function, name, value)
     flat = array.astype(INT64, order="C", copy=copy).reshape(-1)
-    if flat.size and int(flat.view(np.uint64).max()) > most:  # seen as unsigned, what is negative is huge
-        where = tuple(np.argwhere((array < 0) | (array > most))[0].tolist())
+    if flat.size and int(flat.view(np.uint64).max()) > high:  # as unsigned integers, negative numbers are huge
+        where = tuple(np.argwhere((array < 0) | (array > high))[0].tolist())
         place = f" at [{', '.join(map(str, where))}]" if where else ""
         got = f"{array[where]}{place}{advice and '. ' + advice}"
-        raise ValueError(f"{function}: {name} must be in {symbols} = 0..{most}; got {got}")
+        raise ValueError(f"{function}: {name} must be in {symbols} = 0..{high}; got {got}")
     return flat, array.shape
 
 
 def rows_of_batch(function: str, rows: ArrayLike, batch: int) -> Array:
-    """Rows of a batch, given by their numbers or as bool (batch,), as int64."""
+    """Convert row numbers, or a bool array (batch,), to row numbers of a batch as int64."""
     chosen = asarray(function, "rows", rows)
     if chosen.dtype == bool:
         shape(function, "rows", "(batch,)", (batch,), chosen.shape)

@@ -1,4 +1,4 @@
-"""What an object was made with: every argument of its constructor, kept in an attribute of the same name."""
+"""Configurations: objects that keep every argument of their constructor in an attribute of the same name."""
 
 from __future__ import annotations
 
@@ -10,38 +10,59 @@ from seqfuse import _names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Made = TypeVar("Made", bound="Configured")
+Instance = TypeVar("Instance", bound="Configured")
 
 
 class Configured:
-    """Something that says how it was made, and can be made again from that."""
+    """Base class of objects that can return their configuration and be created from it."""
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor, by name; `from_config` makes an equal object of them.
+        """Return the arguments of the constructor by name.
+
+        `from_config` creates an equal object from them.
 
         Returns
         -------
-        dict        numbers, strings, lists, None, and objects that have a get_config themselves
+        dict
+            The values are numbers, strings, lists, None, and objects that have a `get_config` themselves.
+
+        Examples
+        --------
+        >>> from seqfuse.regularizers import L2
+        >>> L2(0.5).get_config()
+        {'l2': 0.5}
         """
         return {name: getattr(self, name) for name in constructor_arguments(type(self))}
 
     @classmethod
-    def from_config(cls: type[Made], config: dict[str, Any]) -> Made:
-        """An object made with the arguments of `get_config`.
+    def from_config(cls: type[Instance], config: dict[str, Any]) -> Instance:
+        """Create an object from the arguments that `get_config` returns.
 
         Parameters
         ----------
-        config : dict        arguments of the constructor, by name
+        config : dict
+            Arguments of the constructor by name.
+
+        Returns
+        -------
+        object
+            An object of this class.
+
+        Examples
+        --------
+        >>> from seqfuse.regularizers import L2
+        >>> L2.from_config({"l2": 0.5})
+        L2(l2=0.5)
         """
         return cls(**config)
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items() if value is not None)
-        return f"{type(self).__name__}({told})"
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items() if value is not None)
+        return f"{type(self).__name__}({arguments})"
 
 
 def constructor_arguments(cls: type) -> list[str]:
-    """Names of the arguments of a constructor; `**kwargs` are those of the class above it."""
+    """Return the names of the arguments of a constructor. `**kwargs` is replaced by those of the base class."""
     names: list[str] = []
     for base in cls.__mro__:
         if "__init__" not in base.__dict__ or base is object:
@@ -53,11 +74,21 @@ def constructor_arguments(cls: type) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def get_instance(function: str, identifier: Any, table: Mapping[str, type[Made]], argument: str = "identifier") -> Any:
-    """What a name, a class or {"class_name": ..., "config": ...} stands for, made; anything else as it is.
+def get_instance(
+    function: str, identifier: Any, table: Mapping[str, type[Instance]], argument: str = "identifier"
+) -> Any:
+    """Create the object that a name, a class or a serialized configuration denotes. Return other values unchanged.
 
-    `table`: classes by their names in snake case; a class name is found too, however it is written. `function` and
-    `argument` are who an error says asked for it, and as what.
+    Parameters
+    ----------
+    function : str
+        Name of the function the user called, for messages.
+    identifier : object
+        A name in snake or camel case, a class, or a dict ``{"class_name": ..., "config": ...}``.
+    table : mapping
+        Classes by their names in snake case.
+    argument : str, default "identifier"
+        Name of the argument, for messages.
     """
     if isinstance(identifier, dict):
         name, config = identifier.get("class_name"), identifier.get("config") or {}

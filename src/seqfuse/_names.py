@@ -1,4 +1,4 @@
-"""What has a name: the table that a name is looked up in, and the near one where it is not there."""
+"""Lookup of names in tables, with suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def snake_case(name: str) -> str:
-    """A class name as Keras writes it in lower case: `GlorotUniform` is glorot_uniform, `LSTM` is lstm."""
+    """Convert a class name to snake case as Keras does: `GlorotUniform` to glorot_uniform, `LSTM` to lstm."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def look_up(function: str, argument: str, name: str, table: Mapping[str, Entry]) -> Entry:
-    """The entry of a name, upper and lower case alike; a ValueError that suggests the near one where there is none."""
+    """Return the entry of a name. Case is ignored. Raise a ValueError with a suggestion if there is none."""
     entry = table.get(name, table.get(name.lower()))
     if entry is None:
         raise ValueError(f"{function}: {argument} must be {listed(table)}; got {name!r}{suggestion(name, table)}")
@@ -25,18 +25,18 @@ def look_up(function: str, argument: str, name: str, table: Mapping[str, Entry])
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a message says them: one of "a", "b", "c"."""
+    """Return names for a message: one of "a", "b", "c"."""
     return "one of " + ", ".join(f'"{name}"' for name in names)
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
-    """Which of the names may have been meant, as a sentence; nothing where none is near."""
-    near = nearest(name, names)
-    return "" if near is None else f'. Did you mean "{near}"?'
+    """Return a sentence that suggests the most similar name, or an empty string if none is similar."""
+    match = nearest(name, names)
+    return "" if match is None else f'. Did you mean "{match}"?'
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Which of the names may have been meant; None where none is near."""
-    from difflib import get_close_matches  # 2 ms, in an error alone
+    """Return the most similar name, or None if none is similar."""
+    from difflib import get_close_matches  # 2 ms, needed only for errors
 
     return next(iter(get_close_matches(name.lower(), [*names], n=1)), None)

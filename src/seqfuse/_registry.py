@@ -1,4 +1,4 @@
-"""The classes and functions that a file may name: each package says which of its own they are, below whoever reads."""
+"""Registry of the classes and functions that a saved model may contain. Each package registers its own."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from seqfuse._config import Configured
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-BUILT_IN: dict[str, Any] = {}  # by module and name: "layers.Dense"
-NAMES: dict[Any, str] = {}  # of each its name
+BUILT_IN: dict[str, Any] = {}  # by "module.name", such as "layers.Dense"
+NAMES: dict[Any, str] = {}  # the reverse: name of each class or function
 
 
 def register(module: str, entries: Iterable[Any]) -> None:
-    """Let files name classes and functions of a module; what is neither configured nor a function is left out.
+    """Register the classes and functions of a module. Classes without a configuration are skipped.
 
     Parameters
     ----------
-    module : str        its `__name__`, of which the last part is used
-    entries : classes that can be made from their config, and functions that may stand for losses and metrics
+    module : str
+        Full name of the module. The last part is used.
+    entries : iterable
+        Classes derived from `Configured`, and functions that are used as losses and metrics.
     """
     for entry in entries:
         if isinstance(entry, type) and not issubclass(entry, Configured):

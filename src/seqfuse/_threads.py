@@ -1,4 +1,4 @@
-"""How many threads a kernel call may use: a number for the process, and one for this thread that goes before it."""
+"""The number of threads of the kernels: one setting for the process, and one per thread, which takes precedence."""
 
 import os
 import threading
@@ -9,15 +9,17 @@ from seqfuse import _checks
 
 
 def _default() -> int:
-    """min(OMP_NUM_THREADS, CPUs this process may use); a setting that is not a positive number says nothing."""
+    """Return min(OMP_NUM_THREADS, CPUs this process may use). A value that is not a positive number is ignored."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # "4,2": four, each of which may start two
-    wanted = int(first) if first.isdecimal() else 0
-    return min(wanted, cpus) if wanted > 0 else cpus
+    first = (
+        os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    )  # "4,2" means 4 threads, each with 2 nested threads
+    setting = int(first) if first.isdecimal() else 0
+    return min(setting, cpus) if setting > 0 else cpus
 
 
 class _ThisThread(threading.local):
-    count: int = 0  # 0: as the process says
+    count: int = 0  # 0: use the setting of the process
 
 
 _process = _default()
@@ -25,28 +27,32 @@ _this_thread = _ThisThread()
 
 
 def current() -> int:
-    """Threads that a kernel called now, from this thread, may use. Asked at every call."""
+    """Return the number of threads that a kernel called from this thread may use."""
     return _this_thread.count or _process
 
 
 def _checked(function: str, n: int) -> int:
+    """Check a number of threads."""
     return _checks.integer(function, "n", n, 1, 2**31 - 1, "at least 1 and below 2**31")
 
 
 def set_num_threads(n: int) -> None:
-    """Set how many threads kernels use, in the whole process.
+    """Set the number of threads that the kernels use, for the whole process.
 
-    Results have the same bits for every number. Small work stays on one thread whatever is set. More threads than
-    CPUs are allowed and slow.
+    Results have the same bits for every number. Small operations always use one thread. More threads than CPUs are
+    allowed, but slow.
 
     Parameters
     ----------
-    n : int        at least 1; until it is set, min(OMP_NUM_THREADS, CPUs this process may use)
+    n : int
+        Number of threads, at least 1. The initial value is min(OMP_NUM_THREADS, CPUs this process may use).
 
     Raises
     ------
-    ValueError        n is below 1, or 2**31 and more
-    TypeError        n is not an integer
+    ValueError
+        If n is below 1, or 2**31 or more.
+    TypeError
+        If n is not an integer.
 
     Examples
     --------
@@ -62,21 +68,44 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads a kernel called from this thread may use: as `num_threads` or `set_num_threads` said."""
+    """Return the number of threads that a kernel called from this thread may use.
+
+    Returns
+    -------
+    int
+        The value of `num_threads` inside its block, otherwise that of `set_num_threads`.
+
+    Examples
+    --------
+    >>> import seqfuse as sf
+    >>> with sf.num_threads(1):
+    ...     sf.get_num_threads()
+    1
+    """
     return current()
 
 
 def num_threads(n: int) -> AbstractContextManager[None]:
-    """Use n threads inside a `with` block, in this thread only; other threads of the program keep theirs.
+    """Use n threads inside a `with` block.
+
+    This affects only kernels that are called from the current thread. Other threads of the program keep their setting.
 
     Parameters
     ----------
-    n : int        at least 1
+    n : int
+        Number of threads, at least 1.
+
+    Returns
+    -------
+    context manager
+        Restores the previous setting at the end of the block.
 
     Raises
     ------
-    ValueError        n is below 1, or 2**31 and more
-    TypeError        n is not an integer
+    ValueError
+        If n is below 1, or 2**31 or more.
+    TypeError
+        If n is not an integer.
 
     Examples
     --------
@@ -90,6 +119,7 @@ def num_threads(n: int) -> AbstractContextManager[None]:
 
 @contextmanager
 def _scope(count: int) -> Iterator[None]:
+    """Set the number of threads of this thread inside a block."""
     before = _this_thread.count
     _this_thread.count = count
     try:

@@ -7,7 +7,7 @@ from support.pairwise import rows
 
 from seqfuse import reference
 from seqfuse._cells import CELLS
-from seqfuse.reference.recurrent import real_steps
+from seqfuse.reference.recurrent import valid_steps
 
 # Of the GRU's variants all but its step is the same.
 PLAIN = [param for param in VARIANTS if param.id in CELLS or param.id == "gru-reset_after=True-update_gate=previous"]
@@ -120,22 +120,22 @@ def test_reverse_is_forward_over_the_reversed_input(cell, options):
     case = make_case(cell, options, call="mask")
     out, tape = case.forward(reference, reverse=True)
     grads = case.backward(reference, tape)
-    turned = case.with_argument("x", case.arguments["x"][::-1])
-    out_turned, tape_turned = turned.forward(reference, mask=case.call["mask"][::-1])
-    grads_turned = turned.backward(reference, tape_turned, dy=case.doutputs["dy"][::-1])
-    assert_same(out._replace(y=out.y[::-1]), out_turned)
-    assert_same(grads._replace(dx=grads.dx[::-1]), grads_turned)
+    x_reversed = case.with_argument("x", case.arguments["x"][::-1])
+    out_reversed, tape_reversed = x_reversed.forward(reference, mask=case.call["mask"][::-1])
+    grads_reversed = x_reversed.backward(reference, tape_reversed, dy=case.doutputs["dy"][::-1])
+    assert_same(out._replace(y=out.y[::-1]), out_reversed)
+    assert_same(grads._replace(dx=grads.dx[::-1]), grads_reversed)
 
 
 @EACH
 def test_batch_first_exchanges_two_axes_and_nothing_else(cell, options):
     case = make_case(cell, options, call="mask")
     out, _, grads = case.run(reference)
-    turned = case.with_argument("x", case.arguments["x"].swapaxes(0, 1))
-    out_turned, tape = turned.forward(reference, mask=case.call["mask"].T, batch_first=True)
-    grads_turned = turned.backward(reference, tape, dy=case.doutputs["dy"].swapaxes(0, 1))
-    assert_same(out_turned._replace(y=out_turned.y.swapaxes(0, 1)), out)
-    assert_same(grads_turned._replace(dx=grads_turned.dx.swapaxes(0, 1)), grads)
+    x_reversed = case.with_argument("x", case.arguments["x"].swapaxes(0, 1))
+    out_reversed, tape = x_reversed.forward(reference, mask=case.call["mask"].T, batch_first=True)
+    grads_reversed = x_reversed.backward(reference, tape, dy=case.doutputs["dy"].swapaxes(0, 1))
+    assert_same(out_reversed._replace(y=out_reversed.y.swapaxes(0, 1)), out)
+    assert_same(grads_reversed._replace(dx=grads_reversed.dx.swapaxes(0, 1)), grads)
 
 
 @EACH
@@ -228,8 +228,8 @@ def test_longdouble_is_the_truth_of_float64(cell, options):
     assert error > 0 or np.finfo(np.longdouble).eps == np.finfo(np.float64).eps
 
 
-def test_real_steps_are_those_of_lengths_and_mask_both():
+def test_valid_steps_are_those_of_lengths_and_mask_both():
     mask = np.array([[1, 1, 0], [0, 1, 1]], dtype=bool)  # (T, B)
     expected = np.array([[1, 0, 0], [0, 0, 1]], dtype=bool)
-    np.testing.assert_array_equal(real_steps(2, 3, np.array([2, 0, 2], np.uint8), mask, False), expected)
-    np.testing.assert_array_equal(real_steps(2, 3, [2, 0, 2], mask.T, True), expected)
+    np.testing.assert_array_equal(valid_steps(2, 3, np.array([2, 0, 2], np.uint8), mask, False), expected)
+    np.testing.assert_array_equal(valid_steps(2, 3, [2, 0, 2], mask.T, True), expected)

@@ -97,7 +97,7 @@ def rows_of_recurrent_mask():
             "recurrent_mask",
             zeros(T, B, H),
             ValueError,
-            "must be (B, H) = (2, 4); got (5, 2, 4). One mask serves every step",
+            "must be (B, H) = (2, 4); got (5, 2, 4). The same mask is used at every step",
         ),
         (
             "recurrent_mask",
@@ -212,10 +212,10 @@ def rows_of_backward(cell):
         ("into", (*right.values(), b), ValueError, f"must be a tuple ({names}); got {count + 1} entries"),
         ("into", overlapping, ValueError, "db must not overlap dW; got arrays that share memory"),
         ("into", (W.T, *middle, b), ValueError, f"dW must be {of['W']} = (3, {GH}); got ({GH}, 3)"),
-        ("into", (W, *middle, None), TypeError, "db must be a numpy.ndarray, it is written to; got NoneType"),
-        ("into", (W, *middle, b.tolist()), TypeError, "db must be a numpy.ndarray, it is written to; got list"),
-        ("into", (W, *middle, b.astype("f4")), TypeError, "db must be float64, it is written to; got float32"),
-        ("into", (W, *middle, b.astype(">f8")), TypeError, "db must be float64, it is written to; got >f8"),
+        ("into", (W, *middle, None), TypeError, "db must be a numpy.ndarray, because it is written to; got NoneType"),
+        ("into", (W, *middle, b.tolist()), TypeError, "db must be a numpy.ndarray, because it is written to; got list"),
+        ("into", (W, *middle, b.astype("f4")), TypeError, "db must be float64, because it is written to; got float32"),
+        ("into", (W, *middle, b.astype(">f8")), TypeError, "db must be float64, because it is written to; got >f8"),
         ("into", (W, *middle, frozen), ValueError, "db must be writeable; got a read-only array"),
         (
             "into",

@@ -1,4 +1,4 @@
-"""`into`: gradients of parameters are added to arrays of the caller's, those of activations are new."""
+"""The argument `into` of backward functions: gradients of parameters are added to existing arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from seqfuse._cells import Array
 
 
 def accumulate(into: tuple[Array | None, ...] | None, grads: tuple[Array | None, ...]) -> tuple[Any, ...]:
-    """The gradients themselves, or the arrays of `into`, each added to in place; None where there is no gradient.
+    """Return the gradients, or add them to the arrays of `into` in place and return those.
+
+    An entry is None if there is no gradient.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One step of the optimizer Adam, in place."""
+"""The update of the optimizer Adam, in place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,30 @@ def adam_update(
     epsilon: float = 1e-7,
     grad_scale: float = 1.0,
 ) -> None:
-    """Take one step of Adam; `params`, `m` and `v` are changed in place.
+    """Update parameters with one step of Adam, in place.
+
+    `params`, `m` and `v` are modified.
+
+    Parameters
+    ----------
+    params, grads : ndarray
+        Parameters, and the gradients of the loss.
+    m, v : ndarray
+        First and second moment estimates. Zeros before the first step.
+    step : int
+        Number of this step, from 1.
+    learning_rate : float, default 0.001
+        Learning rate.
+    beta_1, beta_2 : float, default 0.9 and 0.999
+        Decay rates of the moments.
+    epsilon : float, default 1e-7
+        Small constant in the denominator.
+    grad_scale : float, default 1.0
+        Factor of the gradients, such as for clipping by norm.
+
+    Notes
+    -----
+    The equations are::
 
         g = grads * grad_scale
         m += (g - m) * (1 - beta_1)
@@ -30,18 +53,8 @@ def adam_update(
         alpha = learning_rate * sqrt(1 - beta_2**step) / (1 - beta_1**step)
         params -= m * alpha / (sqrt(v) + epsilon)
 
-    Parameters
-    ----------
-    params, grads : (...)        parameters and the gradients of the loss
-    m, v : (...)        the two moments, zeros before the first step
-    step : int        counts from 1
-    learning_rate, beta_1, beta_2, epsilon : float        as Keras 3 names them, and its defaults
-    grad_scale : float        multiplies the gradients first, to clip by their norm
-
-    Notes
-    -----
-    Kingma and Ba 2015, arXiv:1412.6980, in the order of its section 2's last paragraph, as Keras 3 does: epsilon
-    is added to the root of `v` before its bias is corrected.
+    They are those of Kingma and Ba 2015, arXiv:1412.6980, in the order of the last paragraph of section 2, as in Keras
+    3: epsilon is added to the root of `v` before the bias correction.
 
     Examples
     --------

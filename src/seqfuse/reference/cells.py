@@ -1,7 +1,7 @@
-"""The recurrent cells over a sequence: for every cell of `CELLS` the three functions that `seqfuse.functional` has.
+"""The functions of the recurrent cells: for every cell of `CELLS` the same three as in `seqfuse.functional`.
 
-The equations stand in `seqfuse._cells`, one time step each; `seqfuse.reference.recurrent` walks the steps. Signatures
-follow from what a cell says of itself, and are those of `seqfuse.functional`.
+`seqfuse._cells` has the equations of one step, and `seqfuse.reference.recurrent` the loop over time. The signatures
+are derived from the constants of a cell.
 """
 
 from __future__ import annotations
@@ -23,20 +23,25 @@ from seqfuse._results import (
     RNNGrads,
     RNNOutput,
 )
+from seqfuse.reference._cell_docstrings import docstring
 from seqfuse.reference.recurrent import RecurrentTape, recurrent_backward, recurrent_forward
 
 Output = TypeVar("Output")
 Grads = TypeVar("Grads")
 Functions: TypeAlias = tuple[
     Callable[..., Output], Callable[..., tuple[Output, RecurrentTape]], Callable[..., Grads]
-]  # without a tape, forward and backward
+]  # without a tape; forward; backward
 
-# Defaults of what every cell can be told about a sequence.
-READING = {"lengths": None, "mask": None, "reverse": False, "batch_first": False, "return_sequences": True}
+# Options of the sequence that every cell has, with their defaults.
+SEQUENCE_OPTIONS = {"lengths": None, "mask": None, "reverse": False, "batch_first": False, "return_sequences": True}
+
+_OUTPUTS = "Named tuple of y (T, B, H), the hidden states of all steps, and the final states (B, H)."
+_TAPE = "Tape for the backward function."
+_GRADIENTS = "Named tuple of the gradients of all inputs and weights."
 
 
 def _signature(required: list[str], optional: list[str], keywords: dict[str, Any]) -> Signature:
-    """Positional arguments, those that are None by default, and keywords with their defaults."""
+    """Return a signature from required arguments, arguments that are None by default, and keyword-only arguments."""
     position, keyword = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
     return Signature(
         [Parameter(name, position) for name in required]
@@ -46,19 +51,21 @@ def _signature(required: list[str], optional: list[str], keywords: dict[str, Any
 
 
 def _arguments(signature: Signature, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name, with the defaults of those that were left out."""
+    """Return the arguments of a call by name, with defaults."""
     bound = signature.bind(*given, **named)
     bound.apply_defaults()
     return bound.arguments
 
 
 def functions_of(cell: Cell, output: Callable[..., Output], grads: Callable[..., Grads]) -> Functions[Output, Grads]:
-    """The functions of a cell: without a tape, forward and backward.
+    """Return the functions of a cell: without a tape, forward and backward.
 
     Parameters
     ----------
     cell : Cell
-    output, grads : the named tuples that they return
+        The cell.
+    output, grads : type
+        The named tuples that they return.
 
     Examples
     --------
@@ -72,40 +79,49 @@ def functions_of(cell: Cell, output: Callable[..., Output], grads: Callable[...,
     array([[0.1581]])
     """
     initial = [f"{state}0" for state in cell.states]
-    keywords: dict[str, Any] = {name: values[0] for name, values in cell.options.items()} | READING
+    keywords: dict[str, Any] = {name: values[0] for name, values in cell.options.items()} | SEQUENCE_OPTIONS
     keywords |= {name: activation.name for name, activation in cell.activations.items()}
     keywords |= {name: None for name in ("peephole", "clip", "recurrent_mask") if name in cell.accepts}
     weights = ["x", "W"] if cell.recurrence == "none" else ["x", "W", "U"]
-    of_run = _signature(weights, ["b", *initial], keywords)
-    of_forward = _signature(weights, ["b", *initial], keywords | {"checkpoint": None})
-    of_backward = _signature(["tape"], ["dy", *(f"d{state}" for state in cell.states)], {"need_dx": True, "into": None})
+    run_signature = _signature(weights, ["b", *initial], keywords)
+    forward_signature = _signature(weights, ["b", *initial], keywords | {"checkpoint": None})
+    backward_signature = _signature(
+        ["tape"], ["dy", *(f"d{state}" for state in cell.states)], {"need_dx": True, "into": None}
+    )
 
     def forward(*given: Any, **named: Any) -> tuple[Output, RecurrentTape]:
-        arguments = _arguments(of_forward, given, named)
+        arguments = _arguments(forward_signature, given, named)
         states = tuple(arguments.pop(name) for name in initial)
         x, W, U, b = (arguments.pop(name, None) for name in ("x", "W", "U", "b"))
-        wanted = arguments.pop("return_sequences")
-        del arguments["checkpoint"]  # saves memory in the kernels, and nothing here
+        return_sequences = arguments.pop("return_sequences")
+        del arguments["checkpoint"]  # has no effect here
         y, final, tape = recurrent_forward(cell, x, W, U, b, states, **arguments)
-        return output(y if wanted else None, *final), tape
+        return output(y if return_sequences else None, *final), tape
 
     def run(*given: Any, **named: Any) -> Output:
-        return forward(**_arguments(of_run, given, named))[0]
+        return forward(**_arguments(run_signature, given, named))[0]
 
     def backward(*given: Any, **named: Any) -> Grads:
-        arguments = _arguments(of_backward, given, named)
+        arguments = _arguments(backward_signature, given, named)
         tape, dy = arguments.pop("tape"), arguments.pop("dy")
         dfinal = tuple(arguments.pop(f"d{state}") for state in cell.states)
         return grads(**recurrent_backward(tape, dy, dfinal, **arguments))
 
-    for function, suffix, signature, summary in (
-        (run, "", of_run, f"Run the cell `{cell.name}` over a sequence"),
-        (forward, "_forward", of_forward, f"Run the cell `{cell.name}` over a sequence and keep the tape for backward"),
-        (backward, "_backward", of_backward, f"Differentiate `{cell.name}`: back-propagation through time"),
+    outputs, gradients, tapes = output.__name__, grads.__name__, "RecurrentTape"
+    for function, suffix, signature, summary, returns in (
+        (run, "", run_signature, "over a sequence.", {outputs: _OUTPUTS}),
+        (
+            forward,
+            "_forward",
+            forward_signature,
+            "over a sequence and keep the tape.",
+            {outputs: _OUTPUTS, tapes: _TAPE},
+        ),
+        (backward, "_backward", backward_signature, "backward through time.", {gradients: _GRADIENTS}),
     ):
         name = function.__name__ = function.__qualname__ = f"{cell.name}{suffix}"
         function.__signature__ = signature  # type: ignore[union-attr]
-        function.__doc__ = f"{summary}; arguments and results are those of `seqfuse.functional.{name}`."
+        function.__doc__ = docstring(cell, name, f"Run the cell `{cell.name}` {summary}", signature, returns)
     return run, forward, backward
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from seqfuse._cells import Array
 from seqfuse.reference.dtypes import computed_dtype
-from seqfuse.reference.recurrent import real_steps
+from seqfuse.reference.recurrent import valid_steps
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _forward(
     x = np.asarray(logits, computed_dtype(logits))
     x = x.swapaxes(0, 1) if batch_first else x
     T, B, _ = x.shape
-    valid = real_steps(T, B, lengths, mask, batch_first)
+    valid = valid_steps(T, B, lengths, mask, batch_first)
     labels_array = np.asarray(labels)
     counts = np.full(B, labels_array.shape[1]) if label_lengths is None else np.asarray(label_lengths)
     label_rows = [labels_array[b, : counts[b]].astype(np.intp) for b in range(B)]

@@ -1,4 +1,4 @@
-"""Which type of number a function of the reference computes in."""
+"""The dtype in which a reference function computes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy.typing as npt
 
 
 def computed_dtype(*arrays: npt.ArrayLike | None) -> np.dtype[Any]:
-    """The widest of the arguments; half, bfloat16, bool and integers count as float32, None is passed over.
+    """Return the widest dtype of the arguments.
+
+    float16, bfloat16, bool and integers count as float32. None is ignored.
 
     Raises
     ------
-    TypeError        complex numbers, objects and strings
+    TypeError
+        If an argument has complex numbers, objects or strings.
 
     Examples
     --------
@@ -26,8 +29,9 @@ def computed_dtype(*arrays: npt.ArrayLike | None) -> np.dtype[Any]:
 
 
 def _counts_as(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which numbers of `dtype` are computed."""
     if dtype.kind == "f" and dtype.itemsize >= 4:
-        return np.dtype(dtype.type)  # in the machine's byte order
+        return np.dtype(dtype.type)  # in native byte order
     if dtype.kind in "fbiu" or dtype.name == "bfloat16":
         return np.dtype(np.float32)
-    raise TypeError(f"numbers of type {dtype} are not computed with")
+    raise TypeError(f"the dtype must be floating-point, integer or bool; got {dtype}")

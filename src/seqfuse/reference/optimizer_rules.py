@@ -1,4 +1,4 @@
-"""One step of each optimizer beside Adam, in place: the executable form of optimizer_rules.hpp."""
+"""The updates of the optimizers other than Adam, in place. optimizer_rules.hpp contains the same rules in C++."""
 
 from __future__ import annotations
 
@@ -18,17 +18,30 @@ def sgd_update(
     momentum: float = 0.0,
     nesterov: bool = False,
 ) -> None:
-    """Take one step of gradient descent; `params` and `m`, which only momentum needs, are changed in place.
+    """Update parameters with one step of gradient descent, in place.
 
-        params -= learning_rate * grads                                       without momentum
-        m = momentum * m - learning_rate * grads;  params += m
-        params += momentum * m - learning_rate * grads                        nesterov, in place of params += m
+    `params` and, with momentum, `m` are modified.
 
     Parameters
     ----------
-    params, grads : (...)        parameters and the gradients of the loss
-    m : (...)        zeros before the first step
-    learning_rate, momentum, nesterov : as Keras 3 names them, and its defaults
+    params, grads : ndarray
+        Parameters, and the gradients of the loss.
+    m : ndarray, optional
+        Velocity. Zeros before the first step. Not needed without momentum.
+    learning_rate : float, default 0.01
+        Learning rate.
+    momentum : float, default 0.0
+        Decay rate of the velocity.
+    nesterov : bool, default False
+        Whether to use Nesterov momentum.
+
+    Notes
+    -----
+    The equations are::
+
+        params -= learning_rate * grads                                       without momentum
+        m = momentum * m - learning_rate * grads;  params += m                with momentum
+        params += momentum * m - learning_rate * grads                        nesterov, instead of params += m
 
     Examples
     --------
@@ -38,12 +51,12 @@ def sgd_update(
     >>> params
     array([0.5])
     """
-    pull = -learning_rate * grads
+    change = -learning_rate * grads
     if m is None:
-        params += pull
+        params += change
         return
-    m[...] = momentum * m + pull
-    params += momentum * m + pull if nesterov else m
+    m[...] = momentum * m + change
+    params += momentum * m + change if nesterov else m
 
 
 def rmsprop_update(
@@ -58,19 +71,38 @@ def rmsprop_update(
     momentum: float = 0.0,
     epsilon: float = 1e-7,
 ) -> None:
-    """Take one step of RMSprop; `params`, `v`, and `m` and `a` where they are given, are changed in place.
+    """Update parameters with one step of RMSprop, in place.
 
-        v += (grads^2 - v) * (1 - rho)
-        a += (grads - a) * (1 - rho)                                          centered: v - a^2 in place of v below
-        move = learning_rate * grads / sqrt(v + epsilon)
-        params -= move                                                        without momentum
-        m = momentum * m + move;  params -= m
+    `params`, `v`, and `m` and `a` if they are given, are modified.
 
     Parameters
     ----------
-    params, grads : (...)        parameters and the gradients of the loss
-    v, m, a : (...)        zeros before the first step
-    learning_rate, rho, momentum, epsilon : float        as Keras 3 names them, and its defaults
+    params, grads : ndarray
+        Parameters, and the gradients of the loss.
+    v : ndarray
+        Mean of the squared gradients. Zeros before the first step.
+    m : ndarray, optional
+        Velocity. Zeros before the first step. Not needed without momentum.
+    a : ndarray, optional
+        Mean of the gradients. Zeros before the first step. If given, the variance replaces the mean square (centered).
+    learning_rate : float, default 0.001
+        Learning rate.
+    rho : float, default 0.9
+        Decay rate of the means.
+    momentum : float, default 0.0
+        Decay rate of the velocity.
+    epsilon : float, default 1e-7
+        Small constant in the denominator.
+
+    Notes
+    -----
+    The equations are::
+
+        v += (grads^2 - v) * (1 - rho)
+        a += (grads - a) * (1 - rho)                                          centered: v - a^2 replaces v below
+        move = learning_rate * grads / sqrt(v + epsilon)
+        params -= move                                                        without momentum
+        m = momentum * m + move;  params -= m                                 with momentum
 
     Examples
     --------
@@ -81,11 +113,11 @@ def rmsprop_update(
     array([9.683772])
     """
     v += (grads * grads - v) * (1 - rho)
-    spread = v
+    variance = v
     if a is not None:
         a += (grads - a) * (1 - rho)
-        spread = np.maximum(v - a * a, 0)
-    move = learning_rate * grads / np.sqrt(spread + epsilon)
+        variance = np.maximum(v - a * a, 0)
+    move = learning_rate * grads / np.sqrt(variance + epsilon)
     if m is not None:
         m[...] = momentum * m + move
         move = m
@@ -105,17 +137,31 @@ def amsgrad_update(
     beta_2: float = 0.999,
     epsilon: float = 1e-7,
 ) -> None:
-    """Take one step of AMSGrad: `adam_update` with `v_hat`, the greatest `v` so far, in place of `v`.
+    """Update parameters with one step of AMSGrad, in place.
+
+    `params`, `m`, `v` and `v_hat` are modified.
 
     Parameters
     ----------
-    params, grads, m, v : (...)        as for `adam_update`
-    v_hat : (...)        zeros before the first step
-    step, learning_rate, beta_1, beta_2, epsilon : as for `adam_update`
+    params, grads : ndarray
+        Parameters, and the gradients of the loss.
+    m, v : ndarray
+        First and second moment estimates. Zeros before the first step.
+    v_hat : ndarray
+        Largest `v` of all steps. Zeros before the first step.
+    step : int
+        Number of this step, from 1.
+    learning_rate : float, default 0.001
+        Learning rate.
+    beta_1, beta_2 : float, default 0.9 and 0.999
+        Decay rates of the moments.
+    epsilon : float, default 1e-7
+        Small constant in the denominator.
 
     Notes
     -----
-    Reddi, Kale and Kumar 2018, arXiv:1904.09237.
+    The equations are those of `adam_update`, with `v_hat` instead of `v` in the denominator: Reddi, Kale and Kumar
+    2018, arXiv:1904.09237.
 
     Examples
     --------
@@ -135,15 +181,27 @@ def amsgrad_update(
 def adagrad_update(
     params: Array, grads: Array, v: Array, *, learning_rate: float = 0.001, epsilon: float = 1e-7
 ) -> None:
-    """Take one step of Adagrad; `params` and `v` are changed in place.
+    """Update parameters with one step of Adagrad, in place.
 
-        v += grads^2;  params -= learning_rate * grads / sqrt(v + epsilon)
+    `params` and `v` are modified.
 
     Parameters
     ----------
-    params, grads : (...)        parameters and the gradients of the loss
-    v : (...)        0.1 before the first step, in Keras
-    learning_rate, epsilon : float        as Keras 3 names them, and its defaults
+    params, grads : ndarray
+        Parameters, and the gradients of the loss.
+    v : ndarray
+        Sum of the squared gradients. Keras starts it from 0.1.
+    learning_rate : float, default 0.001
+        Learning rate.
+    epsilon : float, default 1e-7
+        Small constant in the denominator.
+
+    Notes
+    -----
+    The equations are::
+
+        v += grads^2
+        params -= learning_rate * grads / sqrt(v + epsilon)
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""A cell over a sequence, forward and backward: the walk over time that all recurrent cells share.
+"""Applies a cell to a sequence, forward and backward. All recurrent cells share this loop over time.
 
-A step is taken by the rows that are real there and by no other: they are selected, not multiplied by 0, so that
-nothing in the padding, NaN included, reaches anything.
+At each step only the valid rows are computed. They are selected, not multiplied by 0, so that no value in the padding,
+including NaN, has an effect.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from seqfuse.reference.dtypes import computed_dtype
 
 
 class Step(NamedTuple):
-    """A step that was taken, for its backward."""
+    """The values of one step that its backward needs."""
 
     t: int
-    rows: npt.NDArray[np.intp]  # those that are real
-    before: States  # theirs, before the step
-    saved: States  # what the cell's forward kept: the gates first
+    rows: npt.NDArray[np.intp]  # indices of the valid rows
+    before: States  # their states before the step
+    saved: States  # values saved by Cell.forward: the gates come first
     act: StepOptions
 
 
 @dataclass(frozen=True)
 class RecurrentTape:
-    """What the backward of a recurrent cell reads; refers to the arguments of the forward."""
+    """Tape of a recurrent cell. It refers to the arguments of the forward function."""
 
     cell: Cell
     x: Array  # (T, B, I)
     weights: Weights
-    bias_shape: tuple[int, ...] | None  # of b as it was given
-    steps: list[Step]  # as read
-    history: States  # (T, B, H) each, the states after each step
+    bias_shape: tuple[int, ...] | None  # of the argument b
+    steps: list[Step]  # in processing order
+    history: States  # (T, B, H) each: the states after every step
     batch_first: bool
 
     def states(self) -> dict[str, Array]:
-        """The states after each step in the order of `x`, the carried ones at unreal steps.
+        """Return the states after every step, in the order of `x`. Padding repeats the last states.
 
         Examples
         --------
@@ -50,10 +50,10 @@ class RecurrentTape:
         >>> tape.states()["h"].ravel().round(4)
         array([0.7616, 0.7616])
         """
-        return {name: self._as_given(s).copy() for name, s in zip(self.cell.states, self.history, strict=True)}
+        return {name: self._in_order_of_x(s).copy() for name, s in zip(self.cell.states, self.history, strict=True)}
 
     def gates(self) -> dict[str, Array]:
-        """The activated gates of each step in the order of `x`, 0 at unreal steps.
+        """Return the activated gates of every step, in the order of `x`; 0 at padding.
 
         Examples
         --------
@@ -66,30 +66,31 @@ class RecurrentTape:
         for step in self.steps:
             for gate, values in zip(gates.values(), step.saved):
                 gate[step.t, step.rows] = values
-        return {name: self._as_given(gate) for name, gate in gates.items()}
+        return {name: self._in_order_of_x(gate) for name, gate in gates.items()}
 
-    def _as_given(self, a: Array) -> Array:
+    def _in_order_of_x(self, a: Array) -> Array:
+        """Exchange the first two axes if x is (B, T, I)."""
         return a.swapaxes(0, 1) if self.batch_first else a
 
 
-def real_steps(
+def valid_steps(
     T: int, B: int, lengths: npt.ArrayLike | None, mask: npt.ArrayLike | None, batch_first: bool
 ) -> npt.NDArray[np.bool_]:
-    """Which steps are real, (T, B): those where `lengths` and `mask` both say so.
+    """Return which steps are valid, (T, B): those that are valid by both `lengths` and `mask`.
 
     Examples
     --------
-    >>> real_steps(3, 2, [1, 3], None, False).astype(int)
+    >>> valid_steps(3, 2, [1, 3], None, False).astype(int)
     array([[1, 1],
            [0, 1],
            [0, 1]])
     """
-    real = np.ones((T, B), dtype=bool)
+    valid = np.ones((T, B), dtype=bool)
     if lengths is not None:
-        real &= np.arange(T)[:, None] < np.asarray(lengths)
+        valid &= np.arange(T)[:, None] < np.asarray(lengths)
     if mask is not None:
-        real &= np.asarray(mask).T if batch_first else np.asarray(mask)
-    return real
+        valid &= np.asarray(mask).T if batch_first else np.asarray(mask)
+    return valid
 
 
 def recurrent_forward(
@@ -109,7 +110,7 @@ def recurrent_forward(
     clip: float | None,
     **options: Any,
 ) -> tuple[Array, States, RecurrentTape]:
-    """Every step's output, the final states, and the tape."""
+    """Return the output of every step, the final states, and the tape."""
     dtype = computed_dtype(x, W, U, b)
     x, W = np.asarray(x, dtype), np.asarray(W, dtype)
     x = x.swapaxes(0, 1) if batch_first else x
@@ -121,16 +122,16 @@ def recurrent_forward(
 
     (T, B, _), H = x.shape, W.shape[1] // len(cell.gates)
     act = _step_options(cell, clip, options)
-    kept = None if recurrent_mask is None else np.asarray(recurrent_mask, dtype)
-    real = real_steps(T, B, lengths, mask, batch_first)
+    factors = None if recurrent_mask is None else np.asarray(recurrent_mask, dtype)
+    valid = valid_steps(T, B, lengths, mask, batch_first)
     states = tuple(np.zeros((B, H), dtype) if s is None else np.array(s, dtype) for s in initial)
     y = np.zeros((T, B, H), dtype)
     history = tuple(np.empty((T, B, H), dtype) for _ in states)
     steps = []
     for t in reversed(range(T)) if reverse else range(T):
-        rows = np.flatnonzero(real[t])
+        rows = np.flatnonzero(valid[t])
         before = tuple(s[rows] for s in states)
-        act = act if kept is None else act._replace(recurrent_mask=kept[rows])
+        act = act if factors is None else act._replace(recurrent_mask=factors[rows])
         after, saved = cell.forward(x[t, rows], before, weights, act)
         y[t, rows] = after[0]
         for s, new, each in zip(states, after, history, strict=True):
@@ -142,8 +143,9 @@ def recurrent_forward(
 
 
 def _step_options(cell: Cell, clip: float | None, options: dict[str, Any]) -> StepOptions:
-    chosen = {name: parse(cell.name, name, options[name]) for name in cell.activations}
-    return cell.step_options(**{**options, **chosen}, clip=None if clip is None else float(clip))
+    """Convert the options of a call."""
+    activations = {name: parse(cell.name, name, options[name]) for name in cell.activations}
+    return cell.step_options(**{**options, **activations}, clip=None if clip is None else float(clip))
 
 
 def recurrent_backward(
@@ -154,7 +156,7 @@ def recurrent_backward(
     need_dx: bool,
     into: tuple[Array | None, ...] | None,
 ) -> dict[str, Any]:
-    """The gradient of every argument that the cell has, by the names of the results' fields."""
+    """Return the gradients of all arguments of the cell, by the field names of the result."""
     x, weights, cell = tape.x, tape.weights, tape.cell
     dtype, (T, B, H) = x.dtype, tape.history[0].shape
     if dy is None:
