@@ -1,4 +1,4 @@
-"""Set-up of all tests: products of parameters become pairs, `serial` tests share a worker, waiting threads sleep."""
+"""Configuration of all tests: pairwise parametrization, one worker for `serial` tests, sleeping threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The activations: values, slopes, what passes through, and how they are written."""
+"""Tests of the activations: values, slopes, extreme numbers and NaN, and parsing of arguments."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from seqfuse._activations import DEFINITIONS, Activation, parse
 EACH = pytest.mark.parametrize("written", FUNCTIONS, ids=str)
 POINTS = [-700.0, -30.0, -4.0, -3.0, -1.5, -0.5, -1e-9, 0.0, 1e-9, 0.25, 1.0, 2.9, 3.1, 30.0, 700.0]
 
-# As they stand in a book, computed with Python's floats.
+# The formulas of textbooks, computed with Python's floats.
 FORMULAS = {
     "tanh": lambda a: math.tanh(a),
     "sigmoid": lambda a: 1 / (1 + math.exp(-a)),
@@ -73,7 +73,7 @@ def test_slope_at_and_around_kinks(written, a, slope):
 
 @EACH
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-def test_nan_passes_and_types_stay(written, dtype):
+def test_nan_is_propagated_and_dtypes_are_kept(written, dtype):
     f, a = read(written), np.array([np.nan, 1.0, -1.0], dtype)
     y = f.value(a)
     np.testing.assert_array_equal(np.isnan(y), [True, False, False])
@@ -111,7 +111,7 @@ def test_extremes_give_the_limits_without_overflow(name, dtype):  # a warning is
         np.testing.assert_allclose(f.slope(huge, y), slopes, rtol=1e-7, atol=1e-30)
 
 
-def test_small_and_far_values_keep_their_digits():
+def test_small_and_large_values_are_accurate():
     a = np.array([-80.0, -1e-12, 1e-12])
     np.testing.assert_allclose(read("softplus").value(a)[0], np.exp(-80.0), rtol=1e-15)
     np.testing.assert_allclose(read("elu").value(a)[1:], [-1e-12, 1e-12], rtol=1e-11)
@@ -155,7 +155,7 @@ def test_parse_reads_names_and_tuples(written, expected):
     assert type(got.alpha) is type(got.beta) is float
 
 
-def test_parse_of_a_name_makes_nothing_new():
+def test_parse_of_a_name_returns_the_same_object():
     assert read("softsign") is read("softsign")
 
 
@@ -187,6 +187,6 @@ NAMES = "tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu, lea
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_parse_says_what_is_wrong(error, written, message):
+def test_parse_refuses_invalid_activations(error, written, message):
     with pytest.raises(error, match=re.escape(f"lstm: recurrent_activation {message}") + "$"):
         parse("lstm", "recurrent_activation", written)

@@ -1,4 +1,4 @@
-"""Which arrays are read in place, which are copied and to what, and which may be written to."""
+"""Tests of array arguments: which are read in place, which are copied, and which may be written to."""
 
 import ml_dtypes
 import numpy as np
@@ -11,7 +11,7 @@ AXES = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
 
 def unaligned(array):
-    """The same values, one byte beside where they should lie."""
+    """Return the same values at an address that is not aligned."""
     raw = np.zeros(array.nbytes + 1, np.uint8)
     shifted = raw[1:].view(array.dtype).reshape(array.shape)
     shifted[...] = array
@@ -79,14 +79,14 @@ def test_half_bool_and_integers_count_as_float32(dtype):
 
 
 @pytest.mark.parametrize("where", range(4))
-def test_the_widest_type_is_computed_in(where):
+def test_widest_returns_the_widest_dtype(where):
     values = [np.ones(2, np.float16), np.ones(2, np.float32), np.ones(2, np.int64), np.ones(2, bool)]
     values[where] = np.ones(2)
     read = _arrays.widest("f", ("x", "W", "U"), values[:3], values[3])
     assert [array.dtype for array in read] == [FLOAT64] * 4
 
 
-def test_no_bias_stays_none_and_says_nothing_about_the_type():
+def test_widest_ignores_a_bias_of_none():
     assert _arrays.widest("f", ("x",), (AXES,), None)[1] is None
     read = _arrays.widest("f", ("x",), ([[1]],), None)
     assert (read[0].dtype, read[1]) == (FLOAT32, None)
@@ -95,7 +95,7 @@ def test_no_bias_stays_none_and_says_nothing_about_the_type():
 @pytest.mark.parametrize(
     "dtype", [complex, np.complex64, np.longdouble, object, "U3", "S3", "M8[s]", "m8[s]", "i4,f4"], ids=str
 )
-def test_other_kinds_are_refused(dtype):
+def test_unsupported_dtypes_are_refused(dtype):
     with pytest.raises(TypeError, match=r"^f: x must be float64, float32, half, integers or bool; got "):
         _arrays.numbers("f", "x", np.zeros(2, dtype), FLOAT32)
 
@@ -106,7 +106,7 @@ def test_other_types_of_ml_dtypes_are_refused(dtype):
         _arrays.numbers("f", "x", np.zeros(2, dtype), FLOAT32)
 
 
-def test_what_numpy_refuses_is_named():
+def test_errors_of_numpy_name_the_argument():
     class Refuses:
         def __array__(self, *args, **kwargs):
             raise RuntimeError("on another device")

@@ -1,7 +1,8 @@
-r"""The article's formulas, one by one, as printed, each held against the kernels in float64.
+r"""Compare every formula of the article with the kernels in float64.
 
-Where the print is not what is meant, the docstring says so behind it. `x_t W_i` stands for the article's `W_i x_t`:
-rows are samples here. A formula is applied to what the kernel itself had before the step, so that each stands alone.
+Each docstring quotes a formula as it is printed, and adds the intended one if they differ. The article's `W_i x_t` is
+`x_t W_i` here, because rows are samples. A formula is applied to the kernel's own values before the step, so that each
+test depends on one formula only.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from seqfuse import functional as F
 
 T, B, I, H = 7, 3, 4, 5
 
-# Both sides round every term of a sum of 12 at most, which stays below 4 here, and once or twice more in tanh.
+# Both sides round every term of sums of at most 12 terms, which are below 4, and once or twice in tanh.
 ROUNDING = 4 * (12 + 2) * np.finfo(np.float64).eps
 
 rng = np.random.default_rng(1997)
@@ -35,12 +36,12 @@ def softmax(a):
 
 
 def columns(weights, gates):
-    """The columns of each gate, by its letter, as they lie beside each other."""
+    """Return the columns of each gate by its letter."""
     return dict(zip(gates, np.split(weights, len(gates), axis=-1), strict=True))
 
 
 def before(first, states):
-    """What a state was before each step."""
+    """Return a state before each step."""
     return np.concatenate([first[None], states[:-1]])
 
 
@@ -62,7 +63,7 @@ def test_rnn_state_is_the_printed_formula(f):
 def test_readout_is_the_printed_formula(g):
     r"""$$ y_t = g(Wh_t + Vx_t + c) $$
 
-    This W is not that of the state, whose letter the print uses again: it has the shape (H, outputs).
+    This W has the shape (H, outputs). The article uses the same letter for the input weights.
     """
     h, x, W, V, c = drawn(T, B, H), drawn(T, B, I), drawn(H, 2), drawn(I, 2), drawn(2)
     assert_equal_but_for_rounding(F.readout(h, x, W, V, c, g), ACTIVATIONS[g](h @ W + x @ V + c))
@@ -73,7 +74,7 @@ def test_readout_is_the_printed_formula(g):
 
 @pytest.fixture(scope="module")
 def lstm():
-    """x W + h_{t-1} U + b of every gate, its columns alone; what the kernel made of them; and C_{t-1}."""
+    """Return x W + h_{t-1} U + b by gate, the gates of the kernel, its states, and C_{t-1}."""
     x, W, U, b = drawn(T, B, I), drawn(I, 4 * H), drawn(H, 4 * H), drawn(4 * H)
     h0, c0 = drawn(B, H), drawn(B, H)
     out, tape = F.lstm_forward(x, W, U, b, h0, c0)
@@ -88,7 +89,7 @@ def lstm():
 def test_lstm_input_gate_is_the_printed_formula(lstm):
     r"""$$ i_t = \sigma(W_xi_t + U_hi_{t-1} + b_i) $$
 
-    Meant: i_t = \sigma(x_t W_i + h_{t-1} U_i + b_i).
+    Intended: i_t = \sigma(x_t W_i + h_{t-1} U_i + b_i).
     """
     sums, gates, _, _ = lstm
     assert_equal_but_for_rounding(gates["i"], sigmoid(sums["i"]))
@@ -97,7 +98,7 @@ def test_lstm_input_gate_is_the_printed_formula(lstm):
 def test_lstm_forget_gate_is_the_printed_formula(lstm):
     r"""$$ f_t = \sigma(W_xf_t + U_hf_{t-1} + b_f) $$
 
-    Meant: f_t = \sigma(x_t W_f + h_{t-1} U_f + b_f).
+    Intended: f_t = \sigma(x_t W_f + h_{t-1} U_f + b_f).
     """
     sums, gates, _, _ = lstm
     assert_equal_but_for_rounding(gates["f"], sigmoid(sums["f"]))
@@ -106,7 +107,7 @@ def test_lstm_forget_gate_is_the_printed_formula(lstm):
 def test_lstm_output_gate_is_the_printed_formula(lstm):
     r"""$$ o_t = \sigma(W_xi_t + U_ho_{t-1} + b_o) $$
 
-    Meant: o_t = \sigma(x_t W_o + h_{t-1} U_o + b_o); the print has i_t for o_t.
+    Intended: o_t = \sigma(x_t W_o + h_{t-1} U_o + b_o); printed with i_t instead of o_t.
     """
     sums, gates, _, _ = lstm
     assert_equal_but_for_rounding(gates["o"], sigmoid(sums["o"]))
@@ -115,7 +116,7 @@ def test_lstm_output_gate_is_the_printed_formula(lstm):
 def test_lstm_candidate_is_the_printed_formula(lstm):
     r"""$$ g_t = \tanh(W_xg_t + U_hg_{t-1} + b_g) $$
 
-    Meant: g_t = \tanh(x_t W_g + h_{t-1} U_g + b_g).
+    Intended: g_t = \tanh(x_t W_g + h_{t-1} U_g + b_g).
     """
     sums, gates, _, _ = lstm
     assert_equal_but_for_rounding(gates["g"], np.tanh(sums["g"]))
@@ -138,7 +139,7 @@ def test_lstm_hidden_state_is_the_printed_formula(lstm):
 
 @pytest.fixture(scope="module")
 def gru():
-    """x W + b and U of every gate, its columns alone; h_{t-1}; what the kernel made of them."""
+    """Return x W + b and U by gate, h_{t-1}, and the gates and outputs of the kernel."""
     x, W, U, b, h0 = drawn(T, B, I), drawn(I, 3 * H), drawn(H, 3 * H), drawn(3 * H), drawn(B, H)
     out, tape = F.gru_forward(x, W, U, b, h0, reset_after=False, update_gate="candidate")
     W, U, b = (columns(weights, "zrn") for weights in (W, U, b))
@@ -149,7 +150,7 @@ def gru():
 def test_gru_update_gate_is_the_printed_formula(gru):
     r"""$$ z_t = \sigma(W_xz_t + U_hz_{t-1} + b_z) $$
 
-    Meant: z_t = \sigma(x_t W_z + h_{t-1} U_z + b_z).
+    Intended: z_t = \sigma(x_t W_z + h_{t-1} U_z + b_z).
     """
     x_products, U, h_before, gates, _ = gru
     assert_equal_but_for_rounding(gates["z"], sigmoid(x_products["z"] + h_before @ U["z"]))
@@ -158,7 +159,7 @@ def test_gru_update_gate_is_the_printed_formula(gru):
 def test_gru_reset_gate_is_the_printed_formula(gru):
     r"""$$ r_t = \sigma(W_xr_t + U_hr_{t-1} + b_r) $$
 
-    Meant: r_t = \sigma(x_t W_r + h_{t-1} U_r + b_r).
+    Intended: r_t = \sigma(x_t W_r + h_{t-1} U_r + b_r).
     """
     x_products, U, h_before, gates, _ = gru
     assert_equal_but_for_rounding(gates["r"], sigmoid(x_products["r"] + h_before @ U["r"]))
@@ -167,7 +168,7 @@ def test_gru_reset_gate_is_the_printed_formula(gru):
 def test_gru_candidate_is_the_printed_formula(gru):
     r"""$$ \tilde{h_t} = \tanh(W_x\tilde{h_t} + U_hr_{t-1} + b_{\tilde{h}}) $$
 
-    Meant: \tilde h_t = \tanh(x_t W_h + (r_t \odot h_{t-1}) U_h + b_h): the reset gate acts before the product,
+    Intended: \tilde h_t = \tanh(x_t W_h + (r_t \odot h_{t-1}) U_h + b_h): the reset gate acts before the product,
     `reset_after=False`.
     """
     x_products, U, h_before, gates, _ = gru

@@ -1,4 +1,4 @@
-"""Which kernel module is picked, what SEQFUSE_ISA does to that, and what importing leaves alone."""
+"""Tests of the choice of a kernel library, of SEQFUSE_ISA, and of side effects of the import."""
 
 import os
 import re
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.serial
 
 
 def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """A fresh Python, with SEQFUSE_ISA unset unless it is given."""
+    """Run code in a new interpreter. SEQFUSE_ISA is unset unless it is given."""
     inherited = {key: value for key, value in os.environ.items() if key != "SEQFUSE_ISA"}
     return subprocess.run(
         [sys.executable, "-c", code], env={**inherited, **environment}, capture_output=True, text=True, timeout=120
@@ -40,7 +40,7 @@ def test_available_is_supported_and_installed():
     assert set(_backend.available()) <= set(_backend.supported())
 
 
-def test_backend_takes_the_best_when_nothing_is_said():
+def test_backend_chooses_the_best_library_by_default():
     process = run("from seqfuse import _backend as b; print(b.isa, b.kernels.instruction_set)", SEQFUSE_ISA="")
     best = _backend.available()[-1]
     assert process.stdout.split() == [best, best], process.stderr
@@ -52,7 +52,7 @@ def test_seqfuse_isa_overrides(isa):
     assert process.stdout.split() == [isa, isa], process.stderr
 
 
-def test_seqfuse_isa_names_what_there_is_when_it_cannot_be_had():
+def test_seqfuse_isa_error_lists_the_available_libraries():
     process = run("import seqfuse", SEQFUSE_ISA="mmx")
     assert process.returncode != 0
     last = process.stderr.strip().splitlines()[-1]
@@ -60,18 +60,18 @@ def test_seqfuse_isa_names_what_there_is_when_it_cannot_be_had():
     assert last.endswith(f"available: {', '.join(_backend.available())}")
 
 
-def test_load_refuses_what_there_is_not():
+def test_load_refuses_unknown_instruction_sets():
     with pytest.raises(ImportError, match=re.escape(f"available: {', '.join(_backend.available())}")):
         _backend.load("mmx")
 
 
-def test_load_says_that_the_cpu_is_the_reason(monkeypatch):
+def test_load_error_names_the_cpu_as_the_reason(monkeypatch):
     monkeypatch.setattr(_backend, "supported", list)
     with pytest.raises(ImportError, match="CPU or operating system cannot run it; available: none"):
         _backend.load(_backend.isa)
 
 
-def test_backend_says_so_when_nothing_runs(monkeypatch):
+def test_import_error_explains_that_no_library_runs(monkeypatch):
     monkeypatch.setattr(_backend, "supported", list)
     monkeypatch.delenv("SEQFUSE_ISA", raising=False)
     with pytest.raises(ImportError, match=r"do not run on this CPU, which supports: none\. .*SEQFUSE_ISAS=all pip"):
@@ -99,7 +99,7 @@ def test_a_library_exports_one_function():
     assert [line.split()[-1] for line in exported.splitlines()] == ["seqfuse_kernel_table"]
 
 
-def test_import_leaves_denormals_alone():
+def test_import_does_not_change_denormal_handling():
     code = """
 from seqfuse import _backend
 for isa in _backend.available(): _backend.load(isa)
@@ -109,7 +109,7 @@ print(float.fromhex("0x1p-1040") * 1.0 != 0)
     assert process.stdout == "True\n", process.stderr
 
 
-def test_import_is_light():
+def test_import_loads_few_modules():
     code = """
 import sys, numpy
 before = set(sys.modules)
@@ -125,7 +125,7 @@ print(*sorted({name for name in set(sys.modules) - before}))
     assert [name for name in loaded if name in {"argparse", "asyncio", "importlib.metadata", "unittest"}] == []
 
 
-def test_reference_is_imported_when_asked_for():
+def test_reference_is_imported_on_first_access():
     process = run("import sys, seqfuse as s; print('seqfuse.reference' in sys.modules, s.reference.__name__)")
     assert process.stdout.split() == ["False", "seqfuse.reference"], process.stderr
     assert "reference" in dir(seqfuse)

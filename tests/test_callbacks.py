@@ -1,4 +1,4 @@
-"""The events of Callback, the calls of CallbackList, and the records of History."""
+"""Tests of callbacks: the events of Callback, the calls of CallbackList, and the records of History."""
 
 import pytest
 

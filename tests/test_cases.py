@@ -1,4 +1,4 @@
-"""The judges of the other tests: that they tell right from wrong."""
+"""Tests of the assertions in tests/support: they accept correct results and refuse wrong ones."""
 
 from itertools import count
 
@@ -61,7 +61,7 @@ def test_float32_case_has_the_values_of_its_float64_twin(cell, options, call):
 
 
 class WrongInOneEntry:
-    """The reference, but for one entry of dU."""
+    """The reference with one wrong entry of dU."""
 
     rnn_forward = staticmethod(reference.rnn_forward)
 

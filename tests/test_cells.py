@@ -1,4 +1,4 @@
-"""One step of every cell: its equations and its table of constants."""
+"""Tests of one step of every cell: its equations and its constants."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ EACH_CELL = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 
 
 def draw_step(cell, options, dtype=np.float64, rows=B, features=I, peephole=False):
-    """x, states, weights, gradients of the states after the step, and the step's options."""
+    """Sample x, states, weights, gradients of the new states, and options of a step."""
     rng = np.random.default_rng(0)
     G = len(cell.gates)
     shapes = [(features, G * H), cell.shape_of_U(H), (G * H,), (G * H,), (3, H) if peephole else None]
@@ -35,7 +35,7 @@ def draw_step(cell, options, dtype=np.float64, rows=B, features=I, peephole=Fals
 
 
 def step_options(settings):
-    """The settings that a step knows of."""
+    """Return the settings that affect a single step."""
     driver = ("checkpoint", "lengths", "mask", "reverse", "batch_first", "peephole")
     return {setting.option: setting.value for setting in settings if setting.option not in driver}
 
@@ -83,7 +83,7 @@ def test_cell_takes_no_rows_and_no_inputs(cell, settings):
 
 
 @pytest.mark.parametrize(("cell", "settings"), OPTIONS)
-def test_cell_saves_its_gates_and_what_they_were_activated_from_first(cell, settings):
+def test_cell_saves_its_gates_first_and_then_their_pre_activations(cell, settings):
     x, states, weights, _, act = draw_step(cell, step_options(settings))
     _, saved = cell.forward(x, states, weights, act)
     G = len(cell.gates)
@@ -117,7 +117,7 @@ def test_variants_cover_every_option_of_every_cell():
 
 
 @EACH_CELL
-def test_foreign_orders_are_permutations_of_the_gates(cell):
+def test_gate_orders_of_other_libraries_are_permutations(cell):
     assert set(cell.peer_gates) == (set() if cell.name in ("indrnn", "mingru") else {"pytorch", "onnx"})
     for peer, order in cell.peer_gates.items():
         assert sorted(order) == sorted(cell.gates)

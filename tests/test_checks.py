@@ -1,4 +1,4 @@
-"""The checks that no single argument of the table in functional/test_errors.py reaches."""
+"""Tests of checks that the table of single arguments in functional/test_errors.py does not cover."""
 
 import re
 
@@ -28,7 +28,7 @@ def refused(error, message):
     ],
     ids=str,
 )  # fmt: skip
-def test_of_two_wrong_weights_the_one_is_named_that_the_caller_must_change(W, U, message):
+def test_error_names_the_weight_to_change_when_two_shapes_differ(W, U, message):
     with refused(ValueError, message):
         F.lstm(np.zeros((5, 2, 16)), np.zeros(W), np.zeros(U))
 
@@ -39,7 +39,7 @@ def test_lengths_of_any_integer_type(dtype):
     assert real.astype(int).tolist() == [[1, 0, 1], [1, 0, 1], [0, 0, 1]]
 
 
-def test_lengths_and_mask_are_real_where_both_say_so():
+def test_steps_are_valid_where_lengths_and_mask_both_are():
     mask = np.array([[1, 1], [0, 1], [1, 1]], bool)
     real = _checks.valid_steps("f", [3, 1], mask, 3, 2, False)
     assert real.astype(int).tolist() == [[1, 1], [0, 0], [1, 0]]
@@ -47,13 +47,13 @@ def test_lengths_and_mask_are_real_where_both_say_so():
     np.testing.assert_array_equal(_checks.valid_steps("f", [3, 1], mask.T, 3, 2, True), real)
 
 
-def test_valid_steps_are_our_own():
+def test_valid_steps_do_not_share_memory_with_the_mask():
     mask = np.array([[True], [False]])
     assert not np.shares_memory(_checks.valid_steps("f", None, mask, 2, 1, False), mask)
     assert not np.shares_memory(_checks.valid_steps("f", None, mask, 1, 2, True), mask)
 
 
-def test_nothing_is_marked_where_all_steps_are_real():
+def test_valid_steps_is_none_when_all_steps_are_valid():
     assert _checks.valid_steps("f", [3, 3], np.ones((3, 2), bool), 3, 2, False) is None
     assert _checks.valid_steps("f", [], None, 3, 0, False) is None
     assert _checks.valid_steps("f", [0, 0], None, 0, 2, False) is None
@@ -82,7 +82,7 @@ def test_dy_with_batch_first_exchanges_the_axes():
     assert F.rnn_backward(tape, np.zeros(out.y.shape)).dx.shape == (2, 5, 3)
 
 
-def test_dy_is_refused_where_there_was_no_y():
+def test_dy_is_refused_when_y_was_not_returned():
     out, tape = F.rnn_forward(np.zeros((5, 2, 3)), np.zeros((3, 4)), np.zeros((4, 4)), return_sequences=False)
     assert out.y is None
     with refused(ValueError, "rnn_backward: dy must be None after return_sequences=False; got ndarray. Pass dh"):
@@ -98,7 +98,7 @@ def test_into_has_none_for_db_where_b_was_none():
     assert (grads.dW is dW, grads.dU is dU, grads.db) == (True, True, None)
 
 
-def test_a_tape_cannot_be_made_by_hand():
+def test_tapes_cannot_be_created_directly():
     with pytest.raises(TypeError):
         F.LSTMTape()
     _, tape = F.rnn_forward(np.zeros((5, 2, 3)), np.zeros((3, 4)), np.zeros((4, 4)))
@@ -113,13 +113,13 @@ def test_into_has_none_for_each_weight_that_was_none():
 
 
 @pytest.mark.parametrize("limit", [2, 0.5, np.float16(0.5), np.array(2), float("inf")], ids=repr)
-def test_a_limit_of_any_type_is_one(limit):
+def test_clip_accepts_any_real_type(limit):
     assert _checks.clip("f", limit) == limit
     assert _checks.clip("f", 10**400) == float("inf")
 
 
 @pytest.mark.parametrize("layout", [np.asfortranarray, lambda p: p.astype(np.float16), np.ndarray.tolist])
-def test_a_peephole_comes_in_c_order(layout):
+def test_peephole_is_returned_in_c_order(layout):
     peephole = _checks.peephole("f", layout(np.ones((3, 4))), 4, np.dtype(np.float32))
     assert peephole.dtype == np.float32
     assert peephole.flags.c_contiguous
@@ -137,7 +137,7 @@ def test_sizes_beyond_the_address_space_are_refused_before_anything_is_allocated
         F.pack_rnn(W, np.zeros((2, 2), np.float32))(x)
 
 
-def test_what_the_allocator_refuses_is_a_memory_error_overflow():
+def test_failed_allocation_is_a_memory_error_overflow():
     x = np.broadcast_to(np.float32(0), (2**50, 1, 1))
     with pytest.raises(MemoryError):
         F.rnn(x, np.zeros((1, 2), np.float32), np.zeros((2, 2), np.float32))
@@ -148,16 +148,16 @@ def test_flags_may_be_numpy_bools():
 
 
 @pytest.mark.parametrize("number", [3, np.int8(3), np.uint64(3)], ids=repr)
-def test_an_integer_of_any_type_is_one(number):
+def test_integer_accepts_any_integer_type(number):
     assert _checks.integer("f", "n", number, 0) == 3
 
 
 @pytest.mark.parametrize("number", [0.5, np.float32(0.5), np.array(0.5), np.float16(0.5)], ids=repr)
-def test_a_real_number_of_any_type_is_one(number):
+def test_real_accepts_any_real_type(number):
     assert _checks.real("f", "n", number) == 0.5
 
 
-def test_an_empty_list_is_a_list_of_no_integers():
+def test_integers_accepts_an_empty_list():
     assert _checks.indices("f", "ids", [], "0..V-1", 3, copy=False)[0].dtype == np.int64
     with refused(TypeError, "f: ids must be integers; got float64"):
         _checks.integers("f", "ids", np.zeros(0))

@@ -1,4 +1,4 @@
-"""Objects that say how they were made, and are made again from that or from a name."""
+"""Tests of configurations: get_config, from_config, repr, and lookup by name, class or configuration."""
 
 import json
 
@@ -41,19 +41,19 @@ class Inherited(Triple):
     ],
     ids=lambda one: type(one).__name__,
 )
-def test_config_holds_the_arguments_also_those_of_the_class_above(one, config):
+def test_config_includes_the_arguments_of_the_base_class(one, config):
     assert one.get_config() == config
     again = type(one).from_config(json.loads(json.dumps(config)))
     assert type(again) is type(one)
     assert again.get_config() == config
 
 
-def test_repr_leaves_out_what_is_none():
+def test_repr_omits_arguments_that_are_none():
     assert repr(Pair("a")) == "Pair(first='a', second=2)"
     assert repr(Alone()) == "Alone()"
 
 
-def test_from_config_refuses_what_is_no_argument():
+def test_from_config_refuses_unknown_arguments():
     with pytest.raises(TypeError, match="fourth"):
         Pair.from_config({"first": 1, "fourth": 4})
 
@@ -62,11 +62,11 @@ TABLE = {"alone": Alone, "triple": Triple}
 
 
 @pytest.mark.parametrize("identifier", ["alone", "Alone", Alone, {"class_name": "Alone"}, {"class_name": "alone"}])
-def test_made_makes_what_a_name_a_class_or_a_config_stands_for(identifier):
+def test_get_instance_accepts_a_name_a_class_or_a_config(identifier):
     assert type(get_instance("f", identifier, TABLE)) is Alone
 
 
-def test_made_hands_the_config_on_and_anything_else_through():
+def test_get_instance_passes_the_config_on_and_returns_other_values_unchanged():
     assert get_instance("f", {"class_name": "Triple", "config": {"first": 1, "fourth": 9}}, TABLE).fourth == 9
     for given in (None, 3, Pair(1), np.sum):
         assert get_instance("f", given, TABLE) is given
@@ -81,6 +81,6 @@ def test_made_hands_the_config_on_and_anything_else_through():
         ({"class_name": "Alone", "config": [1]}, "f: identifier must be {"),
     ],
 )
-def test_made_refuses_what_there_is_not(identifier, message):
+def test_get_instance_refuses_unknown_names(identifier, message):
     with pytest.raises(ValueError, match=message):
         get_instance("f", identifier, TABLE)

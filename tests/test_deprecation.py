@@ -1,4 +1,4 @@
-"""Old names work, warn with the new name, and point at the caller."""
+"""Tests of deprecated names: they work, and warn with the new name at the line of the caller."""
 
 import numpy as np
 import pytest

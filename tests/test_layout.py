@@ -1,4 +1,4 @@
-"""Holds the rules of the layout: lengths of files, who imports whom, what one file alone may name, versions, README."""
+"""Tests of the structure of the code: lengths of files, imports between layers, names, versions, README."""
 
 import ast
 import importlib
@@ -22,7 +22,7 @@ CODE = sorted(
 CPP = [path for path in CODE if path.suffix in {".hpp", ".cpp"}]
 PYTHON = [path for path in CODE if path.suffix in {".py", ".pyi"}]
 
-# From the bottom up: what a module of seqfuse may import stands in its own line or above it.
+# From the lowest layer up. A module may import modules of its own line and of the lines before it.
 LEVELS = [
     {"_version", "_names", "_activations", "_cells"},
     {
@@ -66,12 +66,12 @@ def relative(path: Path) -> str:
 
 
 def module_of(path: Path) -> str:
-    """The module or package right below seqfuse that a source file belongs to."""
+    """Return the module or package of seqfuse that a source file belongs to."""
     return path.relative_to(SOURCE).parts[0].split(".")[0]
 
 
 def imports(path: Path) -> set[str]:
-    """Full names of all modules that a file imports, anywhere in it; `from seqfuse import x` counts as seqfuse.x."""
+    """Return full names of all modules that a file imports. `from seqfuse import x` counts as seqfuse.x."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -85,8 +85,8 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def ours(path: Path) -> set[str]:
-    """The modules right below seqfuse that a file imports; names that seqfuse itself defines lead to its __init__."""
+def seqfuse_imports(path: Path) -> set[str]:
+    """Return the modules of seqfuse that a file imports. Names defined in seqfuse itself count as `__init__`."""
     names = {name.split(".")[1] for name in imports(path) if name.startswith("seqfuse.")}
     return {name if name in LEVEL else "__init__" for name in names} | (
         {"__init__"} if "seqfuse" in imports(path) else set()
@@ -107,15 +107,15 @@ def test_every_module_has_its_level():
     assert sorted({module_of(path) for path in SOURCES} - set(LEVEL)) == []
 
 
-def looking_up(path: Path) -> set[str]:
-    """What a file imports from a level above its own."""
+def imports_from_above(path: Path) -> set[str]:
+    """Return the imports of a file from layers above its own."""
     own = module_of(path)
-    names = {name for name in ours(path) - {own} if LEVEL[name] > LEVEL[own]}
-    return names - {"__init__"} if own in THIRD_PARTY_ALLOWED else names  # those use seqfuse as its users do
+    names = {name for name in seqfuse_imports(path) - {own} if LEVEL[name] > LEVEL[own]}
+    return names - {"__init__"} if own in THIRD_PARTY_ALLOWED else names  # those use the public interface
 
 
-def test_nothing_looks_up():
-    assert {relative(path): names for path in SOURCES if (names := looking_up(path))} == {}
+def test_no_module_imports_from_a_layer_above():
+    assert {relative(path): names for path in SOURCES if (names := imports_from_above(path))} == {}
 
 
 # ---- cycles --------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ MODULES = {
 
 
 def imported_at_run_time(node: ast.AST) -> set[str]:
-    """Modules of seqfuse that code imports, also inside functions, but not for the type checker alone."""
+    """Return the modules of seqfuse that code imports, including in functions, without imports for type checking."""
     if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
         return set().union(*map(imported_at_run_time, node.orelse))
     if isinstance(node, ast.Import):
@@ -140,13 +140,13 @@ def imported_at_run_time(node: ast.AST) -> set[str]:
 
 
 def packages_above(module: str) -> set[str]:
-    """The packages that a module is in, seqfuse left out: its `__init__` runs before everything."""
+    """Return the packages that contain a module, without seqfuse, whose `__init__` always runs first."""
     parts = module.split(".")
     return {".".join(parts[:n]) for n in range(2, len(parts))} & set(MODULES)
 
 
 def import_graph(trees: dict[str, ast.AST]) -> dict[str, set[str]]:
-    """Of each module those that it imports; who enters a package from outside runs its `__init__` too."""
+    """Return the imports of each module. An import from outside a package includes its `__init__`."""
     graph = {}
     for module, tree in trees.items():
         named = imported_at_run_time(tree) - {module}
@@ -156,7 +156,7 @@ def import_graph(trees: dict[str, ast.AST]) -> dict[str, set[str]]:
 
 
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """The strongly connected components of more than one module, after Tarjan."""
+    """Return the strongly connected components of more than one module, with Tarjan's algorithm."""
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
     stack: list[str] = []
@@ -219,7 +219,7 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_dir_says_what_is_public(name):
+def test_dir_lists_the_public_names(name):
     module = importlib.import_module(name)
     assert dir(module) == sorted(module.__all__)
     assert [each for each in module.__all__ if not hasattr(module, each)] == []
@@ -234,20 +234,21 @@ def test_modules_of_a_package_are_private_but_those_that_are_public(package):
 # ---- who imports what ----------------------------------------------------------------------------------------------
 
 
-def test_nobody_but_tests_and_bench_imports_the_reference():
+def test_only_tests_and_bench_import_the_reference():
     others = [path for path in SOURCES if module_of(path) not in {"bench", "reference"}]
-    assert [relative(path) for path in others if "reference" in ours(path)] == []
+    assert [relative(path) for path in others if "reference" in seqfuse_imports(path)] == []
 
 
 def third_parties(path: Path) -> set[str]:
-    """What a file imports besides seqfuse, NumPy and the standard library."""
+    """Return the imports of a file other than seqfuse, NumPy and the standard library."""
     return {name.split(".")[0] for name in imports(path)} - {"seqfuse", "numpy", *sys.stdlib_module_names}
 
 
 def test_reference_imports_numpy_cells_activations_and_results_alone():
     allowed = {"reference", "_activations", "_cells", "_results"}
     files = sorted((SOURCE / "reference").rglob("*.py"))
-    assert {relative(path): more for path in files if (more := ours(path) - allowed | third_parties(path))} == {}
+    more = {relative(path): seqfuse_imports(path) - allowed | third_parties(path) for path in files}
+    assert {path: names for path, names in more.items() if names} == {}
 
 
 def test_numpy_is_the_only_requirement():
@@ -291,16 +292,16 @@ EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"
 
 
 def words(name: str) -> set[str]:
-    """The words of a snake_case or CamelCase name."""
+    """Return the words of a snake_case or CamelCase name."""
     return set(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_"))
 
 
-def test_no_file_has_a_name_that_says_nothing():
+def test_no_file_has_an_empty_name():
     keras_names = {SOURCE / "utils.py", ROOT / "tests" / "test_utils.py"}
     assert [relative(path) for path in CODE if words(path.stem) & EMPTY_NAMES and path not in keras_names] == []
 
 
-def test_no_class_or_function_has_a_name_that_says_nothing():
+def test_no_class_or_function_has_an_empty_name():
     bad = set()
     for path in PYTHON:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -315,7 +316,7 @@ def test_no_class_or_function_has_a_name_that_says_nothing():
     assert bad == set()
 
 
-def test_every_module_says_why_it_exists():
+def test_every_module_has_a_docstring():
     assert [relative(path) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text()))] == []
 
 

@@ -1,4 +1,4 @@
-"""Names: how Keras writes a class in lower case, what is looked up, and which near name is suggested."""
+"""Tests of names: conversion to snake case, lookup, and suggestions."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_look_up_finds_upper_and_lower_case(name, entry):
     assert _names.look_up("compile", "optimizer", name, TABLE) == entry
 
 
-def test_look_up_suggests_the_near_name():
+def test_look_up_suggests_the_most_similar_name():
     with pytest.raises(ValueError, match="adm") as raised:
         _names.look_up("compile", "optimizer", "adm", TABLE)
     assert str(raised.value) == (
@@ -44,7 +44,7 @@ def test_suggestion_is_the_nearest(name, near):
     assert _names.suggestion(name, TABLE) == f'. Did you mean "{near}"?'
 
 
-def test_nothing_is_suggested_where_nothing_is_near():
+def test_suggestion_is_empty_when_no_name_is_similar():
     assert _names.suggestion("lion", TABLE) == ""
     with pytest.raises(ValueError, match=r"got 'lion'$"):
         _names.look_up("compile", "optimizer", "lion", TABLE)

@@ -1,4 +1,4 @@
-"""Seeds: splitmix64 as published, spread over all bits, started again by one number, never given twice."""
+"""Tests of seeds: published values of splitmix64, distribution of bits, reproducibility, and threads."""
 
 import itertools
 import subprocess
@@ -23,7 +23,7 @@ def test_sequence_is_splitmix64():
 
 
 def test_seeds_are_spread_over_every_bit():
-    # From neighbouring seeds, the worst case; 5 standard deviations of a fair coin's count.
+    # Consecutive seeds are the worst case. The bound is 5 standard deviations of the count of a fair coin.
     drawn = [_seeds.SeedGenerator(n).next() for n in range(10_000)]
     counts = [sum(seed >> bit & 1 for seed in drawn) for bit in range(64)]
     assert all(abs(count - 5_000) < 5 * 50 for count in counts)
@@ -31,13 +31,13 @@ def test_seeds_are_spread_over_every_bit():
     assert abs(sum(flipped) / len(flipped) - 32) < 5 * 4 / 100
 
 
-def test_sequences_of_neighbouring_seeds_do_not_meet():
+def test_sequences_of_consecutive_seeds_are_disjoint():
     generators = [_seeds.SeedGenerator(seed) for seed in [*range(100), 2**64 - 1]]
     drawn = [generator.next() for generator in generators for _ in range(500)]
     assert len(set(drawn)) == len(drawn)
 
 
-def test_a_seed_decides_the_sequence():
+def test_sequence_depends_only_on_the_seed():
     first, second = _seeds.SeedGenerator(7), _seeds.SeedGenerator(7)
     assert [first.next() for _ in range(3)] == [second.next() for _ in range(3)]
     assert _seeds.SeedGenerator(8).next() != _seeds.SeedGenerator(7).next()
@@ -56,7 +56,7 @@ def test_set_seed_decides_fresh_seeds_and_generators_without_one():
     assert not set(drawn()) & set(first)
 
 
-def test_a_seeded_generator_leaves_the_seeds_of_the_process_alone():
+def test_a_seeded_generator_does_not_use_the_seeds_of_the_process():
     _seeds.set_seed(5)
     wanted = [_seeds.next_seed(), _seeds.next_seed()]
     _seeds.set_seed(5)
@@ -71,7 +71,7 @@ def test_two_processes_start_at_different_seeds():
     assert run[0].stdout != run[1].stdout
 
 
-def test_threads_share_out_one_sequence_race():
+def test_threads_never_get_the_same_seed_race():
     generator, alone, drawn = _seeds.SeedGenerator(1), _seeds.SeedGenerator(1), []
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -98,6 +98,6 @@ def test_threads_share_out_one_sequence_race():
         (lambda: _seeds.set_seed(None), TypeError, "set_random_seed: seed must be an integer; got None"),
     ],
 )
-def test_what_is_no_seed_is_refused(wrong, error, message):
+def test_invalid_seeds_are_refused(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong()

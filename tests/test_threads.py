@@ -1,4 +1,4 @@
-"""The thread count: what it starts from, who sees which change, and wrong values."""
+"""Tests of the number of threads: its default, the scope of changes, and invalid values."""
 
 import os
 import threading
@@ -57,7 +57,7 @@ def test_set_num_threads_is_seen_by_every_thread():
     assert _in_a_thread(sf.get_num_threads) == sf.get_num_threads() == 3
 
 
-def test_num_threads_is_seen_by_this_thread_alone():
+def test_num_threads_affects_only_this_thread():
     sf.set_num_threads(2)
     with sf.num_threads(5):
         assert sf.get_num_threads() == 5
@@ -65,7 +65,7 @@ def test_num_threads_is_seen_by_this_thread_alone():
     assert sf.get_num_threads() == 2
 
 
-def test_num_threads_nests_and_goes_before_set_num_threads():
+def test_num_threads_nests_and_takes_precedence_over_set_num_threads():
     with sf.num_threads(5):
         with sf.num_threads(7):
             sf.set_num_threads(3)
@@ -94,7 +94,7 @@ def test_num_threads_restores_when_the_block_raises():
         (True, TypeError, "n must be an integer; got True"),
     ],
 )
-def test_wrong_numbers_are_refused_at_the_call(function, n, error, message):
+def test_invalid_numbers_are_refused_at_the_call(function, n, error, message):
     before = sf.get_num_threads()
     with pytest.raises(error) as caught:
         function(n)

@@ -1,4 +1,4 @@
-"""What prepares data: classes, padding, windows, and the seed of everything."""
+"""Tests of utilities: one-hot classes, padding, windows, and the random seed."""
 
 import random
 
@@ -8,7 +8,7 @@ import pytest
 from seqfuse import _seeds, utils
 
 
-def test_set_random_seed_starts_all_three_again():
+def test_set_random_seed_seeds_python_numpy_and_seqfuse():
     def drawn():
         return random.random(), float(np.random.random()), _seeds.next_seed()  # noqa: NPY002 (what it seeds)
 
@@ -74,7 +74,7 @@ SERIES = np.arange(60.0).reshape(20, 3)
 @pytest.mark.parametrize(
     ("length", "stride", "rate", "horizon"), [(1, 1, 1, 1), (4, 3, 2, 0), (5, 1, 1, 2), (3, 7, 6, 7)]
 )
-def test_sequence_windows_are_the_steps_that_their_docstring_says(shape, length, stride, rate, horizon):
+def test_sequence_windows_have_the_steps_of_their_docstring(shape, length, stride, rate, horizon):
     data = np.arange(np.prod(shape)).reshape(shape)
     targets = np.arange(100, 120)
     windows, targets = utils.sequence_windows(
@@ -87,7 +87,7 @@ def test_sequence_windows_are_the_steps_that_their_docstring_says(shape, length,
         assert np.array_equal(window, data[[start + k * rate for k in range(length)]])
 
 
-def test_sequence_windows_forecast_data_itself_where_there_are_no_targets():
+def test_sequence_windows_return_later_values_of_the_series_without_targets():
     windows, targets = utils.sequence_windows(SERIES, 4, horizon=1)
     assert np.array_equal(targets, SERIES[4:])
     assert np.array_equal(windows[:, -1], SERIES[3:-1])
@@ -181,6 +181,6 @@ def test_timeseries_batches_are_shuffled_anew_in_every_pass_by_the_seed():
         ),
     ],
 )
-def test_what_is_wrong_is_refused_by_name(wrong, error, message):
+def test_errors_name_the_argument(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong()

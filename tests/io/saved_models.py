@@ -1,4 +1,4 @@
-"""Models of many kinds to be saved, by name: each is made anew at every call, with the seeds of the process."""
+"""Models of many kinds to save, by name. Every call creates a new model with the seeds of the process."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def started_by_the_first_array():
 
 
 def functional():
-    """Two inputs, two outputs, a layer that is called twice, a model inside that is called twice, states as outputs."""
+    """Return a model with two inputs and outputs, a layer and a model called twice, and states as outputs."""
     a, b = L.Input((6, 3), name="a"), L.Input((6, 3), name="b")
     inner_in = L.Input((6, 3))
     inner = Model(inner_in, L.Dense(4, "tanh")(L.LayerNormalization()(inner_in)), name="inner")
@@ -94,7 +94,7 @@ MODELS = {
 
 
 def inputs_and_targets(name):
-    """Twelve samples for a model."""
+    """Return twelve samples for a model."""
     rng = np.random.default_rng(5)
     x = rng.normal(size=(12, 6, 3)).astype(np.float32)
     y = rng.normal(size=(12, 2)).astype(np.float32)
@@ -106,12 +106,12 @@ def inputs_and_targets(name):
 
 
 def flat(value):
-    """Arrays in lists and dicts, in order."""
+    """Return the arrays in nested lists and dicts, in order."""
     if isinstance(value, dict):
         value = list(value.values())
     return [array for one in value for array in flat(one)] if isinstance(value, list) else [value]
 
 
 def same_bits(one, other):
-    """Whether arrays in lists have the same bytes."""
+    """Return whether the arrays in lists have the same bytes."""
     return [a.tobytes() for a in flat(one)] == [b.tobytes() for b in flat(other)]

@@ -1,4 +1,4 @@
-"""Files that are damaged, hostile or foreign are refused; a file is written whole or not at all."""
+"""Tests of files: damaged, malicious and foreign files are refused, and files are written completely or not at all."""
 
 import json
 import os
@@ -17,12 +17,12 @@ import seqfuse as sf
 from seqfuse._io import file
 from seqfuse.models import load_model
 
-MOST = 8 << 20  # bytes that may be allocated for a file of some kilobytes
+MOST = 8 << 20  # bytes that reading a file of some kilobytes may allocate
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A model, the file that it was saved to, and what is in it."""
+    """Return a model, its file, and the content of the file."""
     sf.utils.set_random_seed(2)
     model = MODELS["functional"]()
     model.fit(*inputs_and_targets("functional"), 6, verbose=0)
@@ -33,7 +33,7 @@ def saved(tmp_path_factory):
 
 
 def refused(path, load, reason=""):
-    """The error, which names the file, and comes before anything large is allocated."""
+    """Return the error of loading a file. It names the file and is raised before a large allocation."""
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=rf"^load_\w+: {path} must be a file saved by seqfuse; .+") as caught:
@@ -46,7 +46,7 @@ def refused(path, load, reason=""):
 
 
 def damaged(kind, raw, rng):
-    """The bytes of a file after something happened to them."""
+    """Return the bytes of a file with one kind of damage."""
     if kind == "truncated":
         return raw[: rng.integers(len(raw))]
     if kind == "flipped":
@@ -94,7 +94,7 @@ def test_damaged_files_are_refused(kind, saved, tmp_path):
 
 
 def changed(content, tensors, rng):
-    """One tensor of another shape, of another type, left out, or more; the checksum is right."""
+    """Return the content with one tensor changed in shape or dtype, removed or added, and a valid checksum."""
     tensors = dict(tensors)
     name = sorted(tensors)[int(rng.integers(len(tensors)))]
     way = int(rng.integers(5))
@@ -141,7 +141,7 @@ def chain(*layers):
 
 
 def twice(inside, levels):
-    """A model that calls a model twice, which calls one twice, and so on: as many calls as 2 to the levels."""
+    """Return a model that calls a model twice, which calls a model twice, and so on: 2**levels calls."""
     for _ in range(levels):
         parts = {"name": "m", "trainable": True, "inputs": [0], "outputs": [2], "input_names": None}
         parts |= {"output_names": None, "calls": [[1, {}, [0], False], [1, {}, [1], False]]}
@@ -350,5 +350,5 @@ def test_process_killed_while_it_saves_leaves_the_old_file_whole(where, saved, t
         text=True,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(os.listdir(tmp_path)) == 2  # what was begun lies beside it
+    assert len(os.listdir(tmp_path)) == 2  # the incomplete file is next to it
     assert same_bits(load_model(tmp_path / "model").get_weights(), model.get_weights())

@@ -1,4 +1,4 @@
-"""Models saved and loaded: they go on with the same bits, whatever they are made of."""
+"""Tests of saved models: loaded models continue with the same bits."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def trained(name, epochs=2):
 
 
 def run_in_folder(code, folder, **environment):
-    """What the code prints in a new interpreter that works there."""
+    """Return the output of code in a new interpreter with this working directory."""
     source = [sys.executable, "-c", textwrap.dedent(code)]
     environment = os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(sf.__file__))} | environment
     return subprocess.run(source, capture_output=True, text=True, cwd=folder, env=environment, check=True).stdout

@@ -1,4 +1,4 @@
-"""Adam: its formula, its first step, and PyTorch, whose epsilon stands elsewhere."""
+"""Tests of Adam: its formula, its first step, and PyTorch without epsilon."""
 
 import numpy as np
 import pytest

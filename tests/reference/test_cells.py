@@ -1,4 +1,4 @@
-"""Signatures of the reference are those of `functional`, and a wrong call is refused as Python refuses it."""
+"""Tests of the reference cells: they have the signatures of `functional`, and wrong calls raise TypeError."""
 
 import inspect
 
@@ -12,7 +12,7 @@ BOTH = [name for name in reference.__all__ if inspect.isfunction(getattr(functio
 
 
 def parameters(function):
-    """Names in their order, kinds and defaults."""
+    """Return names, kinds and defaults of all parameters, in order."""
     return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
 
 

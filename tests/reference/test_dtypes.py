@@ -1,4 +1,4 @@
-"""Which type is computed in."""
+"""Tests of the dtype in which the reference computes."""
 
 import numpy as np
 import pytest

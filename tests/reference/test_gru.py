@@ -1,4 +1,4 @@
-"""The GRU in its four forms against the formulas in print, each other, and PyTorch."""
+"""Tests of the four variants of the GRU: published formulas, relations between variants, and PyTorch."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The independently recurrent cell against its formula and the simple cell."""
+"""Tests of the IndRNN: its formula, and the simple RNN with a diagonal U."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The LSTM against its formulas and PyTorch."""
+"""Tests of the LSTM: its formulas and PyTorch."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The minimal GRU against its formulas and the GRU."""
+"""Tests of the minGRU: its formulas, and the GRU without recurrent weights."""
 
 import numpy as np
 import pytest

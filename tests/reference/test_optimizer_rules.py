@@ -1,11 +1,11 @@
-"""The rules of optimizers beside Adam: PyTorch's where it says the same, which is without epsilon and at one rate."""
+"""Tests of the update rules other than Adam, against PyTorch without epsilon and at a constant learning rate."""
 
 import numpy as np
 import pytest
 
 from seqfuse import reference
 
-# The function, its settings, how many states it has and what they begin with; the same in PyTorch.
+# The function, its settings, the number of states and their initial value; the same optimizer in PyTorch.
 CASES = {
     "sgd": (reference.sgd_update, {}, [], "SGD", {}),
     "momentum": (reference.sgd_update, {"momentum": 0.9}, [0.0], "SGD", {"momentum": 0.9}),

@@ -1,4 +1,4 @@
-"""Every option of every cell, alone and with the others: gradients, and what an option must change or leave alone."""
+"""Tests of every option of every cell, alone and in combination: gradients and effects on the results."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def taking(option):
 
 
 def run(case):
-    """Output and gradients."""
+    """Return the output and the gradients."""
     return case.run(reference)[::2]
 
 

@@ -1,4 +1,4 @@
-"""What every cell does over a sequence: gradients, padding, direction, layouts, types."""
+"""Tests of every cell over a sequence: gradients, padding, direction, layouts, dtypes."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from seqfuse import reference
 from seqfuse._cells import CELLS
 from seqfuse.reference.recurrent import valid_steps
 
-# Of the GRU's variants all but its step is the same.
+# The variants of the GRU differ only in the equations of a step.
 PLAIN = [param for param in VARIANTS if param.id in CELLS or param.id == "gru-reset_after=True-update_gate=previous"]
 EACH = pytest.mark.parametrize(("cell", "options"), PLAIN)
 
@@ -56,7 +56,7 @@ def test_backward_matches_central_differences_at_nasty_sizes(cell, options, T, B
 
 @EACH
 @pytest.mark.parametrize("call", ["lengths", "mask", "all"])
-def test_nan_in_the_padding_reaches_nothing(cell, options, call):
+def test_nan_in_the_padding_affects_nothing(cell, options, call):
     case = make_case(cell, options, call=call)
     poisoned = make_case(cell, options, call=call)
     assert not case.real.all()
@@ -70,7 +70,7 @@ def test_nan_in_the_padding_reaches_nothing(cell, options, call):
 
 
 @EACH
-def test_nan_in_a_real_step_reaches_its_row_from_there_on(cell, options):
+def test_nan_in_a_valid_step_affects_its_row_from_there_on(cell, options):
     case = make_case(cell, options)
     y = case.forward(reference)[0].y
     case.arguments["x"][2, 1] = np.nan
@@ -93,7 +93,7 @@ def test_row_with_length_0_returns_its_initial_state(cell, options):
 
 
 @EACH
-def test_lengths_and_the_mask_they_mean_are_the_same(cell, options):
+def test_lengths_equal_the_mask_of_the_same_steps(cell, options):
     case = make_case(cell, options, call="lengths")
     masked = make_case(cell, options, call="lengths")
     masked.call.clear()
@@ -104,7 +104,7 @@ def test_lengths_and_the_mask_they_mean_are_the_same(cell, options):
 
 @EACH
 @pytest.mark.parametrize("reverse", [False, True])
-def test_lengths_are_the_same_as_rows_cut_short(cell, options, reverse):
+def test_lengths_equal_shorter_sequences(cell, options, reverse):
     case = make_case(cell, options, call="lengths")
     out, _ = case.forward(reference, reverse=reverse)
     for n, length in enumerate(case.call["lengths"]):

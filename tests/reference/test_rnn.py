@@ -1,4 +1,4 @@
-"""The simple cell against its formula and PyTorch."""
+"""Tests of the simple RNN: its formula and PyTorch."""
 
 import numpy as np
 import pytest

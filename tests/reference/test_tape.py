@@ -1,4 +1,4 @@
-"""The states and gates that a tape tells: against the outputs, and each other by the equations."""
+"""Tests of the states and gates of a tape, against the outputs and the equations."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def in_time_order(case, arrays):
 
 
 def read(case):
-    """The output, states and gates, (T, B, H) each, and the states before each step."""
+    """Return output, states and gates, (T, B, H) each, and the states before each step."""
     out, tape = case.forward(reference)
     states, gates = (in_time_order(case, arrays) for arrays in (tape.states(), tape.gates()))
     before = {}
@@ -28,7 +28,7 @@ def read(case):
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(("cell", "options"), VARIANTS[:3])
-def test_states_are_the_outputs_and_are_carried_where_a_step_is_not_real(cell, options, call):
+def test_states_equal_the_outputs_and_are_carried_over_padding(cell, options, call):
     case = make_case(cell, options, call=call)
     out, y, states, _, before = read(case)
     assert list(states) == list(cell.states)

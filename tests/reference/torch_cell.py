@@ -1,4 +1,4 @@
-"""PyTorch's recurrent modules, float64, with the parameters of a case: what the reference is compared with."""
+"""PyTorch's recurrent modules in float64 with the parameters of a case, for comparison with the reference."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from seqfuse import reference
 
 
 def assert_same_as_torch(case, reverse):
-    """Outputs, final states and every gradient agree, over rows of several lengths (PyTorch has no length 0)."""
+    """Check outputs, final states and all gradients against PyTorch, for rows of several lengths above 0."""
     torch = pytest.importorskip("torch")
     cell, (T, B, I), H = case.cell, case.arguments["x"].shape, case.arguments["U"].shape[0]
     columns = cell.columns_from("pytorch", H)  # theirs -> ours

@@ -1,4 +1,4 @@
-"""The rule of accuracy over many cases: kernels and reference, both against the reference in a wider type."""
+"""The rule of accuracy over many cases: kernels and reference are compared with the reference in a wider dtype."""
 
 import numpy as np
 
@@ -7,22 +7,22 @@ from seqfuse import functional as F
 
 WIDER = {np.float32: np.float64, np.float64: np.longdouble}
 
-# Kernels without fused multiply-adds round every term of a sum twice, and are judged by a BLAS that has them.
+# Kernels without fused multiply-adds round every term twice, but are compared with a BLAS that has them.
 TIMES = 2 if _backend.isa in _backend.with_fma() else 3
 
 
 def all_results(case, module):
-    """Everything a case gives, by name."""
+    """Return all results of a case by name."""
     out, _, grads = case.run(module)
     return {name: a for name, a in (out._asdict() | grads._asdict()).items() if a is not None}
 
 
 def assert_rule_of_accuracy(cases):
-    """At most twice (TIMES) the error of the reference and 1 ulp, in root mean square and in max norm.
+    """Check that errors are at most twice (TIMES) those of the reference plus 1 ulp, in rms and in maximum.
 
-    A case is one way of calling with several seeds; its ulp is that of its largest number. The max norm is that of one
-    seed, averaged over the seeds of all cases: the largest of a few errors is a matter of luck, in the reference too,
-    and of the BLAS that NumPy came with. So the average may be above the limit by two of its standard errors.
+    A case is one kind of call with several seeds. Its ulp is that of its largest number. The maximum errors of single
+    seeds are averaged over all seeds and cases, because a maximum of few errors varies a lot. The average may exceed
+    the limit by two standard errors.
     """
     largest = {}
     for label, seeds in cases:

@@ -1,9 +1,9 @@
-"""Cases that the tests of the reference and of the kernels share: random calls of every cell, and how to judge results.
+"""Random calls of every cell, and assertions about results, for the tests of the reference and of the kernels.
 
     VARIANTS            pytest.param(cell, options) for every cell with every combination of its options
     CALLS               names of the ways to call: "plain", "lengths", "mask", "reverse", "batch_first", "all"
     BIASES              "none", "one" (G*H,), "two" (2, G*H)
-    OPTIONS             pytest.param(cell, settings) for every cell with every option that it takes, one at a time
+    OPTIONS             pytest.param(cell, settings) for every cell with every option that it has, one at a time
     EVERY_ACTIVATION    the same for every activation of an LSTM and a minGRU
     PAIRS               pytest.param(cell, settings) for every cell with every two settings of different options
     make_case(...)      a Case: arguments, options and gradients of the outputs, drawn from a seed
@@ -68,12 +68,12 @@ BOUNDED = ("tanh", "sigmoid", "hard_sigmoid", "softsign")
 
 
 def activation_name(function: Any) -> str:
-    """The name of an activation without its constants."""
+    """Return the name of an activation without its constants."""
     return function if isinstance(function, str) else function[0]
 
 
 class Setting(NamedTuple):
-    """One option at one value that is not its default; True where the value is drawn with the case."""
+    """One option at a value other than its default. True means that the value is sampled with the case."""
 
     option: str
     value: Any = True
@@ -86,7 +86,7 @@ class Setting(NamedTuple):
 
 
 def cell_settings(cell: Cell, functions: Iterable[Any] = FUNCTIONS) -> list[Setting]:
-    """Every setting of every option that the cell takes, with these of the activations."""
+    """Return every setting of every option of the cell, with the given activations."""
     settings = [Setting(a, f) for a, default in cell.activations.items() for f in functions if f != default.name]
     settings += [Setting(name, 0.7 if name == "clip" else True) for name in cell.accepts]
     settings += [Setting(name, value) for name, values in cell.options.items() for value in values[1:]]
@@ -101,8 +101,8 @@ def _params(of: Callable[[Cell], list[tuple[Setting, ...]]]) -> list[Any]:
     return [pytest.param(c, s, id="-".join([c.name, *map(str, s)])) for c in CELLS.values() for s in of(c)]
 
 
-# Every activation goes through one switch, whatever the cell: a bounded one with constants and an unbounded one stand
-# for all of them. EVERY_ACTIVATION goes through them in two cells that have both kinds of activation.
+# All cells evaluate activations in the same code, so two are enough for most tests: a bounded one with constants and an
+# unbounded one. EVERY_ACTIVATION contains all of them for two cells that have both kinds of activation.
 REPRESENTATIVES = (("hard_sigmoid", 0.3, 0.4), ("elu", 0.7))
 OPTIONS = _params(lambda cell: [(setting,) for setting in cell_settings(cell, REPRESENTATIVES)])
 PAIRS = _params(
@@ -115,48 +115,50 @@ EVERY_ACTIVATION = _params(
 
 @dataclass(frozen=True)
 class Case:
-    """One call of a cell, with the gradient of each of its outputs."""
+    """One call of a cell, with the gradient of each output."""
 
     cell: Cell
-    options: dict[str, Any]  # of the cell, not arrays: reset_after, update_gate, activation, recurrent_activation, clip
+    options: dict[
+        str, Any
+    ]  # options that are not arrays: reset_after, update_gate, activation, recurrent_activation, clip
     call: dict[str, Any]  # lengths, mask, reverse, batch_first
-    arguments: dict[str, Array]  # x, W, U, b, h0, c0, peephole, recurrent_mask, as far as given
+    arguments: dict[str, Array]  # x, W, U, b, h0, c0, peephole, recurrent_mask, if they are passed
     doutputs: dict[str, Array]  # dy, dh, dc
     real: npt.NDArray[np.bool_]  # (T, B)
-    keeping: dict[str, Any] = field(default_factory=dict)  # of the forward that keeps a tape: checkpoint
+    keeping: dict[str, Any] = field(default_factory=dict)  # options of the forward function: checkpoint
 
     @property
     def differentiable(self) -> dict[str, Array]:
-        """The arguments that have a gradient."""
+        """Return the arguments that have a gradient."""
         return {name: a for name, a in self.arguments.items() if name != "recurrent_mask"}
 
     def astype(self, dtype: npt.DTypeLike) -> Case:
-        """The same values as numbers of another type."""
+        """Return the case with the same values in another dtype."""
         arguments = {name: a.astype(dtype) for name, a in self.arguments.items()}
         return replace(self, arguments=arguments, doutputs={name: a.astype(dtype) for name, a in self.doutputs.items()})
 
     def with_argument(self, name: str, value: Any) -> Case:
-        """The same case but for one argument."""
+        """Return the case with one argument replaced."""
         return replace(self, arguments={**self.arguments, name: value})
 
     def forward(self, module: Any, **more: Any) -> tuple[Any, Any]:
-        """Output and tape."""
+        """Return the output and the tape."""
         out, tape = getattr(module, f"{self.cell.name}_forward")(
             **{**self.arguments, **self.options, **self.call, **self.keeping, **more}
         )
         return out, tape
 
     def backward(self, module: Any, tape: Any, **more: Any) -> Any:
-        """Gradients."""
+        """Return the gradients."""
         return getattr(module, f"{self.cell.name}_backward")(tape, **{**self.doutputs, **more})
 
     def run(self, module: Any) -> tuple[Any, Any, Any]:
-        """Output, tape and gradients."""
+        """Return the output, the tape and the gradients."""
         out, tape = self.forward(module)
         return out, tape, self.backward(module, tape)
 
     def loss(self, module: Any) -> Any:
-        """The scalar whose gradients are those of `run`."""
+        """Return a scalar loss. Its gradients are the gradients that `run` returns."""
         out = self.forward(module)[0]
         return sum((getattr(out, name[1:]) * d).sum() for name, d in self.doutputs.items())
 
@@ -177,11 +179,11 @@ def make_case(
     settings: Iterable[Setting] = (),
     scale: float = 1,
 ) -> Case:
-    """Draw a case; `call` is one of CALLS, `bias` one of BIASES, `states` whether initial states are given.
+    """Sample a case. `call` is one of CALLS, `bias` one of BIASES. `states` is True for initial states.
 
-    Lengths are spread evenly from 0 to T, both included, in random order; "all" is every way of calling at once. A
-    recurrent mask is 0 or 4/3, as of a dropout of 0.25. Settings change nothing else that is drawn, but weights and
-    biases are halved where gates are not bounded: products of such gates grow faster than any power of T.
+    Lengths are spread evenly from 0 to T, both included, in random order; "all" combines all kinds of
+    call. A recurrent mask consists of 0 and 4/3, as of dropout with rate 0.25. Settings change no other values, except
+    that weights and biases are halved if gates are not bounded, because products of such gates grow very fast with T.
     """
     rng = np.random.default_rng([seed, T, B, I, H])
     chosen = {setting.option: setting.value for setting in settings}
@@ -232,9 +234,9 @@ def make_case(
 
 
 def make_smooth_case(cell: Cell, options: dict[str, Any] | None = None, *, seed: int = 0, **how: Any) -> Case:
-    """The case of the first seed from `seed` on in which nothing is within 1e-4 of a kink.
+    """Return the case of the first seed, from `seed` on, in which no value is within 1e-4 of a kink.
 
-    Central differences move an argument by 6e-6 in float64, and what it leads to by not much more.
+    Central differences change an argument by 6e-6 in float64, and the values computed from it by a similar amount.
     """
     for later in range(seed, seed + 1000):
         case = make_case(cell, options, seed=later, **how)
@@ -244,7 +246,7 @@ def make_smooth_case(cell: Cell, options: dict[str, Any] | None = None, *, seed:
 
 
 def distance_from_kinks(case: Case) -> float:
-    """How near a pre-activation of any gate, or the LSTM's c, comes to where any of the case's functions has a kink.
+    """Return the smallest distance of a pre-activation, or of the LSTM's c, from a kink of the activations.
 
     A jump of the second derivative, as that of softsign and elu at 0, counts as a kink.
     """
@@ -262,9 +264,11 @@ def distance_from_kinks(case: Case) -> float:
 
 
 def central_differences(f: Callable[[], Any], x: Array) -> Array:
-    """Gradient of the scalar f() with respect to x, an array that f reads and that is changed in place meanwhile.
+    """Return the gradient of the scalar f() with respect to x by central differences.
 
-    The step eps**(1/3) balances the rounding of f against the third derivative that the difference leaves out.
+    f reads the array x, which is modified in place and restored.
+
+    The step eps**(1/3) balances the rounding errors of f and the error from its third derivative.
     """
     gradient = np.empty_like(x)
     step = float(np.finfo(x.dtype).eps) ** (1 / 3)
@@ -280,10 +284,10 @@ def central_differences(f: Callable[[], Any], x: Array) -> Array:
 
 
 def assert_gradient(name: str, actual: Any, numeric: Any) -> None:
-    """A gradient agrees with central differences.
+    """Check a gradient against central differences.
 
-    Rule: with step = eps**(1/3), rounding leaves eps / step and the third derivative step**2 of the function's and
-    the gradient's size, that is eps**(2/3) = 4e-11 in float64 both; a factor of 25 is left for the sums behind a loss.
+    With step = eps**(1/3), the errors from rounding, eps / step, and from the third derivative, step**2, are both of
+    the relative size eps**(2/3) = 4e-11 in float64. The tolerance has a factor of 25 for the sums in the loss.
     """
     assert actual.shape == numeric.shape, f"{name} has shape {actual.shape}, not {numeric.shape}"
     limit = 25 * float(np.finfo(numeric.dtype).eps) ** (2 / 3) * max(1.0, float(np.abs(numeric).max(initial=0)))
@@ -292,9 +296,9 @@ def assert_gradient(name: str, actual: Any, numeric: Any) -> None:
 
 
 def assert_gradients_along_a_line(case: Case, module: Any) -> None:
-    """Each gradient of a case agrees with the central difference along a random direction of its argument.
+    """Check each gradient against the central difference along a random direction of its argument.
 
-    A wrong entry shows as it would in `assert_gradient`, for two losses an argument instead of two an entry.
+    A wrong entry is found as in `assert_gradient`, with two losses per argument instead of two per entry.
     """
     rng = np.random.default_rng(0)
     grads = case.run(module)[2]
@@ -312,10 +316,10 @@ def _slope_along(case: Case, module: Any, name: str, direction: Array) -> Array:
 
 
 def assert_accurate(name: str, actual: Any, reference: Any, truth: Any) -> None:
-    """The accuracy rule: at most twice the error of the reference in the same precision, plus 1 ulp.
+    """Check that the error is at most twice that of the reference in the same precision, plus 1 ulp.
 
-    `truth` is the reference in a wider type. Both errors are taken in max norm and in root mean square; the ulp
-    is that of the largest magnitude of the truth.
+    `truth` is the reference in a wider dtype. Errors are compared in maximum and in root mean square. The ulp is that
+    of the largest magnitude in `truth`.
     """
     assert actual.dtype == reference.dtype, f"{name} is {actual.dtype}, not {reference.dtype}"
     assert actual.shape == reference.shape == truth.shape, f"{name} has shape {actual.shape}, not {truth.shape}"
@@ -329,7 +333,7 @@ def assert_accurate(name: str, actual: Any, reference: Any, truth: Any) -> None:
 
 
 def assert_same_bits(actual: Any, expected: Any, *, of: tuple[str, ...] | None = None) -> None:
-    """Every array of a named tuple, or those named in `of`, has the expected type, shape and bits, also of zeros."""
+    """Check dtype, shape and bits of every array of a named tuple, or of those named in `of`. Signs of zeros count."""
     for name, a, e in zip(type(expected)._fields, actual, expected, strict=True):
         if of is not None and name not in of:
             continue

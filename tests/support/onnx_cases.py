@@ -1,10 +1,10 @@
-"""ONNX's own cases for single nodes: which there are of an operator, and its judgement of what a node gives.
+"""The test cases of ONNX for single nodes, and the comparison of results with them.
 
-    node_cases(operators)       the cases of these operators by name, without "test_" and without their twins
-    attributes_of(node)         a NodeProto's attributes by name, strings as str
-    assert_case(case, run)      `run(node, values)` gives, by name, what the case wants of each output
+    node_cases(operators)       the cases of these operators by name, without "test_" and without their expanded forms
+    attributes_of(node)         the attributes of a NodeProto by name, strings as str
+    assert_case(case, run)      check the outputs of `run(node, values)`, a dict by name
 
-A twin, "<name>_expanded", is the same case with the node written out in more elementary ones.
+A case "<name>_expanded" is the same case with the node replaced by more elementary nodes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def node_cases(operators: Collection[str]) -> dict[str, Any]:
-    """Cases whose graph is one node of one of the operators.
+    """Return the cases whose graph is one node of one of the operators.
 
-    ONNX makes an operator's cases where the module of its name is imported; those of all take 6 s of a core.
+    ONNX computes the cases of an operator when its module is imported. All modules would take 6 s.
     """
     from onnx.backend.test.case import node as modules
 
     with warnings.catch_warnings():
-        # they are computed as they are made, some from infinities on purpose
+        # expected values are computed on import, some from infinities on purpose
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"onnx\.")
         for operator in operators:
             import_module(f"{modules.__name__}.{operator.lower()}")
@@ -41,7 +41,7 @@ def node_cases(operators: Collection[str]) -> dict[str, Any]:
 
 
 def attributes_of(node: Any) -> dict[str, Any]:
-    """Numbers, strings and lists of them."""
+    """Return attributes by name: numbers, strings and lists of them."""
     from onnx.helper import get_attribute_value
 
     values = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
@@ -49,7 +49,7 @@ def attributes_of(node: Any) -> dict[str, Any]:
 
 
 def assert_case(case: Any, run: Callable[[Any, Mapping[str, Array]], Mapping[str, Array]]) -> None:
-    """Types, shapes and numbers as ONNX's runner of backends holds them, within the case's own tolerances."""
+    """Check dtypes, shapes and values as ONNX's test runner does, with the tolerances of the case."""
     from onnx.backend.test.runner import Runner
 
     (node,) = case.model.graph.node

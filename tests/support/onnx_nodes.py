@@ -1,10 +1,10 @@
-"""ONNX's RNN, GRU and LSTM nodes as calls of seqfuse: what a node's attributes and inputs are in our layout.
+"""Conversion of the ONNX nodes RNN, GRU and LSTM to calls of seqfuse.
 
-    run_node(node, values, module)                a NodeProto, and the values of its inputs by name
-    call(operator, attributes, inputs, module)    the same, taken apart: attributes and inputs by ONNX's names
+    run_node(node, values, module)                run a NodeProto with the values of its inputs by name
+    call(operator, attributes, inputs, module)    the same with attributes and inputs by their ONNX names
 
-`module` is `seqfuse.functional`, `seqfuse.reference`, or anything with their functions `rnn`, `lstm` and `gru`, which
-are given the options that the node asks for and no other. What seqfuse has not is a NotImplementedError.
+`module` is `seqfuse.functional`, `seqfuse.reference`, or any object with their functions `rnn`, `lstm` and `gru`, which
+receive only the options that the node needs. A feature that seqfuse does not have raises NotImplementedError.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ATTRIBUTES = {
 }  # fmt: skip
 REVERSED = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}  # of each direction
 
-# Our name, and ONNX's defaults for those of its constants alpha and beta that it has; ours are Keras's.
+# The name in seqfuse, and the defaults of alpha and beta in ONNX, which differ from those of Keras and seqfuse.
 ACTIVATIONS: dict[str, tuple[Any, ...]] = {
     "affine": ("linear", 1.0, 0.0),
     "elu": ("elu", 1.0),
@@ -42,12 +42,12 @@ ACTIVATIONS: dict[str, tuple[Any, ...]] = {
 
 
 class Outputs(NamedTuple):
-    """What a node gives, in ONNX's layout; with layout=1 batch comes first in all of them.
+    """Outputs of a node in the layout of ONNX. With layout=1 the batch axis comes first.
 
     Attributes
     ----------
     Y : (T, dirs, B, H); (B, T, dirs, H)
-    Y_h, Y_c : (dirs, B, H); (B, dirs, H). Y_c is None but for the LSTM
+    Y_h, Y_c : (dirs, B, H); (B, dirs, H). Y_c is None except for LSTM
     """
 
     Y: Array
@@ -56,7 +56,7 @@ class Outputs(NamedTuple):
 
 
 def run_node(node: Any, values: Mapping[str, Array], module: Any) -> dict[str, Array]:
-    """The values of a node's outputs by name; inputs and outputs named '' are left out."""
+    """Return the values of the outputs of a node by name. Inputs and outputs with an empty name are skipped."""
     from onnx.helper import get_attribute_value
 
     attributes = {attribute.name: _text(get_attribute_value(attribute)) for attribute in node.attribute}
@@ -66,7 +66,7 @@ def run_node(node: Any, values: Mapping[str, Array], module: Any) -> dict[str, A
 
 
 def call(operator: str, attributes: Mapping[str, Any], inputs: Mapping[str, Array], module: Any) -> Outputs:
-    """Run `RNN`, `GRU` or `LSTM`, each direction a call of its own."""
+    """Run `RNN`, `GRU` or `LSTM`, with one call per direction."""
     if unknown := set(attributes) - ATTRIBUTES:
         raise NotImplementedError(f"{operator}: attributes {sorted(unknown)}")
     if attributes.get("input_forget", 0):
@@ -101,7 +101,7 @@ def call(operator: str, attributes: Mapping[str, Any], inputs: Mapping[str, Arra
 
 
 def _weights(cell: str, inputs: Mapping[str, Array], direction: int) -> dict[str, Array]:
-    """W (I, G*H), U (H, G*H), and b (2, G*H) and peephole (3, H) where given, of W (dirs, G*H, I), R, B and P."""
+    """Return W (I, G*H), U (H, G*H), b (2, G*H) and peephole (3, H) of one direction from W, R, B and P of ONNX."""
     W, R = inputs["W"][direction], inputs["R"][direction]
     H = R.shape[1]
     columns = CELLS[cell].columns_from("onnx", H)
@@ -115,15 +115,15 @@ def _weights(cell: str, inputs: Mapping[str, Array], direction: int) -> dict[str
 
 
 def _states(inputs: Mapping[str, Array], direction: int, layout: int) -> dict[str, Array]:
-    """h0 and c0 (B, H), as far as given."""
+    """Return h0 and c0 (B, H), if they are given."""
     given = {"h0": "initial_h", "c0": "initial_c"}
     return {ours: np.take(inputs[name], direction, axis=layout) for ours, name in given.items() if name in inputs}
 
 
 def _activations(cell: str, attributes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Our options for each direction; nothing where the node leaves the choice to ONNX, whose defaults are ours.
+    """Return the activation options of each direction. They are empty for the defaults, which are the same in ONNX.
 
-    A constant goes to the next function that has one, as in ONNX Runtime: those that have none are passed over.
+    A constant belongs to the next function that has one, as in ONNX Runtime. Functions without constants are skipped.
     """
     names = attributes.get("activations", ())
     constants = [iter(attributes.get(f"activation_{name}", ())) for name in ("alpha", "beta")]
@@ -140,7 +140,7 @@ def _activations(cell: str, attributes: Mapping[str, Any]) -> Iterator[dict[str,
 
 
 def _activation(name: str, constants: Sequence[Iterator[float]]) -> Any:
-    """Our name, with constants where there are any."""
+    """Return the activation of seqfuse, with its constants if there are any."""
     if name.lower() not in ACTIVATIONS:
         raise NotImplementedError(f"the activation {name}")
     ours, *defaults = ACTIVATIONS[name.lower()]
@@ -153,7 +153,7 @@ def _activation(name: str, constants: Sequence[Iterator[float]]) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """A string, or a list of them, out of the bytes that ONNX keeps."""
+    """Decode bytes, or a list of bytes, of ONNX."""
     if isinstance(value, list):
         return [_text(part) for part in value]
     return value.decode() if isinstance(value, bytes) else value

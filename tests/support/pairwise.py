@@ -1,7 +1,7 @@
-"""Pairwise combinations of options stand for their product: any two values of different options meet in one row.
+"""Pairwise combinations of options: any two values of different options occur together in at least one row.
 
 `rows(a=[1, 2], b="xyz", c=[False, True])` are 6 rows (a, b, c) instead of 12. `pairwise` parametrizes a test with
-them. `settings` makes them of options that may be left out, as the modules of cases want them.
+them. `settings` combines options that may also be absent.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-DEFAULT = object()  # in place of a value: the option is left out
+DEFAULT = object()  # instead of a value: the option is absent
 
 
 def rows(*, fits: Callable[[dict[str, Any]], bool] | None = None, **options: Iterable[Any]) -> list[tuple[Any, ...]]:
-    """Return rows, one value of each option, in which every two values of different options meet.
+    """Return rows of one value per option, in which every two values of different options occur together.
 
-    Each row begins with the first pair that has not met yet; its other options get, one after the other, the value
-    that meets most values of the row for the first time, and of those the value that was taken least often. `fits`
-    says of some options whether they go together; the first value of each option must then go with all others.
+    Each row begins with the first missing pair. Each further option gets the value that forms most missing pairs with
+    the row, and among equals the one used least often. `fits` returns whether values may be combined. The first value
+    of each option must fit all others.
     """
     names, values = list(options), [list(chosen) for chosen in options.values()]
     places = range(len(values))
@@ -70,7 +70,7 @@ def settings(
     make: Callable[[str, Any], Any],
     fits: Callable[[tuple[Any, ...]], bool] = lambda chosen: True,
 ) -> list[Any]:
-    """Return params of tuples of `make(option, value)`, in which any two options meet at all values, or left out."""
+    """Return params of tuples of `make(option, value)`, with all pairs of values, which may be absent."""
 
     def made(row: dict[str, Any]) -> tuple[Any, ...]:
         return tuple(make(option, value) for option, value in row.items() if value is not DEFAULT)
@@ -81,9 +81,9 @@ def settings(
 
 
 def pairs_of_product(chosen_values: list[dict[str, Any]]) -> list[int]:
-    """Return the places of combinations in which any two values meet that meet anywhere in `chosen_values`.
+    """Return indices of combinations that contain every pair of values that occurs in `chosen_values`.
 
-    A combination says for each parameter which of its values it has. Those that bring most new pairs are taken first.
+    A combination has one value index per parameter. Combinations with most new pairs are chosen first.
     """
     pairs = [set(combinations(sorted(each.items(), key=lambda item: item[0]), 2)) for each in chosen_values]
     missing = set().union(*pairs)
@@ -99,7 +99,7 @@ def pairs_of_product(chosen_values: list[dict[str, Any]]) -> list[int]:
 
 
 def meetings(options: dict[str, Any]) -> list[tuple[tuple[str, Any], tuple[str, Any]]]:
-    """Return pairs of (option, value) in which any two options meet, and each value of the two at least once."""
+    """Return pairs of (option, value), in which any two options occur together, and each value at least once."""
     return [
         ((a, a_values[i % len(a_values)]), (b, b_values[i % len(b_values)]))
         for (a, a_values), (b, b_values) in combinations(((name, list(v)) for name, v in options.items()), 2)

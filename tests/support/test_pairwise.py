@@ -1,4 +1,4 @@
-"""Rows hold every pair of values, are few, and are the same each time."""
+"""Tests of pairwise rows: they contain every pair of values, are few, and are deterministic."""
 
 from itertools import combinations, product
 

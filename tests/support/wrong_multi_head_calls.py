@@ -136,7 +136,12 @@ BACKWARD_ROWS = [
     ("into", into()[:4], ValueError, f"must be a tuple {WEIGHTS}; got 4 entries"),
     ("into", into(dWq=zeros(E, HQ * D)), ValueError, "dWq must be (E, Hq, D) = (8, 4, 6); got (8, 24)"),
     ("into", into(dWk=None), TypeError, f"dWk {WRITTEN} NoneType"),
-    ("into", into(dWv=zeros(EV, HK, DV, dtype="f4")), TypeError, "dWv must be float64, because it is written to; got float32"),
+    (
+        "into",
+        into(dWv=zeros(EV, HK, DV, dtype="f4")),
+        TypeError,
+        "dWv must be float64, because it is written to; got float32",
+    ),
     ("into", into(dWo=[[[0.0]]]), TypeError, f"dWo {WRITTEN} list"),
     ("into", into(dbo=READ_ONLY), ValueError, "dbo must be (O,) = (11,); got (5,)"),
     ("into", into(dbq=(same := zeros(E, HQ, D))[0], dWq=same), ValueError, "dbq must not overlap dWq"),

@@ -1,7 +1,7 @@
-"""Wrong calls of the recurrent functions: rows of the table in `functional/test_errors`, and right calls beside them.
+"""Wrong calls of the recurrent functions, and valid calls, for `functional/test_errors`.
 
-CALLS       name -> what makes the function and a right call of it
-TABLE       name -> rows (argument, value, error, what the message says of it)
+CALLS       name -> function that returns the function to call and valid arguments
+TABLE       name -> rows (argument, wrong value, error, part of the message)
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ from support.wrong_values import KINDS, B, H, I, T, rows_of_activation, rows_of_
 
 
 def shapes(cell):
-    """Of the weights of a cell, by name."""
+    """Return the shapes of the weights of a cell by name."""
     GH = len(CELLS[cell].gates) * H
     U_shape = {"full": {"U": (H, GH)}, "diagonal": {"U": (H,)}, "none": {}}[CELLS[cell].recurrence]
     return {"W": (I, GH), **U_shape, "b": (GH,)}
 
 
 def symbols(cell):
-    """Of the same."""
+    """Return the symbols of these shapes by name."""
     G = len(CELLS[cell].gates)
     columns = "H" if G == 1 else f"{G}*H"
     return {"W": f"(I, {columns})", "U": "(H,)" if cell == "indrnn" else f"(H, {columns})", "b": f"({columns},)"}
@@ -29,18 +29,18 @@ def weights(cell):
     return {name: zeros(*shape) for name, shape in shapes(cell).items()}
 
 
-def right_arguments(cell):
-    """A right call of the cell: (positional or named) -> value."""
+def valid_arguments(cell):
+    """Return valid arguments of the cell: positional index or name -> value."""
     states = {f"{s}0": zeros(B, H) for s in CELLS[cell].states}
     return {"x": zeros(T, B, I), **weights(cell), **states}
 
 
 def call_of_cell(function, cell):
-    return lambda: (getattr(F, function), right_arguments(cell))
+    return lambda: (getattr(F, function), valid_arguments(cell))
 
 
 def call_of_backward(cell):
-    return lambda: (getattr(F, f"{cell}_backward"), {"tape": getattr(F, f"{cell}_forward")(**right_arguments(cell))[1]})
+    return lambda: (getattr(F, f"{cell}_backward"), {"tape": getattr(F, f"{cell}_forward")(**valid_arguments(cell))[1]})
 
 
 def call_of_pack(cell):
@@ -48,12 +48,12 @@ def call_of_pack(cell):
 
 
 def call_of_packed(cell):
-    arguments = {name: value for name, value in right_arguments(cell).items() if name not in "WUb"}
+    arguments = {name: value for name, value in valid_arguments(cell).items() if name not in "WUb"}
     return lambda: (getattr(F, f"pack_{cell}")(**weights(cell)), arguments)
 
 
 def rows_of_sequence(cell):
-    """What `cell`, `cell_forward` and a packed cell say of x, states, padding and flags."""
+    """Return rows for x, states, padding and flags of `cell`, `cell_forward` and a packed cell."""
     rows = [
         *rows_of_numbers("x", T, B, I),
         ("x", None, TypeError, f"{KINDS} object"),
@@ -110,7 +110,7 @@ def rows_of_recurrent_mask():
 
 
 def rows_of_weights(cell, packed):
-    """What `cell`, `cell_forward` and `pack_cell` say of W, U and b."""
+    """Return rows for W, U and b of `cell`, `cell_forward` and `pack_cell`."""
     (_, GH), of = shapes(cell)["W"], symbols(cell)
     name, one = of["b"][1:-2], "PyTorch stores weights transposed: pass weight"
     rows = [row for w, shape in shapes(cell).items() for row in rows_of_numbers(w, *shape)]
@@ -159,7 +159,7 @@ def rows_of_input(GH, name, one):
 
 
 def rows_of_options(cell):
-    """What `cell`, `cell_forward` and `pack_cell` say of the options of the cell."""
+    """Return rows for the options of the cell in `cell`, `cell_forward` and `pack_cell`."""
     rows = rows_of_activation("activation")
     if cell in ("lstm", "gru", "mingru"):
         rows += rows_of_activation("recurrent_activation")
@@ -197,7 +197,7 @@ def rows_of_backward(cell):
     W, b = right["W"], right["b"]
     GH, count = len(b), len(right)
     names = ", ".join(f"d{name}" for name in right)
-    middle = tuple(right.values())[1:-1]  # dU, where there is one
+    middle = tuple(right.values())[1:-1]  # dU, if there is one
     frozen = zeros(GH)
     frozen.flags.writeable = False
     shared = zeros(W.size + GH)

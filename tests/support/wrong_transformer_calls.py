@@ -88,7 +88,12 @@ TABLE |= {
         ("into", (zeros(D),), ValueError, "must be a tuple (dgamma, dbeta); got 1 entries"),
         ("into", (zeros(T), zeros(D)), ValueError, "dgamma must be (D,) = (6,); got (5,)"),
         ("into", (None, zeros(D)), TypeError, "dgamma must be a numpy.ndarray, because it is written to; got NoneType"),
-        ("into", (zeros(D), zeros(D, dtype="f4")), TypeError, "dbeta must be float64, because it is written to; got float32"),
+        (
+            "into",
+            (zeros(D), zeros(D, dtype="f4")),
+            TypeError,
+            "dbeta must be float64, because it is written to; got float32",
+        ),
     ],
     "rms_norm_backward": [
         *rows_of_backward("rms_norm", (T, D), "(..., D)"),

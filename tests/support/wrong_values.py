@@ -1,6 +1,6 @@
-"""Values that are refused wherever they are given, and what is said of them: rows of `functional/test_errors`.
+"""Values that every function refuses, with their errors, for `functional/test_errors`.
 
-A row is (argument, value, error, what the message says of it).
+A row is (argument, wrong value, error, part of the message).
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ READ_ONLY.flags.writeable = False
 
 
 def rows_of_numbers(argument, *shape):
-    """What is said of every argument that is read as real numbers."""
+    """Return the rows of an argument of real numbers."""
     ragged = [[1.0], [1.0, 2.0]]
     return [
         (argument, zeros(*shape, dtype=complex), TypeError, f"{KINDS} complex128. Pass its real part"),
@@ -53,7 +53,7 @@ def rows_of_number(argument, *out_of_range):
 
 
 def rows_of_activation(argument):
-    """What is said of every argument that is read as an activation."""
+    """Return the rows of an activation argument."""
     names = "tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu, leaky_relu"
     either = "must be a name or a tuple (name, alpha, beta); got"
     return [
@@ -82,7 +82,7 @@ def rows_of_target(argument, needed):
 
 
 def rows_of_rows(argument, batch):
-    """What is said of rows of a batch of at least 2, given by their numbers or as bool."""
+    """Return the rows of an argument that selects rows of a batch of at least 2."""
     return [
         (argument, [0.5], TypeError, "must be integers; got float64"),
         (argument, "text", TypeError, "must be integers; got <U4"),
