@@ -12,7 +12,7 @@ TEST_CASE_TEMPLATE("sum_over_rows adds every row once for any number of threads"
     for (const int threads : {1, 2, 5}) {
       Buffer<T> sums(kWidth);
       std::fill_n(sums.data(), kWidth, T(1));
-      sum_over_rows(N, kWidth, sums.data(), threads, [](Index n, T* to) {
+      sum_over_rows(N, kWidth, sums.data(), threads, [](Index n, T* to, int) {
         for (Index c = 0; c < kWidth; ++c) to[c] += static_cast<T>(n % 5 + c);
       });
       Index row_sum = 0;

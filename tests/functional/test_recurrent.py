@@ -91,6 +91,33 @@ def test_cells_saturate_when_inputs_are_1e30(cell, options, dtype):
 
 
 @DTYPES
+@pytest.mark.parametrize(
+    ("cell", "options", "gate"),
+    [
+        ("mingru", {}, 1),
+        ("gru", {"update_gate": "candidate"}, 1),
+        ("gru", {"update_gate": "candidate", "reset_after": False}, 1),
+        ("gru", {"update_gate": "previous"}, 0),
+        ("gru", {"update_gate": "previous", "reset_after": False}, 0),
+    ],
+)
+def test_update_gate_of_0_or_1_selects_exactly(cell, options, gate, dtype):
+    # h_prev + z * (n - h_prev) would lose all digits of n = 0.1234 beside h_prev = 1e8.
+    H, G = 19, 2 if cell == "mingru" else 3
+    W, b = np.zeros((1, G * H), dtype), np.zeros(G * H, dtype)
+    b[:H], b[-H:] = (1000 if gate else -1000), 0.1234
+    weights = (W,) if cell == "mingru" else (W, np.zeros((H, G * H), dtype))
+    h0 = np.full((2, H), 1e8, dtype)
+    options = {**options, "activation": "linear"}
+    out, tape = getattr(F, f"{cell}_forward")(np.ones((1, 2, 1), dtype), *weights, b, h0, **options)
+    np.testing.assert_array_equal(out.h, dtype(0.1234))
+    np.testing.assert_array_equal(getattr(F, f"{cell}_backward")(tape, dh=np.ones((2, H), dtype)).dh0, 0)
+    keep = np.concatenate([-b[:H], b[H:]])
+    kept = getattr(F, cell)(np.ones((1, 2, 1), dtype), *weights, keep, h0, **options)
+    np.testing.assert_array_equal(kept.h, h0)
+
+
+@DTYPES
 @EACH
 def test_cells_propagate_inf_like_the_reference(cell, options, dtype):
     options, eps = options | {"activation": "tanh"}, np.finfo(dtype).eps

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import seqfuse as sf
 from layers.gradients import assert_gradients
 from seqfuse.layers import Embedding, Input
 
@@ -23,6 +24,17 @@ def test_embedding_accepts_lists():
 def test_embedding_backward_matches_central_differences(shape):
     x = np.random.default_rng(1).integers(0, 5, shape)
     assert_gradients(Embedding(5, 2, dtype="float64"), x)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_embedding_gradient_of_many_repeats_is_accurate(threads):
+    # A single sum of 1,000,000 times 0.1 in float32 would be 1 % off.
+    x, dy = np.ones((1, 1_000_000), np.int64), np.full((1, 1_000_000, 1), 0.1, np.float32)
+    layer = Embedding(2, 1)
+    _, tape = layer.forward(x)
+    with sf.num_threads(threads):
+        _, (gradient,) = layer.backward(tape, dy)
+    np.testing.assert_allclose(gradient, [[0], [1e5]], rtol=1e-6)
 
 
 def test_embedding_backward_returns_no_gradients_when_frozen():

@@ -43,6 +43,12 @@ def test_average_excludes_masked_steps_even_if_nan():
     assert layer.compute_mask(x, MASK) is None
 
 
+def test_average_over_many_steps_is_accurate():
+    # A single sum of 1,000,000 times 0.1 in float32 would be 1 % off.
+    y = GlobalAveragePooling1D()(np.full((1, 1_000_000, 2), 0.1, np.float32))
+    np.testing.assert_allclose(y, 0.1, rtol=1e-6)
+
+
 def test_average_is_zero_without_gradient_when_no_step_is_valid():
     layer, none = GlobalAveragePooling1D(), np.zeros((2, 4), bool)
     with warnings.catch_warnings():

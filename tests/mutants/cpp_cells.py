@@ -45,8 +45,8 @@ MUTANTS = [
     Mutant(
         "gru: update='candidate' is not obeyed",
         CELLS,
-        "madd(z, n - h_prev, h_prev)",
-        "madd(z, h_prev - n, n)",
+        "madd(z, n, rest * h_prev)",
+        "madd(z, h_prev, rest * n)",
         (OPTIONS,),
         killed_before=True,
     ),

@@ -156,21 +156,23 @@ struct Lstm : CellDefaults {
   }
 };
 
-// The last equation of the gated recurrent units. z is the weight of h_prev or, with `candidate`, that of n.
+// The last equation of the gated recurrent units: h = z * h_prev + (1 - z) * n or, with `candidate`,
+// h = (1 - z) * h_prev + z * n. A gate that is exactly 0 or 1 selects a value exactly.
 struct GruUpdate {
   template <class V>
   static V forward(bool candidate, V z, V n, V h_prev) {
-    // h = z * h_prev + (1 - z) * n = z * (h_prev - n) + n; with `candidate`, n and h_prev are exchanged
-    return candidate ? madd(z, n - h_prev, h_prev) : madd(z, h_prev - n, n);
+    // Not z * (h_prev - n) + n: its rounding error is that of the larger value, even if that value has the weight 0.
+    const V rest = V::all(1) - z;
+    return candidate ? madd(z, n, rest * h_prev) : madd(z, h_prev, rest * n);
   }
 
   // Computes dz, dn, and the part of dh_prev that does not pass through U.
   template <class V>
   static void backward(bool candidate, V z, V n, V h_prev, V dh, V& dz, V& dn, V& dh_prev) {
     const V dh_z = dh * z, dh_1_z = dh * (V::all(1) - z);
-    if (candidate) {  // forward: h = z * (n - h_prev) + h_prev
+    if (candidate) {  // forward: h = (1 - z) * h_prev + z * n
       dz = dh * (n - h_prev), dn = dh_z, dh_prev = dh_1_z;
-    } else {  // forward: h = z * (h_prev - n) + n
+    } else {  // forward: h = z * h_prev + (1 - z) * n
       dz = dh * (h_prev - n), dn = dh_1_z, dh_prev = dh_z;
     }
   }

@@ -16,9 +16,9 @@ namespace seqfuse {
 // Rows per block, and blocks per group. The sums of blocks are written to memory, which is one write per 32 rows.
 inline constexpr Index kRowsPerBlock = 32, kBlocksPerGroup = 32;
 
-// Calls row(n, sums) for every n < N, and adds the sums over all rows to sums_inout (width,).
+// Calls row(n, sums, thread) for every n < N, and adds the sums over all rows to sums_inout (width,).
 //
-// row(n, sums) accumulates row n into `sums` (width,), an array of the calling thread. `width` is a multiple of
+// row(n, sums, thread) accumulates row n into `sums` (width,), an array of the calling thread. `width` is a multiple of
 // kLine<T>. It may be 0 if row() has nothing to sum.
 template <class T, class F>
 void sum_over_rows(Index N, Index width, T* sums_inout, int threads, F&& row) {
@@ -33,7 +33,7 @@ void sum_over_rows(Index N, Index width, T* sums_inout, int threads, F&& row) {
         T* sums = block_sums.data() + block * width;
         std::fill_n(sums, width, T(0));
         const Index begin = (first + block) * kRowsPerBlock;
-        for (Index n = begin; n < std::min(N, begin + kRowsPerBlock); ++n) row(n, sums);
+        for (Index n = begin; n < std::min(N, begin + kRowsPerBlock); ++n) row(n, sums, thread);
       }
       barrier.wait(team);
       const Range lines = share_of(width / kLine<T>, thread, team);

@@ -9,8 +9,8 @@ namespace seqfuse {
 
 template <class T>
 struct EmbeddingForwardArgs {
-  Index N = 0, D = 0;
-  const std::int64_t* ids = nullptr;  // (N,), each in [0, V)
+  Index N = 0, V = 0, D = 0;
+  const std::int64_t* ids = nullptr;  // (N,); an id outside [0, V) is read as the nearest one inside
   Rows<const T> E;                    // (V, D)
   Rows<T> y;                          // (N, D), written; must not overlap E
   int threads = 1;
@@ -18,10 +18,10 @@ struct EmbeddingForwardArgs {
 
 template <class T>
 struct EmbeddingBackwardArgs {
-  Index N = 0, D = 0;
+  Index N = 0, V = 0, D = 0;
   const std::int64_t* ids = nullptr;  // (N,), the input of the forward
   Rows<const T> dy;                   // (N, D)
-  Rows<T> dE;                         // (V, D), added to in the order of n; must not overlap dy
+  Rows<T> dE;                         // (V, D), added to; must not overlap dy
   int threads = 1;
 };
 

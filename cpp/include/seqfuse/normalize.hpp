@@ -21,7 +21,7 @@ struct NormalizeForwardArgs {
   double epsilon = 0;
   Rows<T> y;          // (N, D), written; may be x
   T* mean = nullptr;  // (N,), written; null: RMS normalization
-  T* rstd = nullptr;  // (N,), written
+  T* rstd = nullptr;  // (N,), written; negative if mean and rstd are those of a scaled row (normalize_impl.hpp)
   int threads = 1;
 };
 

@@ -1,8 +1,14 @@
 // Layer and RMS normalization, and their gradients.
 //
 // Each row is read from memory once, and then from the first-level cache. The forward reads it for its mean, for its
-// variance, and for y. The variance is the mean of the squares of x - mean, which avoids cancellation. The backward
-// reads it for two sums and for dx.
+// variance, and for y. The backward reads it for two sums and for dx.
+//
+// The rounding error of a mean is as large as the deviations from it if a row is nearly constant, and rstd would amplify
+// it. Therefore the sum of x - mean is computed together with that of the squares, and corrects mean and variance. h of
+// a constant row is exactly 0.
+//
+// Squares of numbers above 1e19 overflow in float. If a sum of squares is not finite, the row is first multiplied by
+// kRowScale. The saved statistics are then those of the scaled row, and the sign of rstd is negative.
 //
 // The speed is limited by memory bandwidth: two numbers per element in the forward, three in the backward. Rows of
 // 1024 floats in memory take 1.4 times as long as a copy of them. In the second-level cache they take 0.25 ns per
@@ -29,28 +35,63 @@ Buffer<T> whole_lines(const T* weights, Index D, T default_value) {
   return lines;
 }
 
-// Computes row n. kCentered: layer normalization, otherwise RMS normalization. gamma and beta are whole cache lines.
+// The factor of rows whose squares overflow, a power of two. The squares of the largest numbers fit then, and those of
+// the numbers that matter in such a row do not underflow.
+template <class T>
+inline constexpr T kRowScale = sizeof(T) == sizeof(float) ? T(0x1p-80) : T(0x1p-600);
+
+template <class T>
+struct RowStatistics {
+  T mean, variance;
+};
+
+// Returns the mean and the variance of x (D,) or, if not kCentered, 0 and the mean square.
 template <class T, bool kCentered>
-void normalize_row(const NormalizeForwardArgs<T>& args, const T* gamma, const T* beta, Index n) {
+RowStatistics<T> row_statistics(const T* x, Index D) {
+  using L = Line<T>;
+  T mean = 0;
+  if constexpr (kCentered)
+    mean = sums_of_lines<T, 1, 4>(D, [=](auto line, auto& sums) { sums[0] = sums[0] + line.load(x); })[0] / T(D);
+  // The lanes after the end of the row are filled with the mean, so that they add 0 to both sums.
+  const auto sums = sums_of_lines<T, kCentered ? 2 : 1, 4>(D, [=](auto line, auto& sums) {
+    const L deviation = kCentered ? line.load(x, mean) - L::all(mean) : line.load(x);
+    sums[0] = madd(deviation, deviation, sums[0]);
+    if constexpr (kCentered) sums[1] = sums[1] + deviation;
+  });
+  if constexpr (!kCentered) return {T(0), sums[0] / T(D)};
+  const T correction = sums[kCentered] / T(D);
+  return {mean + correction, std::max(sums[0] / T(D) - correction * correction, T(0))};  // std::max returns NaN
+}
+
+// Writes x (D,) times kRowScale to `scaled` and returns it.
+template <class T>
+const T* scale_row(const T* x, Index D, T* scaled) {
+  for (Index d = 0; d < D; ++d) scaled[d] = x[d] * kRowScale<T>;
+  return scaled;
+}
+
+// Computes row n. kCentered: layer normalization, otherwise RMS normalization. gamma and beta are whole cache lines.
+// `scratch` (D,) is overwritten.
+template <class T, bool kCentered>
+void normalize_row(const NormalizeForwardArgs<T>& args, const T* gamma, const T* beta, Index n, T* scratch) {
   using L = Line<T>;
   const T* x = args.x.row(n);
   T* y = args.y.row(n);
   const Index D = args.D;
-  T mean = 0;
-  if constexpr (kCentered) {
-    mean = sums_of_lines<T, 1, 4>(D, [=](auto line, auto& sums) { sums[0] = sums[0] + line.load(x); })[0] / T(D);
-    args.mean[n] = mean;
+  T epsilon = static_cast<T>(args.epsilon);
+  RowStatistics<T> statistics = row_statistics<T, kCentered>(x, D);
+  const bool scaled = !std::isfinite(statistics.variance);
+  if (scaled) {
+    x = scale_row(x, D, scratch);
+    epsilon *= kRowScale<T> * kRowScale<T>;
+    statistics = row_statistics<T, kCentered>(x, D);
   }
-  // The lanes after the end of the row are filled with the mean, so that they add 0 to the variance.
-  const auto centered = [=](auto line) { return kCentered ? line.load(x, mean) - L::all(mean) : line.load(x); };
-  const T squares = sums_of_lines<T, 1, 4>(D, [=](auto line, auto& sums) {
-    const L h = centered(line);
-    sums[0] = madd(h, h, sums[0]);
-  })[0];
-  const T rstd = T(1) / std::sqrt(squares / T(D) + static_cast<T>(args.epsilon));
-  args.rstd[n] = rstd;
+  const T mean = statistics.mean, square = statistics.variance + epsilon;
+  const T rstd = square == T(0) ? T(0) : T(1) / std::sqrt(square);  // epsilon = 0 and a constant row: h = 0
+  if constexpr (kCentered) args.mean[n] = mean;
+  args.rstd[n] = scaled ? -rstd : rstd;
   for_each_line<T>(D, [=](auto line) {
-    const L h = centered(line) * L::all(rstd);
+    const L h = (kCentered ? line.load(x) - L::all(mean) : line.load(x)) * L::all(rstd);
     line.store(madd(h, L::load(gamma + line.c), L::load(beta + line.c)), y);
   });
 }
@@ -59,16 +100,20 @@ void normalize_row(const NormalizeForwardArgs<T>& args, const T* gamma, const T*
 //   =>     g = dy * gamma, dx = rstd * (g - mean(g) - h * mean(g * h)), dgamma = sum of dy * h, dbeta = sum of dy
 //
 // RMS normalization has no mean and no mean(g). If kSums, adds to the sums of dgamma and, one row of whole lines
-// later, of dbeta.
+// later, of dbeta. `scratch` (D,) is overwritten.
 template <class T, bool kCentered, bool kSums>
-void normalize_row_backward(const NormalizeBackwardArgs<T>& args, const T* gamma, Index n, T* sums) {
+void normalize_row_backward(const NormalizeBackwardArgs<T>& args, const T* gamma, Index n, T* sums, T* scratch) {
   using L = Line<T>;
   const Index D = args.D, width = round_up(D, kLine<T>);
   const T *x = args.x.row(n), *dy = args.dy.row(n);
   T* dx = args.dx.row(n);
-  const T mean = kCentered ? args.mean[n] : T(0), rstd = args.rstd[n];
+  const bool scaled = std::signbit(args.rstd[n]);
+  const T mean = kCentered ? args.mean[n] : T(0), rstd = std::abs(args.rstd[n]);
+  const T slope = scaled ? rstd * kRowScale<T> : rstd;  // of h with respect to x
+  if (scaled) x = scale_row(x, D, scratch);
+  // The lanes after the end of the row are filled with the mean: 0 - mean could overflow, and inf * 0 is NaN.
   const auto normalized = [=](auto line) {
-    return (kCentered ? line.load(x) - L::all(mean) : line.load(x)) * L::all(rstd);
+    return (kCentered ? line.load(x, mean) - L::all(mean) : line.load(x)) * L::all(rstd);
   };
   const auto [sum_g, sum_gh] = sums_of_lines<T, 2, 2>(D, [=](auto line, auto& row_sums) {
     const L h = normalized(line), d = line.load(dy), g = d * L::load(gamma + line.c);
@@ -83,7 +128,7 @@ void normalize_row_backward(const NormalizeBackwardArgs<T>& args, const T* gamma
   const T mean_g = sum_g / T(D), mean_gh = sum_gh / T(D);
   for_each_line<T>(D, [=](auto line) {
     const L h = normalized(line), g = line.load(dy) * L::load(gamma + line.c);
-    line.store(((kCentered ? g - L::all(mean_g) : g) - h * L::all(mean_gh)) * L::all(rstd), dx);
+    line.store(((kCentered ? g - L::all(mean_g) : g) - h * L::all(mean_gh)) * L::all(slope), dx);
   });
 }
 
@@ -94,10 +139,12 @@ void normalize_forward(const NormalizeForwardArgs<T>& args) {
   const Buffer<T> gamma = detail::whole_lines(args.gamma, args.D, T(1));
   const Buffer<T> beta = detail::whole_lines(args.beta, args.D, T(0));
   const auto row = args.mean ? detail::normalize_row<T, true> : detail::normalize_row<T, false>;
-  const auto work = parallel::Work::updates(args.N * args.D);
-  parallel::run(parallel::threads_for(work, args.threads), [&](int thread, int team) {
+  const int threads = parallel::threads_for(parallel::Work::updates(args.N * args.D), args.threads);
+  Buffer<T> scratch(checked_product({threads, args.D}));
+  parallel::run(threads, [&](int thread, int team) {
     const Range part = share_of(args.N, thread, team);
-    for (Index n = part.begin; n < part.end; ++n) row(args, gamma.data(), beta.data(), n);
+    for (Index n = part.begin; n < part.end; ++n)
+      row(args, gamma.data(), beta.data(), n, scratch.data() + thread * args.D);
   });
 }
 
@@ -113,8 +160,10 @@ void normalize_backward(const NormalizeBackwardArgs<T>& args) {
                    : needs_sums ? detail::normalize_row_backward<T, false, true>
                                 : detail::normalize_row_backward<T, false, false>;
   const int threads = parallel::threads_for(parallel::Work::updates(args.N * args.D), args.threads);
-  sum_over_rows(args.N, sums.size(), sums.data(), threads,
-                [&](Index n, T* row_sums) { row(args, gamma.data(), n, row_sums); });
+  Buffer<T> scratch(checked_product({threads, args.D}));
+  sum_over_rows(args.N, sums.size(), sums.data(), threads, [&](Index n, T* row_sums, int thread) {
+    row(args, gamma.data(), n, row_sums, scratch.data() + thread * args.D);
+  });
   parallel::run(1, [&](int, int) {
     for (Index c = 0; args.dgamma != nullptr && c < args.D; ++c) args.dgamma[c] += sums[c];
     for (Index c = 0; args.dbeta != nullptr && c < args.D; ++c) args.dbeta[c] += sums[width + c];

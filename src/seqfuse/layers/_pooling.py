@@ -44,6 +44,17 @@ class _GlobalPooling(Layer):
         return (batch, 1, features) if self.keepdims else (batch, features)
 
 
+def _sum_of_steps(x: Array) -> Array:
+    """Return the sum of x (batch, T, features) over T, (batch, 1, features).
+
+    NumPy would add the steps one after the other, so that the rounding error grows with T. Here the sum is one of
+    sums of 64 steps, and so on.
+    """
+    while x.shape[1] > 64:
+        x = np.add.reduceat(x, np.arange(0, x.shape[1], 64), axis=1)
+    return np.asarray(x.sum(1, keepdims=True))
+
+
 class GlobalAveragePooling1D(_GlobalPooling):
     """Mean over the valid steps of each sequence.
 
@@ -89,7 +100,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
             valid = np.asarray(mask, bool)[:, :, None]
             steps = np.maximum(valid.sum(1, keepdims=True), 1).astype(self._dtype)
             x = np.where(valid, x, self._dtype.type(0))
-        y = x.sum(1, keepdims=True) / steps
+        y = _sum_of_steps(x) / steps
         return y if self.keepdims else y[:, 0], (x.shape, valid, steps)
 
     def backward(self, tape: Tape, dy: ArrayLike, *, need_dx: bool = True, into: Into = None) -> Grads:
