@@ -53,6 +53,16 @@ Rows<T> rows(const py::object& object) {
   return {pointer<T>(array), array.strides(0) / static_cast<Index>(sizeof(T))};
 }
 
+// Returns a view of a matrix whose rows or columns are contiguous.
+template <class T>
+Matrix<T> matrix(const py::object& object) {
+  if (object.is_none()) return {};
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  constexpr auto kSize = static_cast<Index>(sizeof(T));
+  const bool transposed = array.shape(1) > 1 && array.strides(1) != kSize;
+  return {pointer<T>(array), array.strides(transposed ? 1 : 0) / kSize, transposed};
+}
+
 template <class T>
 Steps<T> steps(const py::object& object) {
   if (object.is_none()) return {};

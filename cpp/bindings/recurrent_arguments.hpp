@@ -34,13 +34,13 @@ Weights<T> read_weights(const RecurrentKernels<T>& kernels, const PyCell& cell, 
   const auto W = py::reinterpret_borrow<py::array>(field<"W">(from));
   to.I = W.shape(0);
   to.H = W.shape(1) / kernels.gates;
-  to.W = rows<const T>(W);
+  to.W = matrix<const T>(W);
   const auto U = field<"U">(from);
   if (!U.is_none()) {
     if (py::reinterpret_borrow<py::array>(U).ndim() == 1)
       to.parameters = {pointer<const T>(U), 0};  // indrnn: one weight per unit
     else
-      to.U = rows<const T>(U);
+      to.U = matrix<const T>(U);
   }
   const auto b = field<"b">(from);
   if (!b.is_none()) {

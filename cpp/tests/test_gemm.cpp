@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "../kernels/tiles.hpp"
+#include "products.hpp"
 #include "require.hpp"
 #include "seqfuse/pack.hpp"
 
@@ -28,23 +29,6 @@ std::vector<T> random_numbers(Index n) {
   std::vector<T> x(static_cast<std::size_t>(n));
   for (T& value : x) value = uniform(random);
   return x;
-}
-
-// The order of summation of gemm.hpp: chains of multiply-adds from zero, cut at multiples of kSumBlock in k, added in
-// order.
-template <class T, class A, class B>
-T product(Index K, A&& a, B&& b) {
-  using V = Vec<T>;
-  V sum = V::zero();
-  for (Index first = 0; first < K; first += gemm::kSumBlock) {
-    V chain = V::zero();
-    for (Index k = first; k < std::min(K, first + gemm::kSumBlock); ++k)
-      chain = madd(V::all(a(k)), V::all(b(k)), chain);
-    sum = first == 0 ? chain : sum + chain;
-  }
-  alignas(kAlignment) T lanes[V::kSize];
-  sum.store(lanes);
-  return lanes[0];
 }
 
 // Calls for_each_tile and compares every unit of every gate of every row with expected(row, gate, unit).
@@ -87,8 +71,13 @@ void check_columns(Index units, int gates, Index K) {
 
   Buffer<T> panels(layout.size(K));
   for (int part : {0, 1, 2})
-    gemm::pack_columns(layout, column.data(), Rows<const T>{W.data(), width}, K, share_of(layout.panels(), part, 3),
-                       panels.data());
+    gemm::pack_columns<T>(layout, column.data(), Rows<const T>{W.data(), width}, K, share_of(layout.panels(), part, 3),
+                          panels.data());
+
+  const std::vector<T> transposed = transpose_of(W, K, width);
+  Buffer<T> same(layout.size(K));
+  gemm::pack_columns<T>(layout, column.data(), {transposed.data(), K, true}, K, {0, layout.panels()}, same.data());
+  REQUIRE(std::equal(panels.data(), panels.data() + panels.size(), same.data()));
 
   std::vector<T> want(static_cast<std::size_t>(kMaxRows * gates * units));
   for (Index r = 0; r < kMaxRows; ++r)
@@ -132,8 +121,14 @@ void check_rows(Index units, int gates, Index each) {
 
   Buffer<T> panels(layout.size(K));
   for (int part : {0, 1})
-    gemm::pack_rows(layout, column.data(), gates, each, padded, Rows<const T>{W.data(), width},
-                    share_of(layout.panels(), part, 2), panels.data());
+    gemm::pack_rows<T>(layout, column.data(), gates, each, padded, Rows<const T>{W.data(), width},
+                       share_of(layout.panels(), part, 2), panels.data());
+
+  const std::vector<T> transposed = transpose_of(W, units, width);
+  Buffer<T> same(layout.size(K));
+  gemm::pack_rows<T>(layout, column.data(), gates, each, padded, {transposed.data(), units, true}, {0, layout.panels()},
+                     same.data());
+  REQUIRE(std::equal(panels.data(), panels.data() + panels.size(), same.data()));
 
   const auto weight = [&](Index k, Index unit) {
     const Index g = k / padded, i = k % padded;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import ref
 
 import numpy as np
 
@@ -54,12 +55,17 @@ def compute_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[An
     raise TypeError(f"{function}: {name} must be float64, float32, half, integers or bool; got {dtype}{advice}")
 
 
-def readable(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return the array itself if a kernel can read it, otherwise a copy in C order."""
+def readable(array: Array, dtype: np.dtype[Any], either_order: bool = False) -> Array:
+    """Return the array itself if a kernel can read it, otherwise a copy in C order.
+
+    With `either_order` the kernel also reads matrices whose first axis is contiguous, such as a transposed matrix.
+    """
     if array.dtype == dtype and array.flags.aligned:
         if array.flags.c_contiguous:
             return array
         if array.ndim and (array.strides[-1] == array.itemsize or array.shape[-1] == 1):
+            return array
+        if either_order and array.ndim == 2 and array.strides[0] == array.itemsize:
             return array
     return array.astype(dtype, order="C")
 
@@ -83,11 +89,16 @@ def widen(function: str, name: str, value: ArrayLike, dtype: np.dtype[Any], need
 
 
 def widest(
-    function: str, names: Sequence[str], values: Sequence[ArrayLike], b: ArrayLike | None = None
+    function: str,
+    names: Sequence[str],
+    values: Sequence[ArrayLike],
+    b: ArrayLike | None = None,
+    either_order: Sequence[str] = (),
 ) -> Sequence[Any]:
     """Convert values, and then the optional `b`, to the widest of their dtypes.
 
-    float16, bfloat16, bool and integer arrays count as float32. If `b` is None, it remains None.
+    float16, bfloat16, bool and integer arrays count as float32. If `b` is None, it remains None. `either_order` names
+    the matrices that the kernel reads in C or Fortran order.
     """
     dtype = getattr(values[0], "dtype", None)
     if dtype is FLOAT32 or dtype is FLOAT64:
@@ -101,8 +112,18 @@ def widest(
         arrays.append(asarray(function, "b", b))
     counted = [compute_dtype(function, name, array.dtype) for name, array in zip((*names, "b"), arrays)]
     dtype = FLOAT64 if FLOAT64 in counted else FLOAT32
-    read = [readable(array, dtype) for array in arrays]
+    read = [readable(array, dtype, name in either_order) for name, array in zip((*names, "b"), arrays)]
     return read if b is not None else [*read, None]
+
+
+def guard(*arrays: Array | None) -> tuple[object, ...]:
+    """Return weak references to arrays that a tape keeps views of.
+
+    NumPy refuses to resize an array that has a weak reference, also with `refcheck=False`, which would free the memory
+    of the views. For a view this is the array that owns its memory.
+    """
+    owners = [array if array.base is None else array.base for array in arrays if array is not None]
+    return tuple([ref(owner) for owner in owners if isinstance(owner, ndarray)])
 
 
 def rows(array: Array) -> Array:

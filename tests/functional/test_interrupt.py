@@ -143,7 +143,7 @@ def test_ctrl_c_cancels_a_long_attention_backward(threads):
     T = 100_000
     q = np.broadcast_to(np.full(64, 0.1, np.float32), (1, threads, T, 64))  # half a minute of work
     statistics = np.stack([np.full((1, threads, T), value, np.float32) for value in (0.08, 1 / T)])
-    tape = AttentionTape(_backend.kernels, shape_of("f", q, q, q), PLAIN, q, q, q, q, statistics, None)
+    tape = AttentionTape(_backend.kernels, shape_of("f", q, q, q), PLAIN, q, q, q, q, statistics, None, ())
     dq, dk, dv = (np.full(q.shape, np.nan, np.float32) for _ in range(3))
     interrupted(
         lambda: _backend.kernels.attention_backward(tape, q, None, dq, dk, dv, None, threads),

@@ -76,6 +76,16 @@ def test_results_do_not_depend_on_memory_layout(cell, dtype, call, layout):
 
 
 @each_cell
+def test_transposed_weights_are_not_copied(cell):
+    case = make_case(cell, dtype=np.float32)
+    given = {name: np.asfortranarray(a) if name in ("W", "U") else a for name, a in case.arguments.items()}
+    _, tape = getattr(F, f"{cell.name}_forward")(**given, **case.call)
+    assert np.shares_memory(tape._weights.W, given["W"])
+    if cell.recurrence == "full":
+        assert np.shares_memory(tape._weights.U, given["U"])
+
+
+@each_cell
 def test_lists_are_computed_in_float64(cell):
     case = make_case(cell, dtype=np.float64, call="lengths")
     out, _, grads = case.run(F)

@@ -38,7 +38,7 @@ MUTANTS = [
     Mutant(
         "packed weights are not copied",
         f"{FUNCTIONAL}/packed.py",
-        'array = array.copy(order="C")',
+        'array = array.copy(order="K")',
         "array = array.view()",
         (f"{TESTS}/test_packed.py",),
         killed_before=True,

@@ -11,7 +11,8 @@ namespace seqfuse {
 template <class T>
 struct DenseForwardArgs {
   Index N = 0, I = 0, O = 0;
-  Rows<const T> x, W;
+  Rows<const T> x;
+  Matrix<const T> W;
   const T* b = nullptr;
   Rows<T> y;
   bool add = false;
@@ -25,7 +26,9 @@ struct DenseForwardArgs {
 template <class T>
 struct DenseBackwardArgs {
   Index N = 0, I = 0, O = 0;
-  Rows<const T> x, W, dy;
+  Rows<const T> x;
+  Matrix<const T> W;
+  Rows<const T> dy;
   Rows<T> dx, dW;
   T* db = nullptr;
   bool accumulate = false;  // dW and db contain earlier gradients. If the call is cancelled, they keep their values.

@@ -10,6 +10,7 @@
 
 #include "seqfuse/dense.hpp"
 #include "seqfuse/outer_product_impl.hpp"
+#include "seqfuse/sweep.hpp"
 
 namespace seqfuse {
 
@@ -51,14 +52,48 @@ inline Index pieces_at_once(Index multiply_adds) {
   return parallel::pieces_between_checks(parallel::Work::multiply_adds(multiply_adds));
 }
 
+// Returns the number of threads of a product whose time is that of reading `weights` numbers.
+inline int sweep_threads(int threads, Index weights) {
+  return parallel::threads_for(parallel::Work::packs(weights), threads);
+}
+
 inline int dense_threads(int threads, Index N, Index I, Index O) {
   return parallel::threads_for(parallel::Work::multiply_adds(N * I * O), threads);
 }
 
 }  // namespace detail
 
+// With at most this many rows, W is read once and not packed.
+inline constexpr Index kMaxSweepRows = 8;
+
+// Computes the forward of a few rows with unpacked weights. Threads share the columns, in whole cache lines.
+template <class T>
+bool dense_forward_few_rows(const DenseForwardArgs<T>& args) {
+  const Index lines = divide_up(args.O, kLine<T>), stride = lines * kLine<T>;
+  Buffer<T> sums(checked_product({args.N, stride}));
+  const T* from[kMaxSweepRows];
+  for (Index n = 0; n < args.N; ++n) from[n] = args.x.row(n);
+  if (args.cancellation()) return false;
+  parallel::run(detail::sweep_threads(args.threads, args.I * args.O), [&](int thread, int team) {
+    const Range share = share_of(lines, thread, team);
+    const Index begin = share.begin * kLine<T>, end = std::min(share.end * kLine<T>, args.O);
+    if (begin >= end) return;
+    gemm::sweep(from, args.N, args.I, args.W.from_column(begin), end - begin, Rows<T>{sums.data() + begin, stride});
+    for (Index n = 0; n < args.N; ++n) {
+      const T* sum = sums.data() + n * stride;
+      T* y = args.y.row(n);
+      for (Index o = begin; o < end; ++o) {
+        const T biased = args.b != nullptr ? args.b[o] + sum[o] : sum[o];
+        y[o] = args.add ? y[o] + biased : biased;
+      }
+    }
+  });
+  return true;
+}
+
 template <class T>
 bool dense_forward(const DenseForwardArgs<T>& args) {
+  if (args.N <= kMaxSweepRows) return dense_forward_few_rows(args);
   const gemm::Layout<T> layout{args.O, 1, gemm::kPanelPackets};
   const Index column = 0, max_rows = round_up(detail::pieces_at_once(args.I * args.O), detail::kDenseRows);
   const Index at_once = detail::rows_in_cache<T>(args.I);

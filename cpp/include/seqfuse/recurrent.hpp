@@ -26,8 +26,8 @@ struct RecurrentKernels;
 template <class T>
 struct Weights {
   Index I = 0, H = 0;
-  Rows<const T> W;           // (I, G*H)
-  Rows<const T> U;           // (H, G*H); null for cells without a recurrent matrix
+  Matrix<const T> W;         // (I, G*H)
+  Matrix<const T> U;         // (H, G*H); null for cells without a recurrent matrix
   const T* bx = nullptr;     // (G*H,), added to x W
   const T* bh = nullptr;     // (G*H,), added to h U
   Rows<const T> parameters;  // (kParameters, H): peephole weights of an LSTM, u of an IndRNN
@@ -43,7 +43,7 @@ struct PackedWeights {
   Index I = 0, H = 0;
   CellOptions<T> options;
   Buffer<T> W, U, U_reset;  // panels; U_reset: columns of the last gate, for cells with two passes
-  Rows<const T> unpacked_W, unpacked_U;
+  Matrix<const T> unpacked_W, unpacked_U;
   Buffer<T> bias;           // (blocks, G, lanes): bx + bh
   Buffer<T> separate_bias;  // (blocks, lanes): bh of the last gate, for cells with a separate product (cells.hpp)
   Buffer<T> parameters;     // (blocks, kParameters, lanes)

@@ -17,7 +17,7 @@ namespace seqfuse {
 template <class T>
 struct ProductWeights {
   const T* panels;
-  Rows<const T> unpacked;
+  Matrix<const T> unpacked;
 };
 
 // Calls f like gemm::for_each_tile, for packed or unpacked weights. With unpacked weights it computes all columns
@@ -28,9 +28,9 @@ void for_each_product(const gemm::Layout<T>& layout, const ProductWeights<T>& we
   if (!weights.unpacked) return gemm::for_each_tile(layout, weights.panels, share, terms, rows, f);
   constexpr Index kLanes = Vec<T>::kSize;
   const Index columns = layout.gates * layout.units;
-  Buffer<T> memory(checked_product({2, rows, columns}));
-  const Rows<T> sums{memory.data(), columns}, block{memory.data() + rows * columns, columns};
-  gemm::sweep(terms.row, rows, terms.K, weights.unpacked, columns, sums, block);
+  Buffer<T> memory(checked_product({rows, columns}));
+  const Rows<T> sums{memory.data(), columns};
+  gemm::sweep(terms.row, rows, terms.K, weights.unpacked, columns, sums);
   alignas(kAlignment) T packets[gemm::kPanelPackets * kLanes];
   for (Index j = share.begin; j < share.end; ++j)
     for (Index r = 0; r < rows; ++r) {

@@ -54,8 +54,8 @@ void input_product(const CellConstants& constants, const PackedWeights<T>& packe
 template <class T>
 void second_step(const CellKernels<T>& cell, const PackedWeights<T>& packed, const StepRows<T>& rows, Range share) {
   const gemm::Terms<T> terms{rows.reset_h, packed.H, packed.H, 0};
-  const Rows<const T> from = packed.unpacked_U;
-  const Rows<const T> unpacked{from ? from.data + cell.constants.first_gates() * packed.H : nullptr, from.stride};
+  Matrix<const T> unpacked = packed.unpacked_U;
+  if (unpacked) unpacked = unpacked.from_column(cell.constants.first_gates() * packed.H);
   const auto apply_cell = cell.functions(packed.options).second_step;
   for_each_product(CellLayout<T>{cell.constants, packed.H}.reset(), {packed.U_reset.data(), unpacked}, share, terms,
                    rows.n, [&](Index block, Index blocks, Index row, Index n, const T* sums) {

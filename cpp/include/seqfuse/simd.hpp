@@ -78,9 +78,10 @@ struct Vec {
   }
 };
 
-// Transposes a square matrix in registers: kSize packets of kSize numbers.
+// Transposes a square matrix in registers: kSize packets of kSize numbers. As a function call, which passes the packets
+// through memory, it would take three times as long.
 template <class T>
-void transpose(Vec<T>* rows) {
+[[gnu::always_inline]] inline void transpose(Vec<T>* rows) {
   constexpr int kSize = static_cast<int>(Vec<T>::kSize);
   packet::PacketBlock<typename Vec<T>::Packet, kSize> block;
   for (int i = 0; i < kSize; ++i) block.packet[i] = rows[i].v;

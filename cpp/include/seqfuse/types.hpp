@@ -17,6 +17,25 @@ struct Rows {
   explicit operator bool() const { return data != nullptr; }
 };
 
+// A view of a matrix (rows, columns) whose rows, or if `transposed` whose columns, are contiguous.
+template <class T>
+struct Matrix {
+  T* data = nullptr;
+  Index stride = 0;  // elements between rows, or if `transposed` between columns
+  bool transposed = false;
+
+  Matrix() = default;
+  Matrix(Rows<T> rows) : data(rows.data), stride(rows.stride) {}  // NOLINT: a matrix of contiguous rows
+  Matrix(T* first, Index stride_, bool transposed_ = false) : data(first), stride(stride_), transposed(transposed_) {}
+
+  explicit operator bool() const { return data != nullptr; }
+  // Returns the matrix from row or column i on.
+  Matrix from_row(Index i) const { return {data + (transposed ? i : i * stride), stride, transposed}; }
+  Matrix from_column(Index i) const { return {data + (transposed ? i * stride : i), stride, transposed}; }
+  // Returns the rows of a matrix that is not transposed, and the columns of one that is.
+  Rows<T> rows() const { return {data, stride}; }
+};
+
 // A view of an array (T, B, columns) whose last axis is contiguous. The strides are any numbers of elements.
 template <class T>
 struct Steps {

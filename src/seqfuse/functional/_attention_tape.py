@@ -27,6 +27,7 @@ class AttentionTape:
     # For a query without keys they are -inf and 0.
     _statistics: Array
     _mask_shape: tuple[int, ...] | None  # shape of an additive mask before broadcasting; None if there is none
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         return f"<AttentionTape q={self._q.shape} k={self._k.shape} v={self._v.shape} {self._q.dtype}>"

@@ -34,6 +34,7 @@ class MultiHeadAttentionTape:
     _output: Product
     _rotations: tuple[RotaryTape, RotaryTape] | None  # for q and k; None without rope
     _sources: tuple[int, int, int]  # inputs of q, k and v: 0 for query, 1 for key, 2 for value
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         B, Hq, Hk, Tq, Tk, D, Dv = self._attention._shape
@@ -75,7 +76,14 @@ def forward(
     tape = (
         None
         if attention_tape is None
-        else MultiHeadAttentionTape(attention_tape, (q_product, k_product, v_product), y_product, rotations, sources)
+        else MultiHeadAttentionTape(
+            attention_tape,
+            (q_product, k_product, v_product),
+            y_product,
+            rotations,
+            sources,
+            _arrays.guard(*(arrays[name] for name in (*_INPUTS, "Wq", "Wk", "Wv", "Wo"))),
+        )
     )
     return y, tape
 

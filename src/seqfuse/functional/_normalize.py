@@ -26,6 +26,7 @@ class NormalizeTape:
     _beta: bool  # whether there is a beta
     _mean: Array | None  # (N,), mean of each row; None for RMS normalization
     _rstd: Array  # (N,), 1 / standard deviation or 1 / root mean square of each row
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} x={self._x.shape} {self._x.dtype}>"
@@ -53,7 +54,10 @@ def forward(
     mean = np.empty_like(rstd) if subtract_mean else None
     if y.size:
         kernels.normalize_forward(rows, gamma, beta, epsilon, _arrays.rows(y), mean, rstd, _threads.current())
-    return y, tape_type(kernels, x, gamma, beta is not None, mean, rstd)
+    guards = _arrays.guard(x, gamma)
+    return y, tape_type(
+        kernels, x.view(), None if gamma is None else gamma.view(), beta is not None, mean, rstd, guards
+    )
 
 
 def backward(

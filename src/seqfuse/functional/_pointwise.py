@@ -23,6 +23,7 @@ class PointwiseTape:
     _kernels: Kernels
     _name: str  # of the function in the kernels
     _x: Array
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} x={self._x.shape} {self._x.dtype}>"
@@ -37,7 +38,7 @@ def forward(function: str, tape_type: type[Tape], name: str, x: Any) -> tuple[Ar
     kernels, y = _backend.kernels, np.empty(x.shape, x.dtype)
     if y.size:
         kernels.pointwise_forward(name, x.reshape(-1), y.reshape(-1), _threads.current())
-    return y, tape_type(kernels, name, x)
+    return y, tape_type(kernels, name, x.view(), _arrays.guard(x))
 
 
 def backward(function: str, tape_type: type[PointwiseTape], tape: Any, dy: ArrayLike) -> Array:

@@ -66,9 +66,9 @@ def read_call(
 def _convert(function: str, cell: Cell, x: Any, W: Any, U: Any, b: Any) -> tuple[Any, Any, Any, Any]:
     """Return x, W, U and b in the widest of their types, and as the kernels can read them."""
     if cell.has_U:
-        x, W, U, b = _arrays.widest(function, ("x", "W", "U"), (x, W, U), b)
+        x, W, U, b = _arrays.widest(function, ("x", "W", "U"), (x, W, U), b, ("W", "U"))
     else:
-        x, W, b = _arrays.widest(function, ("x", "W"), (x, W), b)
+        x, W, b = _arrays.widest(function, ("x", "W"), (x, W), b, ("W",))
     return x, W, U, b
 
 
@@ -104,7 +104,8 @@ def run_forward(
     kept_y = None
     if not interval:
         kept_y = y.swapaxes(0, 1) if sequence.batch_first else y.view()
-    tape = tape_type(kernels, cell, weights.views(), _own_arrays(sequence), kept_y, saved, interval)
+    guards = _arrays.guard(sequence.x, weights.W, weights.U, weights.b, y)
+    tape = tape_type(kernels, cell, weights.views(), _own_arrays(sequence), kept_y, saved, interval, guards)
     return y if sequence.return_sequences else None, h, c, tape
 
 

@@ -37,6 +37,7 @@ class Tape:
     _y: Any  # (T, B, H); None with checkpoints
     _saved: Array | None  # in the kernels' layout; None for a sequence without steps or rows
     _checkpoint: int  # 0: every step is kept
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def states(self) -> dict[str, Array]:
         """Return the states after every step, in the order of x.

@@ -265,7 +265,10 @@ def write_attention(
         return None
     additive = options.mask is not None and options.mask.dtype != bool
     mask_shape = np.shape(mask) if additive else None
-    return AttentionTape(kernels, shape, options, q, k, v, y, statistics, mask_shape)
+    guards = _arrays.guard(q, k, v, y, options.mask)
+    return AttentionTape(
+        kernels, shape, options, q.view(), k.view(), v.view(), y.view(), statistics, mask_shape, guards
+    )
 
 
 def attention_backward(

@@ -27,6 +27,7 @@ class SoftmaxCrossEntropyTape:
     _labels: Array  # (N,) int64, a copy
     _row_max: Array  # (N,), maximum of each row of logits
     _inv_sum: Array  # (N,), 1 / (sum of exp(logits - row_max))
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         return f"<SoftmaxCrossEntropyTape logits={self._logits.shape} {self._logits.dtype}>"
@@ -141,7 +142,7 @@ def _forward(function: str, logits: Any, labels: ArrayLike, keep: bool) -> tuple
     loss = 0.0
     if flat.size:
         loss = kernels.cross_entropy_forward(_arrays.rows(logits), flat, row_max, inv_sum, _threads.current())
-    return loss, SoftmaxCrossEntropyTape(kernels, logits, flat, row_max, inv_sum)
+    return loss, SoftmaxCrossEntropyTape(kernels, logits.view(), flat, row_max, inv_sum, _arrays.guard(logits))
 
 
 def softmax_cross_entropy_backward(tape: SoftmaxCrossEntropyTape, dloss: float = 1.0) -> Array:

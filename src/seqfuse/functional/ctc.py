@@ -29,6 +29,7 @@ class CTCLossTape:
     _batch_first: bool
     _losses: Array  # (B,), before zero_infinity is applied
     _saved: Any  # the forward variables after each valid step; None in the tape of `ctc_loss`
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         return f"<CTCLossTape logits={self._logits.shape} labels={self._labels.shape} {self._logits.dtype}>"
@@ -253,7 +254,8 @@ def _forward(
     checked, counts = _labels(function, labels, label_lengths, batch, classes, blank)
     kernels, losses = _backend.kernels, np.empty(batch, x.dtype)
     saved = kernels.ctc_forward(x, valid, checked, counts, blank, losses, keep, _threads.current())
-    tape = CTCLossTape(kernels, x, valid, checked, counts, blank, batch_first, losses, saved)
+    guards = _arrays.guard(x)
+    tape = CTCLossTape(kernels, x.view(), valid, checked, counts, blank, batch_first, losses, saved, guards)
     returned = np.where(np.isposinf(losses), losses.dtype.type(0), losses) if zero_infinity else losses.copy()
     return returned, tape
 

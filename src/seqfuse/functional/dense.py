@@ -25,6 +25,7 @@ class DenseTape:
     _x: Array
     _W: Array
     _bias: bool  # whether there is a b
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         return f"<DenseTape x={self._x.shape} W={self._W.shape} {self._x.dtype}>"
@@ -68,8 +69,7 @@ def dense(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Array:
     >>> F.dense([[1.0, 2.0]], [[1.0, 0.0], [0.0, 10.0]], [0.5, 0.5])
     array([[ 1.5, 20.5]])
     """
-    y, _ = _forward("dense", x, W, b)
-    return y
+    return _forward("dense", x, W, b)[0]
 
 
 def dense_forward(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> tuple[Array, DenseTape]:
@@ -117,11 +117,13 @@ def dense_forward(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> tup
     >>> tape
     <DenseTape x=(4, 3) W=(3, 2) float64>
     """
-    return _forward("dense_forward", x, W, b)
+    y, x, W, b = _forward("dense_forward", x, W, b)
+    return y, DenseTape(_backend.kernels, x.view(), W.view(), b is not None, _arrays.guard(x, W))
 
 
-def _forward(function: str, x: Any, W: Any, b: Any) -> tuple[Array, DenseTape]:
-    x, W, b = _arrays.widest(function, ("x", "W"), (x, W), b)
+def _forward(function: str, x: Any, W: Any, b: Any) -> tuple[Array, Array, Array, Array | None]:
+    """Return y, and the arguments as arrays."""
+    x, W, b = _arrays.widest(function, ("x", "W"), (x, W), b, ("W",))
     if x.ndim == 0:
         raise ValueError(f"{function}: x must be (..., I); got ()")
     features = x.shape[-1]
@@ -132,12 +134,12 @@ def _forward(function: str, x: Any, W: Any, b: Any) -> tuple[Array, DenseTape]:
     outputs = W.shape[1]
     if b is not None:
         _checks.shape(function, "b", "(O,)", (outputs,), b.shape)
-    _checks.sizes(function, "y (..., O)", *x.shape[:-1], outputs)
+    if not x.size or x.size * outputs > _checks.MAX_ELEMENTS:
+        _checks.sizes(function, "y (..., O)", *x.shape[:-1], outputs)
     y = np.empty((*x.shape[:-1], outputs), x.dtype)
-    kernels = _backend.kernels
     if y.size:
-        kernels.dense_forward(_arrays.rows(x), W, b, _arrays.rows(y), False, _threads.current())
-    return y, DenseTape(kernels, x, W, b is not None)
+        _backend.kernels.dense_forward(_arrays.rows(x), W, b, _arrays.rows(y), False, _threads.current())
+    return y, x, W, b
 
 
 def dense_backward(

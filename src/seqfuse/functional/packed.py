@@ -59,9 +59,9 @@ class Packed(Generic[Output]):
     ) -> None:
         function = f"pack_{cell.name}"
         if cell.has_U:
-            W, U, b = _arrays.widest(function, ("W", "U"), (W, U), b)
+            W, U, b = _arrays.widest(function, ("W", "U"), (W, U), b, ("W", "U"))
         else:
-            W, b = _arrays.widest(function, ("W",), (W,), b)
+            W, b = _arrays.widest(function, ("W",), (W,), b, ("W",))
         own_W, own_U, own_b = _read_only_copy(W), _read_only_copy(U), _read_only_copy(b)
         if own_W.ndim != 2:
             raise ValueError(f"{function}: W must be {cell.symbols[0]}; got {own_W.shape}")
@@ -209,9 +209,9 @@ def _unpickle(kernel: str, candidate: bool, options: tuple[Any, Any, float] | No
 
 
 def _read_only_copy(array: Any) -> Any:
-    """Return a read-only copy; None for None."""
+    """Return a read-only copy in the same order of memory; None for None."""
     if array is None:
         return None
-    array = array.copy(order="C")
+    array = array.copy(order="K")
     array.flags.writeable = False
     return array

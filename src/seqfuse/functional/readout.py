@@ -31,6 +31,7 @@ class ReadoutTape:
     _V: Array | None
     _bias: bool  # whether there is a c
     _slope: Array | None  # (..., O), slope of the activation; None if it is linear
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         skip = "" if self._V is None else f" V={self._V.shape}"
@@ -191,7 +192,9 @@ def _forward(
         if g.name != LINEAR:
             flat = y.reshape(-1)
             kernels.activation_forward(flat, flat, None if slope is None else slope.reshape(-1), *g, threads)
-    return y, ReadoutTape(kernels, h, x, W, V, c is not None, slope)
+    guards = _arrays.guard(h, x, W, V)
+    h, x, W, V = (None if array is None else array.view() for array in (h, x, W, V))
+    return y, ReadoutTape(kernels, h, x, W, V, c is not None, slope, guards)
 
 
 def _check_rows(function: str, name: str, symbols: str, rows: int, weights: Array) -> None:

@@ -30,6 +30,7 @@ class RotaryTape:
     _interleaved: bool
     _shape: tuple[int, ...]  # shape of x
     _order: tuple[int, ...]  # axes of x in the order in which they follow each other in memory
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         layout = " interleaved" if self._interleaved else ""
@@ -178,7 +179,8 @@ def _forward(
             _checks.refuse_shape(function, "positions", f"(T,) or (B, T) = {(batch, steps)}", None, shape)
     elif cos_table.shape[0] < steps:
         _checks.refuse_shape(function, "cos", f"(P, R/2) with P at least T = {steps}", None, cos_table.shape, _ADVICE)
-    tape = RotaryTape(_backend.kernels, cos_table, sin_table, rows, interleaved, x.shape, _memory_order(x))
+    cos_table, sin_table, guards = cos_table.view(), sin_table.view(), _arrays.guard(cos_table, sin_table)
+    tape = RotaryTape(_backend.kernels, cos_table, sin_table, rows, interleaved, x.shape, _memory_order(x), guards)
     return _rotate(tape, x, False), tape
 
 

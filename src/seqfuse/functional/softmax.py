@@ -22,6 +22,7 @@ class SoftmaxTape:
 
     _kernels: Kernels
     _y: Array
+    _guards: tuple[object, ...]  # see _arrays.guard
 
     def __repr__(self) -> str:
         return f"<SoftmaxTape x={self._y.shape} {self._y.dtype}>"
@@ -116,7 +117,7 @@ def _forward(function: str, x: Any) -> tuple[Array, SoftmaxTape]:
     kernels, y = _backend.kernels, np.empty(x.shape, x.dtype)
     if y.size:
         kernels.softmax_forward(_arrays.rows(x), _arrays.rows(y), _threads.current())
-    return y, SoftmaxTape(kernels, y)
+    return y, SoftmaxTape(kernels, y.view(), _arrays.guard(y))
 
 
 def softmax_backward(tape: SoftmaxTape, dy: ArrayLike) -> Array:
