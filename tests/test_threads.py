@@ -85,9 +85,10 @@ def test_num_threads_restores_when_the_block_raises():
 @pytest.mark.parametrize(
     ("n", "error", "message"),
     [
-        (0, ValueError, "n must be at least 1 and below 2**31; got 0"),
-        (-2, ValueError, "n must be at least 1 and below 2**31; got -2"),
-        (2**31, ValueError, "n must be at least 1 and below 2**31; got 2147483648"),
+        (0, ValueError, "n must be in 1..1024; got 0"),
+        (-2, ValueError, "n must be in 1..1024; got -2"),
+        (1025, ValueError, "n must be in 1..1024; got 1025"),
+        (2**31 - 1, ValueError, "n must be in 1..1024; got 2147483647"),
         (1.0, TypeError, "n must be an integer; got 1.0"),
         ("2", TypeError, "n must be an integer; got '2'"),
         (None, TypeError, "n must be an integer; got None"),

@@ -34,7 +34,7 @@ class PyKeyCache {
     const InUse in_use(busy_, kName);
     const auto keys = heads<const T>(k), values = heads<const T>(v);
     const auto* n = pointer<const std::int64_t>(counts);
-    py::gil_scoped_release release;
+    const GilRelease release;
     const parallel::FlushDenormals flush;
     cache_->append(keys, values, n);
   }

@@ -144,7 +144,7 @@ PackedCell pack(const Kernels& self, const PyCell& cell, const PyWeights& weight
     using T = decltype(zero);
     const auto& kernels = find_cell<T>(self, cell);
     const auto given = read_weights<T>(kernels, cell, weights);
-    py::gil_scoped_release release;
+    const GilRelease release;
     return PackedCell(kernels.pack(given, threads));
   });
 }

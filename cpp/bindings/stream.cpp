@@ -3,6 +3,7 @@
 // The call itself takes most of the time of a small step. Arrays are therefore checked here, with as few instructions
 // as possible. Arrays that match exactly are used without conversion; all others are refused before the state changes.
 // seqfuse.functional.stream then converts them, or raises an error that explains the mismatch.
+#include "cancellation.hpp"
 #include "in_use.hpp"
 #include "kernels.hpp"
 #include "packed_cell.hpp"
@@ -25,7 +26,7 @@ class PyStream {
     if (I_ * H_ + H_ * H_ < kWorthTheGil) {
       stream_->step(from, to);
     } else {
-      py::gil_scoped_release release;
+      const GilRelease release;
       stream_->step(from, to);
     }
     return py::reinterpret_borrow<Array>(output);

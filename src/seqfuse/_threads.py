@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 from seqfuse import _checks
 
+MAX_THREADS = 1024  # more than the processors of any machine that runs one process
+
 
 def _default() -> int:
     """Return min(OMP_NUM_THREADS, CPUs this process may use). A value that is not a positive number is ignored."""
@@ -33,24 +35,24 @@ def current() -> int:
 
 def _checked(function: str, n: int) -> int:
     """Check a number of threads."""
-    return _checks.integer(function, "n", n, 1, 2**31 - 1, "at least 1 and below 2**31")
+    return _checks.integer(function, "n", n, 1, MAX_THREADS, f"in 1..{MAX_THREADS}")
 
 
 def set_num_threads(n: int) -> None:
     """Set the number of threads that the kernels use, for the whole process.
 
     Results have the same bits for every number. Small operations always use one thread. More threads than CPUs are
-    allowed, but slow.
+    allowed, but slow. If the system cannot start as many threads, the kernels use fewer.
 
     Parameters
     ----------
     n : int
-        Number of threads, at least 1. The initial value is min(OMP_NUM_THREADS, CPUs this process may use).
+        Number of threads, in 1..1024. The initial value is min(OMP_NUM_THREADS, CPUs this process may use).
 
     Raises
     ------
     ValueError
-        If n is below 1, or 2**31 or more.
+        If n is below 1 or above 1024.
     TypeError
         If n is not an integer.
 
@@ -93,7 +95,7 @@ def num_threads(n: int) -> AbstractContextManager[None]:
     Parameters
     ----------
     n : int
-        Number of threads, at least 1.
+        Number of threads, in 1..1024.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def num_threads(n: int) -> AbstractContextManager[None]:
     Raises
     ------
     ValueError
-        If n is below 1, or 2**31 or more.
+        If n is below 1 or above 1024.
     TypeError
         If n is not an integer.
 

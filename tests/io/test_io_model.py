@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import numpy as np
 import pytest
@@ -293,3 +294,24 @@ def test_a_lambda_is_saved_with_a_warning(tmp_path):
         load_model(path)
     again = load_model(path, custom_objects={"<lambda>": lambda shape, dtype: np.zeros(shape, dtype)})
     assert (again.get_weights()[0] == 1).all()
+
+
+def test_save_of_a_model_that_another_thread_changes_writes_a_valid_file(tmp_path):
+    model = Sequential([L.Input((64,)), L.Dense(512)])
+    weights = [weight.value for weight in model.weights]
+    stop = threading.Event()
+
+    def change():
+        while not stop.is_set():
+            for value in weights:
+                value += 1
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(30):
+            model.save_weights(tmp_path / "weights.safetensors")
+            model.load_weights(tmp_path / "weights.safetensors")  # checks the checksum
+    finally:
+        stop.set()
+        thread.join()

@@ -1,4 +1,4 @@
-"""A child computes what its parent computes, however it came to be and whatever the parent has done with threads."""
+"""Tests of processes: forked and spawned children compute the same, limits of threads, and the end of a process."""
 
 import multiprocessing
 import os
@@ -9,14 +9,22 @@ import pytest
 import seqfuse as sf
 from seqfuse import functional as F
 
-from .processes import SECONDS, exit_code_of, results_of_everything, same_bits, shared_case
+from .processes import (
+    SANITIZED,
+    SECONDS,
+    exit_code_of,
+    results_of_everything,
+    run_in_new_interpreter,
+    same_bits,
+    shared_case,
+)
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 
 def fork(work):
-    """The exit code of a child that calls work() and ends with 0 where that is true."""
+    """Return the exit code of a child that calls work(): 0 if it returns True."""
     child = os.fork()
     if child == 0:
         code = 2
@@ -85,3 +93,39 @@ def test_a_child_of_multiprocessing_computes_the_same(method):
         pool.close()
         pool.join()
     assert all(same_bits(r, expected) for r in results)
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer reserves more memory than the limit")
+def test_kernels_use_fewer_threads_when_the_system_refuses_more():
+    assert run_in_new_interpreter("""
+        import resource
+        import numpy as np
+        import seqfuse as sf
+        from safety.processes import results_of_everything, same_bits
+
+        expected = results_of_everything(threads=1)
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        limit = used + (100 << 20)  # the stacks of 200 threads take 1.6 GB
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        print(same_bits(results_of_everything(threads=200), expected))
+    """).split() == ["True"]
+
+
+def test_process_ends_quietly_while_a_daemon_thread_is_inside_a_kernel():
+    for seconds in (0.05, 0.1, 0.2, 0.3):
+        run_in_new_interpreter(f"""
+            import threading
+            import time
+            import numpy as np
+            from seqfuse import functional as F
+
+            x, W, U = np.ones((200, 8, 64), "f"), np.ones((64, 256), "f"), np.ones((64, 256), "f")
+
+            def work():
+                while True:
+                    F.lstm(x, W, U)
+
+            for _ in range(2):
+                threading.Thread(target=work, daemon=True).start()
+            time.sleep({seconds})
+        """)

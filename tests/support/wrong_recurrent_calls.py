@@ -116,6 +116,7 @@ def rows_of_weights(cell, packed):
     rows = [row for w, shape in shapes(cell).items() for row in rows_of_numbers(w, *shape)]
     rows += [
         ("b", zeros(GH + 1), ValueError, f"must be ({name},) = ({GH},) or (2, {name}) = (2, {GH}); got ({GH + 1},)"),
+        ("b", zeros(2 * GH), ValueError, f"got ({2 * GH},). Pass b.reshape(2, {GH})"),
         ("b", zeros(3, GH), ValueError, f"got (3, {GH})"),
         ("W", zeros(GH), ValueError, f"must be (I, {name})"),
     ]

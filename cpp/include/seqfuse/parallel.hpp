@@ -3,13 +3,14 @@
 // This is the only file with an OpenMP pragma.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
+#include <limits>
 #include <thread>
-
-#if defined(SEQFUSE_STD_THREADS)
 #include <vector>
-#elif defined(_OPENMP)
+
+#if defined(_OPENMP) && !defined(SEQFUSE_STD_THREADS)
 #include <omp.h>
 #endif
 #if defined(__unix__)
@@ -58,6 +59,35 @@ inline const bool kForkHandlerRegistered = [] {
   return true;
 }();
 
+// Returns how many threads, of the requested ones, this thread can have in a team.
+//
+// OpenMP ends the process if the system refuses a thread (a limit of processes or of memory). Therefore the first region
+// of every size starts as many threads for a moment itself, and a failure reduces the size. Each thread of the program
+// has its own team, so each one tries. A std::thread would allocate memory, which keeps address space in use.
+inline int startable_threads(int threads) {
+#if defined(__unix__)
+  thread_local int tried = 1, limit = std::numeric_limits<int>::max();
+  threads = std::min(threads, limit);
+  if (threads <= tried) return threads;
+  std::vector<pthread_t> started(static_cast<std::size_t>(threads - 1));
+  std::atomic<bool> finished{false};
+  const auto wait = [](void* flag) -> void* {
+    static_cast<std::atomic<bool>*>(flag)->wait(false);
+    return nullptr;
+  };
+  std::size_t n = 0;
+  while (n < started.size() && pthread_create(&started[n], nullptr, wait, &finished) == 0) ++n;
+  if (n < started.size()) limit = static_cast<int>(n) + 1;
+  finished = true;
+  finished.notify_all();
+  for (std::size_t i = 0; i < n; ++i) pthread_join(started[i], nullptr);
+  tried = static_cast<int>(n) + 1;
+  return tried;
+#else
+  return threads;
+#endif
+}
+
 // Returns how many threads a region may use if the caller requests `threads`. Returns 1 in a forked child and inside
 // another parallel region.
 inline int team_size(int threads) {
@@ -65,7 +95,7 @@ inline int team_size(int threads) {
 #if defined(SEQFUSE_STD_THREADS)
   return this_thread_is_in_a_team ? 1 : threads;
 #elif defined(_OPENMP)
-  return omp_in_parallel() ? 1 : threads;
+  return omp_in_parallel() ? 1 : startable_threads(threads);
 #else
   return 1;
 #endif

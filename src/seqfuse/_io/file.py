@@ -63,11 +63,12 @@ def write(function: str, path: Any, content: Any, tensors: Mapping[str, Array], 
     target = os.path.realpath(os.fspath(path))
     if not overwrite and os.path.exists(target):
         raise FileExistsError(f"{function}: {target} exists. Pass overwrite=True to replace it")
+    tensors = {name: np.array(value) for name, value in tensors.items()}  # another thread may train the model
     text = json.dumps(content, separators=(",", ":"))
     if len(text) > MAX_CONTENT:
         raise ValueError(f"{function}: the structure must be at most {MAX_CONTENT} characters of JSON; got {len(text)}")
     metadata = {"format": FORMAT, "checksum": checksum(text, tensors), "content": text}
-    raw = library.numpy.save(dict(tensors), metadata)
+    raw = library.numpy.save(tensors, metadata)
     part = f"{target}.{secrets.token_hex(4)}.part"
     try:
         with open(part, "xb") as file:

@@ -120,4 +120,5 @@ def _intended_units(gates: int, features: int, W: Shape, U: Shape) -> int | None
 def _check_bias(function: str, columns: str, number: int, b: Array | None) -> None:
     """Check that b has `number` elements, in one or two rows."""
     if b is not None and b.shape != (number,) and b.shape != (2, number):
-        refuse_shape(function, "b", f"({columns},) = {(number,)} or (2, {columns})", (2, number), b.shape)
+        advice = f"Pass b.reshape(2, {number})" if b.shape == (2 * number,) else ""
+        refuse_shape(function, "b", f"({columns},) = {(number,)} or (2, {columns})", (2, number), b.shape, advice)
