@@ -211,7 +211,7 @@ class Kernels:
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None:
         """
-        Add dy (N, D) to the rows ids (N,) of dE (V, D), in the order of the ids.
+        Add dy (N, D) to the rows ids (N,) of dE (V, D).
         """
     def embedding_forward(
         self,
