@@ -59,6 +59,12 @@ FAMILIES = [
         [
             ("pack", "Packed weights", ["packlstm", "packgru", "packrnn", "packindrnn", "packmingru", "packed"]),
             ("stream", "Stream", ["stream"]),
+            (
+                "foreign_weights",
+                "Weights of PyTorch and ONNX",
+                ["weightsfrompytorch", "weightstopytorch", "pytorchweights"]
+                + ["weightsfromonnx", "weightstoonnx", "onnxweights"],
+            ),
         ],
     ),
     (

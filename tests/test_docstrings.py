@@ -27,7 +27,7 @@ CHECKS = {
 METHOD_CHECKS = CHECKS - {"RT01", "EX01", "YD01"}
 # Objects of these classes are created by a function, never by a user: their attributes are documented instead.
 RESULT_CHECKS = CHECKS - {"PR01", "EX01"}
-RESULTS = ("Tape", "Step", "Packed", "Stream", "Decoded", "Saturation", "Statistics", "StatisticsTable")
+RESULTS = ("Tape", "Step", "Packed", "Stream", "Decoded", "Saturation", "Statistics", "StatisticsTable", "Weights")
 
 
 def public_objects():

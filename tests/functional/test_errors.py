@@ -12,6 +12,7 @@ from support import (
     wrong_multi_head_calls,
     wrong_recurrent_calls,
     wrong_transformer_calls,
+    wrong_weight_calls,
 )
 from support.wrong_recurrent_calls import weights
 from support.wrong_values import (
@@ -91,6 +92,7 @@ OTHERS = (
     wrong_multi_head_calls,
     wrong_recurrent_calls,
     wrong_transformer_calls,
+    wrong_weight_calls,
 )
 for module in OTHERS:
     CALLS |= module.CALLS

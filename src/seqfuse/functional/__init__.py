@@ -20,6 +20,14 @@ from seqfuse.functional.ctc_decode import ctc_beam_decode, ctc_greedy_decode
 from seqfuse.functional.dense import DenseTape, dense, dense_backward, dense_forward
 from seqfuse.functional.dropout import DropoutTape, dropout, dropout_backward, dropout_forward
 from seqfuse.functional.embedding import EmbeddingTape, embedding, embedding_backward, embedding_forward
+from seqfuse.functional.foreign_weights import (
+    ONNXWeights,
+    PyTorchWeights,
+    weights_from_onnx,
+    weights_from_pytorch,
+    weights_to_onnx,
+    weights_to_pytorch,
+)
 from seqfuse.functional.gelu import GELUTape, gelu, gelu_backward, gelu_forward
 from seqfuse.functional.gru import GRUTape, gru, gru_backward, gru_forward
 from seqfuse.functional.indrnn import IndRNNTape, indrnn, indrnn_backward, indrnn_forward
@@ -58,7 +66,9 @@ __all__ = [
     "LayerNormTape",
     "MinGRUTape",
     "MultiHeadAttentionTape",
+    "ONNXWeights",
     "Packed",
+    "PyTorchWeights",
     "RMSNormTape",
     "RNNTape",
     "ReadoutTape",
@@ -135,6 +145,10 @@ __all__ = [
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
     "softmax_forward",
+    "weights_from_onnx",
+    "weights_from_pytorch",
+    "weights_to_onnx",
+    "weights_to_pytorch",
 ]
 
 # The old name, until the next minor version.

@@ -94,7 +94,7 @@ def _refuse(function: str, gates: int, features: int, W: Shape, U: Shape, b: Arr
         raise ValueError(f"{function}: U must be (H, {columns}) with H at least 1; got {U}")
     transposed = f"{_TRANSPOSED}_{{}}.T"
     if gates == 3:  # a GRU with the gates in another order would run, with wrong results
-        transposed += ", its gates r, z, n put in the order z, r, n"
+        transposed += ", its gates r, z, n put in the order z, r, n, as weights_from_pytorch does"
     needed = (features, gates * units)
     shape(function, "W", f"(I, {columns})", needed, W, transposed.format("ih") if W == needed[::-1] else "")
     needed = (units, gates * units)

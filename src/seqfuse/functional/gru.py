@@ -119,7 +119,7 @@ def gru(
     padding step the state is carried over and y is 0; the values of x there do not affect the result.
 
     The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch stores the gates in the
-    order r, z, n.
+    order r, z, n. `weights_from_pytorch` converts them.
 
     The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
     constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
@@ -246,7 +246,7 @@ def gru_forward(
     the state is carried over and y is 0; the values of x there do not affect the result.
 
     The defaults are those of Keras, PyTorch and cuDNN; ONNX resets before the product. PyTorch stores the gates in the
-    order r, z, n.
+    order r, z, n. `weights_from_pytorch` converts them.
 
     The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
     constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",

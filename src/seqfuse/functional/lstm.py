@@ -101,7 +101,7 @@ def lstm(
     Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a
     padding step the state is carried over and y is 0; the values of x there do not affect the result.
 
-    The order of the gates is that of Keras and PyTorch.
+    The order of the gates is that of Keras and PyTorch. `weights_from_pytorch` converts the weights of a module.
 
     The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
     constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
@@ -226,7 +226,7 @@ def lstm_forward(
     Half, bool and integer arrays are computed in float32, others in the widest type of x, W, U and b. At a padding step
     the state is carried over and y is 0; the values of x there do not affect the result.
 
-    The order of the gates is that of Keras and PyTorch.
+    The order of the gates is that of Keras and PyTorch. `weights_from_pytorch` converts the weights of a module.
 
     The activations are tanh, sigmoid, relu, linear, hard_sigmoid, softsign, softplus, elu and leaky_relu. A tuple sets
     constants: ``("hard_sigmoid", alpha, beta)`` is min(1, max(0, alpha * a + beta)), 1/6 and 0.5 by default; ``("elu",
