@@ -123,7 +123,10 @@ def guard(*arrays: Array | None) -> tuple[object, ...]:
     of the views. For a view this is the array that owns its memory.
     """
     owners = [array if array.base is None else array.base for array in arrays if array is not None]
-    return tuple([ref(owner) for owner in owners if isinstance(owner, ndarray)])
+    try:
+        return tuple(map(ref, owners))
+    except TypeError:  # the memory belongs to another type of object, which NumPy does not resize
+        return tuple([ref(owner) for owner in owners if isinstance(owner, ndarray)])
 
 
 def rows(array: Array) -> Array:

@@ -49,8 +49,8 @@ MUTANTS = [
     Mutant(
         "normalize: epsilon is left out",
         NORMALIZE,
-        "square = statistics.variance + epsilon",
-        "square = statistics.variance",
+        "inverse_root(variance + static_cast<T>(args.epsilon));",
+        "inverse_root(variance);",
         (NORMALIZE_TESTS,),
         killed_before=True,
     ),

@@ -4,8 +4,8 @@
 // variance, and for y. The backward reads it for two sums and for dx.
 //
 // The rounding error of a mean is as large as the deviations from it if a row is nearly constant, and rstd would amplify
-// it. Therefore the sum of x - mean is computed together with that of the squares, and corrects mean and variance. h of
-// a constant row is exactly 0.
+// it. Such a row is read once more, for the mean of x - mean, which corrects mean and variance. h of a constant row is
+// exactly 0.
 //
 // Squares of numbers above 1e19 overflow in float. If a sum of squares is not finite, the row is first multiplied by
 // kRowScale. The saved statistics are then those of the scaled row, and the sign of rstd is negative.
@@ -45,22 +45,37 @@ struct RowStatistics {
   T mean, variance;
 };
 
+// A row whose variance is at most this times the square of its mean is nearly constant.
+template <class T>
+inline constexpr T kNearlyConstant = sizeof(T) == sizeof(float) ? T(0x1p-16) : T(0x1p-60);
+
+// Corrects the statistics of a nearly constant row by the mean of the deviations from the rounded mean.
+template <class T>
+[[gnu::noinline]] RowStatistics<T> correct_statistics(const T* x, Index D, RowStatistics<T> statistics) {
+  const T mean = statistics.mean;
+  // The lanes after the end of the row are filled with the mean, so that they add 0 to the sum.
+  const T correction =
+      sums_of_lines<T, 1, 4>(
+          D, [=](auto line, auto& sums) { sums[0] = sums[0] + (line.load(x, mean) - Line<T>::all(mean)); })[0] /
+      T(D);
+  return {mean + correction, std::max(statistics.variance - correction * correction, T(0))};
+}
+
 // Returns the mean and the variance of x (D,) or, if not kCentered, 0 and the mean square.
 template <class T, bool kCentered>
-RowStatistics<T> row_statistics(const T* x, Index D) {
+[[gnu::always_inline]] inline RowStatistics<T> row_statistics(const T* x, Index D) {
   using L = Line<T>;
   T mean = 0;
   if constexpr (kCentered)
     mean = sums_of_lines<T, 1, 4>(D, [=](auto line, auto& sums) { sums[0] = sums[0] + line.load(x); })[0] / T(D);
-  // The lanes after the end of the row are filled with the mean, so that they add 0 to both sums.
-  const auto sums = sums_of_lines<T, kCentered ? 2 : 1, 4>(D, [=](auto line, auto& sums) {
+  // The lanes after the end of the row are filled with the mean, so that they add 0 to the variance.
+  const T squares = sums_of_lines<T, 1, 4>(D, [=](auto line, auto& sums) {
     const L deviation = kCentered ? line.load(x, mean) - L::all(mean) : line.load(x);
     sums[0] = madd(deviation, deviation, sums[0]);
-    if constexpr (kCentered) sums[1] = sums[1] + deviation;
-  });
-  if constexpr (!kCentered) return {T(0), sums[0] / T(D)};
-  const T correction = sums[kCentered] / T(D);
-  return {mean + correction, std::max(sums[0] / T(D) - correction * correction, T(0))};  // std::max returns NaN
+  })[0];
+  const RowStatistics<T> statistics{mean, squares / T(D)};
+  if (kCentered && statistics.variance <= mean * mean * kNearlyConstant<T>) return correct_statistics(x, D, statistics);
+  return statistics;
 }
 
 // Writes x (D,) times kRowScale to `scaled` and returns it.
@@ -70,30 +85,46 @@ const T* scale_row(const T* x, Index D, T* scaled) {
   return scaled;
 }
 
-// Computes row n. kCentered: layer normalization, otherwise RMS normalization. gamma and beta are whole cache lines.
-// `scratch` (D,) is overwritten.
+// Returns 1 / sqrt(square). The only row with square = 0 is a constant one with epsilon = 0, of which h is 0.
+template <class T>
+T inverse_root(T square) {
+  return square == T(0) ? T(0) : T(1) / std::sqrt(square);
+}
+
+// Writes y = (x - mean) * rstd * gamma + beta (D,).
 template <class T, bool kCentered>
-void normalize_row(const NormalizeForwardArgs<T>& args, const T* gamma, const T* beta, Index n, T* scratch) {
+[[gnu::always_inline]] inline void write_normalized(const T* x, Index D, T mean, T rstd, const T* gamma, const T* beta,
+                                                    T* y) {
   using L = Line<T>;
-  const T* x = args.x.row(n);
-  T* y = args.y.row(n);
-  const Index D = args.D;
-  T epsilon = static_cast<T>(args.epsilon);
-  RowStatistics<T> statistics = row_statistics<T, kCentered>(x, D);
-  const bool scaled = !std::isfinite(statistics.variance);
-  if (scaled) {
-    x = scale_row(x, D, scratch);
-    epsilon *= kRowScale<T> * kRowScale<T>;
-    statistics = row_statistics<T, kCentered>(x, D);
-  }
-  const T mean = statistics.mean, square = statistics.variance + epsilon;
-  const T rstd = square == T(0) ? T(0) : T(1) / std::sqrt(square);  // epsilon = 0 and a constant row: h = 0
-  if constexpr (kCentered) args.mean[n] = mean;
-  args.rstd[n] = scaled ? -rstd : rstd;
   for_each_line<T>(D, [=](auto line) {
     const L h = (kCentered ? line.load(x) - L::all(mean) : line.load(x)) * L::all(rstd);
     line.store(madd(h, L::load(gamma + line.c), L::load(beta + line.c)), y);
   });
+}
+
+// Computes row n from the row times kRowScale. `scratch` (D,) is overwritten.
+template <class T, bool kCentered>
+[[gnu::noinline]] void normalize_scaled_row(const NormalizeForwardArgs<T>& args, const T* gamma, const T* beta, Index n,
+                                            T* scratch) {
+  const T* x = scale_row(args.x.row(n), args.D, scratch);
+  const auto [mean, variance] = row_statistics<T, kCentered>(x, args.D);
+  const T rstd = inverse_root(variance + static_cast<T>(args.epsilon) * kRowScale<T> * kRowScale<T>);
+  if constexpr (kCentered) args.mean[n] = mean;
+  args.rstd[n] = -rstd;
+  write_normalized<T, kCentered>(x, args.D, mean, rstd, gamma, beta, args.y.row(n));
+}
+
+// Computes row n. kCentered: layer normalization, otherwise RMS normalization. gamma and beta are whole cache lines.
+// `scratch` (D,) is overwritten.
+template <class T, bool kCentered>
+void normalize_row(const NormalizeForwardArgs<T>& args, const T* gamma, const T* beta, Index n, T* scratch) {
+  const T* x = args.x.row(n);
+  const auto [mean, variance] = row_statistics<T, kCentered>(x, args.D);
+  if (!std::isfinite(variance)) return normalize_scaled_row<T, kCentered>(args, gamma, beta, n, scratch);
+  const T rstd = inverse_root(variance + static_cast<T>(args.epsilon));
+  if constexpr (kCentered) args.mean[n] = mean;
+  args.rstd[n] = rstd;
+  write_normalized<T, kCentered>(x, args.D, mean, rstd, gamma, beta, args.y.row(n));
 }
 
 // forward: h = (x - mean) * rstd, y = h * gamma + beta
